@@ -1,0 +1,161 @@
+/**
+ * Why an answer did not come from the cache, or was not put into it: the one list.
+ *
+ * `Cache-Status` (as `detail=`), the access log, the counters, `shellac help reasons` and shellac(7) all read this table.
+ */
+
+export interface ReasonRecord {
+  readonly name: string
+  readonly doc: string
+  readonly cure: string
+}
+
+/** Index in this table = the number used in counters; append only. */
+export const reasons = [
+  { name: 'none', doc: 'served from the cache, or stored without remark', cure: 'nothing to cure' },
+  {
+    name: 'no-cache-configured',
+    doc: 'the route uses no cache',
+    cure: 'add "use-cache NAME;" to the site or "cache RULE;" to the route',
+  },
+  {
+    name: 'method',
+    doc: 'the request method is not cacheable (only GET and HEAD are)',
+    cure: 'nothing; unsafe methods always go to the origin',
+  },
+  {
+    name: 'bypass',
+    doc: 'a bypass matcher of the rule holds for this request',
+    cure: 'look at the matcher named in the rule\'s "bypass" statement',
+  },
+  {
+    name: 'absent',
+    doc: 'nothing is stored under this key',
+    cure: 'nothing if it is the first request; else look at the key for a part that changes with every request',
+  },
+  {
+    name: 'expired',
+    doc: 'the stored response was stale and had to be validated or fetched again',
+    cure: 'a longer "ttl", or "grace" to answer while it is refreshed',
+  },
+  {
+    name: 'vary-mismatch',
+    doc: 'only other variants of the resource are stored',
+    cure: 'reduce what the origin varies on, or normalise it in the key',
+  },
+  {
+    name: 'vary-star',
+    doc: 'the response carries Vary: * and can never be selected again',
+    cure: 'remove Vary: * at the origin',
+  },
+  {
+    name: 'request-no-store',
+    doc: 'the request carries Cache-Control: no-store',
+    cure: '"client-directives ignore;" if clients may not decide this',
+  },
+  {
+    name: 'request-no-cache',
+    doc: 'the request demands validation (no-cache, Pragma, max-age, min-fresh)',
+    cure: '"client-directives ignore;" if clients may not decide this',
+  },
+  {
+    name: 'only-if-cached',
+    doc: 'the request wants a stored answer only and none could be used (504)',
+    cure: 'nothing; the client asked for it',
+  },
+  {
+    name: 'response-no-store',
+    doc: 'the response carries Cache-Control: no-store',
+    cure: 'change the origin, or "override no-store;" in the rule',
+  },
+  {
+    name: 'response-private',
+    doc: 'the response carries Cache-Control: private',
+    cure: 'change the origin, or "override private;" in the rule',
+  },
+  {
+    name: 'response-no-cache',
+    doc: 'the stored response carries no-cache and was validated first',
+    cure: 'change the origin, or "override no-cache;" in the rule',
+  },
+  {
+    name: 'set-cookie',
+    doc: 'the response sets a cookie',
+    cure: '"headers { response remove Set-Cookie; }", or "store set-cookie;" in the rule',
+  },
+  {
+    name: 'authorization',
+    doc: 'the request carries Authorization and the response does not allow sharing (RFC 9111 §3.5)',
+    cure: 'Cache-Control: public at the origin, or "override authorization;" in the rule',
+  },
+  {
+    name: 'status',
+    doc: 'a response with this status and no explicit freshness is not stored',
+    cure: 'a "ttl STATUS TIME;" statement',
+  },
+  {
+    name: 'no-freshness',
+    doc: 'neither the response nor the configuration gives a freshness lifetime, and there is no validator',
+    cure: 'a "ttl origin else TIME;" statement',
+  },
+  {
+    name: 'partial',
+    doc: 'a partial response (206) is not stored',
+    cure: 'nothing; a full response to the same URL is',
+  },
+  {
+    name: 'too-large',
+    doc: 'the body is larger than max-object',
+    cure: 'a larger "max-object", within the size of the cache',
+  },
+  { name: 'no-space', doc: 'the cache could not make room', cure: 'a larger "tier memory"' },
+  {
+    name: 'incomplete',
+    doc: 'the origin closed before the body was complete',
+    cure: 'look at the origin and at between-bytes-timeout',
+  },
+  {
+    name: 'hit-for-miss',
+    doc: 'a recent answer to the same key could not be stored, so requests do not wait for each other',
+    cure: 'look at the first reason given for this key',
+  },
+  {
+    name: 'collapse-timeout',
+    doc: "waited as long as collapse allows for another request's fetch",
+    cure: 'a longer "collapse { wait TIME; }", or a faster origin',
+  },
+  {
+    name: 'collapse-full',
+    doc: 'too many requests were already waiting for the same fetch',
+    cure: 'a larger "collapse { waiters NUMBER; }"',
+  },
+  {
+    name: 'request-body',
+    doc: 'the request carries a body, which is no part of the key',
+    cure: 'nothing; GET with a body is not cached',
+  },
+  {
+    name: 'range',
+    doc: 'a range request is passed to the origin',
+    cure: 'nothing; the full response is stored when asked for',
+  },
+  { name: 'upgrade', doc: 'the connection changes its protocol', cure: 'nothing' },
+  {
+    name: 'origin-error',
+    doc: 'the origin failed and no stored response could be used instead',
+    cure: 'look at the origin; "stale-if-error TIME;" bridges an outage',
+  },
+  { name: 'invalidated', doc: 'an unsafe request to the same URI made the stored response invalid', cure: 'nothing' },
+  { name: 'unknown-directive', doc: 'must-understand was given and the status is not understood', cure: 'nothing' },
+  { name: 'ttl-zero', doc: 'a ttl statement of 0s forbids storing', cure: 'look at the ttl statements of the rule' },
+  { name: 'purged', doc: 'the stored response was purged', cure: 'nothing' },
+] as const satisfies readonly ReasonRecord[]
+
+export type Reason = (typeof reasons)[number]['name']
+
+const numbers: ReadonlyMap<string, number> = new Map(reasons.map((reason, index) => [reason.name, index]))
+
+/** The number of a reason in counters and in shared memory. */
+export function reasonNumber(name: Reason): number {
+  return numbers.get(name)!
+}
