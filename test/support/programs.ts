@@ -1,6 +1,7 @@
 /** Real programs as peers: curl, wrk, nginx, memcached. The test command has made sure that they are there. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseWrk, type WrkReport } from '../../bench/wrk.ts'
 import { freePort, listens } from './ports.ts'
 import { Background, type Finished, runProgram } from './process.ts'
 import { tempDir } from './temp.ts'
@@ -10,24 +11,11 @@ export function curl(...args: readonly string[]): Promise<Finished> {
   return runProgram('curl', ['-q', '-sS', '--noproxy', '*', '--max-time', '30', ...args])
 }
 
-export interface WrkResult {
-  readonly requests: number
-  readonly requestsPerSec: number
-  readonly non2xx: number
-  readonly socketErrors: {
-    readonly connect: number
-    readonly read: number
-    readonly write: number
-    readonly timeout: number
-  }
-  readonly output: string
-}
-
 /** Load with wrk. `extra`: further arguments, such as `-H` and `-s`. */
 export async function wrk(
   url: string,
   options: { connections: number; seconds: number; threads?: number; extra?: readonly string[] },
-): Promise<WrkResult> {
+): Promise<WrkReport> {
   const { connections, seconds, threads = 1, extra = [] } = options
   const ended = await runProgram(
     'wrk',
@@ -38,22 +26,6 @@ export async function wrk(
   )
   if (ended.code !== 0) throw new Error(`wrk ended with ${ended.code}: ${ended.stderr}${ended.stdout}`)
   return parseWrk(ended.stdout)
-}
-
-/** Read wrk's report; throws when it has no total. */
-export function parseWrk(output: string): WrkResult {
-  const total = /^\s*(\d+) requests in /m.exec(output)
-  const rate = /^Requests\/sec:\s+([\d.]+)/m.exec(output)
-  if (!total || !rate) throw new Error(`not a report of wrk: ${output}`)
-  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)
-  const [connectErrors = 0, read = 0, write = 0, timeout = 0] = (errors ?? []).slice(1).map(Number)
-  return {
-    requests: Number(total[1]),
-    requestsPerSec: Number(rate[1]),
-    non2xx: Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0),
-    socketErrors: { connect: connectErrors, read, write, timeout },
-    output,
-  }
 }
 
 export interface RunningProgram {

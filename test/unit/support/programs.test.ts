@@ -5,7 +5,7 @@ import { after, test } from 'node:test'
 import { startFileOrigin } from '../../support/file-origin.ts'
 import { freePort } from '../../support/ports.ts'
 import { rssBytes } from '../../support/proc.ts'
-import { curl, parseWrk, startMemcached, startNginx, wrk } from '../../support/programs.ts'
+import { curl, startMemcached, startNginx, wrk } from '../../support/programs.ts'
 import { connectClient } from '../../support/scripted-client.ts'
 
 const seen: { pid: number; dir: string }[] = []
@@ -36,15 +36,6 @@ test('wrk loads nginx and its report is read', async () => {
   assert.ok(result.requests > 0)
   assert.equal(result.non2xx, 0)
   assert.deepEqual(result.socketErrors, { connect: 0, read: 0, write: 0, timeout: 0 })
-})
-
-test('errors in a report of wrk are read too', () => {
-  const result = parseWrk(
-    '  12 requests in 1.00s, 1KB read\n  Socket errors: connect 1, read 2, write 3, timeout 4\n  Non-2xx or 3xx responses: 5\nRequests/sec:     12.50\n',
-  )
-  assert.deepEqual(result.socketErrors, { connect: 1, read: 2, write: 3, timeout: 4 })
-  assert.deepEqual([result.requests, result.non2xx, result.requestsPerSec], [12, 5, 12.5])
-  assert.throws(() => parseWrk('unable to connect'), /not a report/)
 })
 
 test('memcached answers', async () => {
