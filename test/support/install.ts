@@ -1,0 +1,67 @@
+/**
+ * The real programs tests need: found, or installed from the distribution, or named.
+ *
+ * Programs carry the name of their Debian and Ubuntu package. Installing must not start services: a daemon that the
+ * package manager starts would hold a port, so a policy-rc.d that refuses stands there meanwhile, unless there is one.
+ */
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+const POLICY = '/usr/sbin/policy-rc.d'
+/** Where a service's program may lie that an ordinary user's PATH leaves out. */
+const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+
+/** undefined: all are there, if need be installed just now; else what is missing and how to get it. */
+export function installMissing(programs: readonly string[], mayInstall = process.getuid?.() === 0): string | undefined {
+  process.env.PATH = searchPath().join(delimiter)
+  const missing = findMissing(programs)
+  if (missing.length === 0) return undefined
+  if (mayInstall && findMissing(['apt-get']).length === 0) install(missing)
+  const left = findMissing(missing)
+  if (left.length === 0) return undefined
+  return `The tests speak to real programs, and these are not installed: ${left.join(', ')}.
+Install them with the system's package manager, for instance: sudo apt-get install --no-install-recommends ${left.join(' ')}
+(As root on Debian or Ubuntu, npm test does that by itself.)`
+}
+
+/** Those of `programs` that no folder of the PATH holds. */
+export function findMissing(programs: readonly string[]): string[] {
+  const folders = searchPath()
+  return programs.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))))
+}
+
+function searchPath(): string[] {
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return [...folders, ...ADMIN_FOLDERS.filter((folder) => !folders.includes(folder))]
+}
+
+function install(packages: readonly string[]): void {
+  const ownPolicy = !existsSync(POLICY)
+  if (ownPolicy) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    const arguments_ = ['install', '-y', '--no-install-recommends', ...packages]
+    if (aptGet(arguments_)) return
+    // A fresh machine has no package lists, or stale ones.
+    aptGet(['update'])
+    aptGet(arguments_)
+  } finally {
+    if (ownPolicy) rmSync(POLICY, { force: true })
+  }
+}
+
+function aptGet(args: readonly string[]): boolean {
+  console.error(`apt-get ${args.join(' ')}`)
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const run = spawnSync('apt-get', ['-q', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  return run.status === 0
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,18 @@
+/** What the test command says about programs that are not there. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { findMissing, installMissing } from '../../support/install.ts'
+
+test('programs that exist are found, in the folders of services too', () => {
+  assert.deepEqual(findMissing(['sh', 'nginx', 'no-such-program']), ['no-such-program'])
+})
+
+test('nothing missing is no problem', () => {
+  assert.equal(installMissing(['sh', 'curl']), undefined)
+})
+
+test('what is missing is named, with the way to get it, where it may not be installed', () => {
+  const problem = installMissing(['sh', 'no-such-program'], false) ?? ''
+  assert.match(problem, /not installed: no-such-program\./)
+  assert.match(problem, /apt-get install --no-install-recommends no-such-program/)
+})
