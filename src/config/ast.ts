@@ -37,9 +37,18 @@ export interface Argument {
   readonly text: string
   /** It came from `${file:}` or `${cred:}`: never print `text`. */
   readonly secret: boolean
-  /** It is a `${...}` token. */
+  /** It is a `${...}` token, or holds one. */
   readonly substituted: boolean
+  /** The parts of `text` that substitutions produced, in order, never read as anything but text; absent: none. */
+  readonly produced?: readonly ProducedText[]
   readonly span: Span
+}
+
+/** Offsets are into the argument's `text`. */
+export interface ProducedText {
+  readonly start: number
+  readonly end: number
+  readonly secret: boolean
 }
 
 export interface Document {
