@@ -12,16 +12,11 @@ export interface Options {
 
 /** Throws an Error that names the argument and the choices. */
 export function parseOptions(args: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string' },
-      servers: { type: 'string' },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-    },
-  })
+  const quick = args.includes('--quick')
+  const values = readArguments(
+    args.filter((argument) => argument !== '--quick'),
+    ['only', 'servers', 'rounds', 'seconds'],
+  )
   const names = choose(
     '--only',
     values.only,
@@ -31,12 +26,22 @@ export function parseOptions(args: readonly string[]): Options {
   return {
     cases: cases.filter((one) => names.includes(one.name)),
     servers: choose('--servers', values.servers, all),
-    rounds: count('--rounds', values.rounds, values.quick ? 1 : 5),
-    seconds: count('--seconds', values.seconds, values.quick ? 1 : 4),
+    rounds: count('--rounds', values.rounds, quick ? 1 : 5),
+    seconds: count('--seconds', values.seconds, quick ? 1 : 4),
   }
 }
 
-function choose<T extends string>(option: string, given: string | undefined, all: readonly T[]): T[] {
+/** `--name value` pairs; an option that is not among `names` is an error. */
+export function readArguments<T extends string>(
+  args: readonly string[],
+  names: readonly T[],
+): Partial<Record<T, string>> {
+  const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]))
+  return parseArgs({ args: [...args], options }).values as Partial<Record<T, string>>
+}
+
+/** A comma-separated choice from `all`, in the order of `all`; everything when not given. */
+export function choose<T extends string>(option: string, given: string | undefined, all: readonly T[]): T[] {
   if (given === undefined) return [...all]
   const words = given.split(',')
   const unknown = words.find((word) => !all.some((one) => one === word))
@@ -44,8 +49,9 @@ function choose<T extends string>(option: string, given: string | undefined, all
   return all.filter((one) => words.includes(one))
 }
 
-function count(option: string, given: string | undefined, usual: number): number {
+/** A whole number from 1 to 99999. */
+export function count(option: string, given: string | undefined, usual: number): number {
   if (given === undefined) return usual
-  if (!/^[1-9][0-9]{0,3}$/.test(given)) throw new Error(`${option}: "${given}" is not a number from 1 to 9999`)
+  if (!/^[1-9][0-9]{0,4}$/.test(given)) throw new Error(`${option}: "${given}" is not a number from 1 to 99999`)
   return Number(given)
 }

@@ -86,6 +86,12 @@ export function cpuMicros(pid: number): number {
   return (ticks / TICKS_PER_SEC) * 1e6
 }
 
+/** User and system time of this process's ended children, microseconds: the load generators, while no server ends. */
+export function endedChildrenMicros(): number {
+  const fields = statFields(process.pid)
+  return ((Number(fields[13]) + Number(fields[14])) / TICKS_PER_SEC) * 1e6
+}
+
 /** Resident memory of the process and everything below it, bytes; pages they share count once for each. */
 export function rssBytes(pid: number): number {
   let kib = 0
