@@ -95,7 +95,8 @@ export class RequestHead extends MessageHead {
  * index of the error in `headErrors`. `head` is only meaningful after a positive result, but may change in any case.
  *
  * `seen` is up to where an earlier call has already looked, with the same `start`. Parsing starts anew only when a line
- * has ended since, so a head that drips in byte by byte costs at most one parse a line, not one a byte.
+ * has ended since, so a head that drips in byte by byte costs at most one parse a line, not one a byte; in return an error
+ * in a line that drips in is told when that line ends, or when the head is full.
  */
 export function parseRequestHead(
   head: RequestHead,
