@@ -1,0 +1,131 @@
+/**
+ * One that reads a fill while it grows, in the same worker or another. Pins the fill's slot from its making to `close`,
+ * so all bytes it has been shown stay what they are, whatever becomes of the object.
+ */
+import { Block, HEADER_BYTES, payloadBytes } from './allocator.ts'
+import { KEY_START, type SharedStore } from './shared-store.ts'
+import { FillState, Slot } from './slots.ts'
+
+/** Indexed by the values of `FillState` in slots.ts. */
+const states = ['pending', 'streaming', 'complete', 'aborted', 'declined', 'refreshed'] as const
+export type FillReaderState = (typeof states)[number]
+
+const nothing: Buffer = Buffer.alloc(0)
+
+export class FillReader {
+  readonly #store: SharedStore
+  readonly #slot: number
+  readonly #isLocal: boolean
+  #isOpen = true
+  /** What the caller was last shown. */
+  #seenState: number = FillState.pending
+  #seenAvailable = 0
+  #callback: (() => void) | undefined = undefined
+  #meta: Float64Array | undefined = undefined
+  #head: Buffer | undefined = undefined
+  /** The extent last read from, the part of the body it holds and where that part lies in its segment. */
+  #extent = 0
+  #extentFrom = 0
+  #extentEnd = 0
+  #extentAt = 0
+
+  /** The slot is pinned already; the pin passes to the reader. */
+  constructor(store: SharedStore, slot: number) {
+    this.#store = store
+    this.#slot = slot
+    this.#isLocal = store.slots.get(slot, Slot.filler) === store.worker + 1
+  }
+
+  get state(): FillReaderState {
+    this.#seenState = this.#store.slots.load(this.#slot, Slot.fillState)
+    return states[this.#seenState]!
+  }
+
+  /** Bytes of body that can be read by now. */
+  get available(): number {
+    this.#seenAvailable = this.#store.slots.load(this.#slot, Slot.available)
+    return this.#seenAvailable
+  }
+
+  /** Declared or final length of the body; -1 while it is not known. */
+  get bodyBytes(): number {
+    return this.#store.slots.load(this.#slot, Slot.bodyBytes)
+  }
+
+  /** META_CELLS numbers; from state 'streaming' on. */
+  get meta(): Float64Array {
+    this.#meta ??= this.#store.readMeta(this.#store.slots.get(this.#slot, Slot.front))
+    return this.#meta
+  }
+
+  /** From state 'streaming' on; good until `close`. */
+  get head(): Buffer {
+    if (this.#head === undefined) {
+      const { slots, segments } = this.#store
+      const front = slots.get(this.#slot, Slot.front)
+      const start = segments.offsetOf(front) + KEY_START + Math.abs(slots.get(this.#slot, Slot.keyBytes))
+      this.#head = segments.bytesOf(front).subarray(start, start + slots.get(this.#slot, Slot.headBytes))
+    }
+    return this.#head
+  }
+
+  /**
+   * The body from `offset`: the next piece that lies in one place, at most `max` bytes. Good until `close`. Undefined when
+   * nothing has arrived there yet, or never will.
+   */
+  read(offset: number, max: number): Buffer | undefined {
+    const { available } = this
+    if (!this.#isOpen || offset >= available) return undefined
+    this.#seek(offset)
+    const from = this.#extentAt + offset - this.#extentFrom
+    const length = Math.min(max, Math.min(available, this.#extentEnd) - offset)
+    return length > 0 ? this.#store.segments.bytesOf(this.#extent).subarray(from, from + length) : nothing
+  }
+
+  /** Moves to the extent that holds `offset`, which is less than `available`. */
+  #seek(offset: number): void {
+    const { slots, segments } = this.#store
+    if (this.#extent === 0 || offset < this.#extentFrom) {
+      this.#enter(slots.get(this.#slot, Slot.body), slots.get(this.#slot, Slot.bodyStart), 0)
+    }
+    while (offset >= this.#extentEnd)
+      this.#enter(segments.load(this.#extent, Block.next), HEADER_BYTES, this.#extentEnd)
+  }
+
+  #enter(unit: number, start: number, bodyFrom: number): void {
+    const { segments, allocator } = this.#store
+    this.#extent = unit
+    this.#extentFrom = bodyFrom
+    this.#extentAt = segments.offsetOf(unit) + start
+    this.#extentEnd = bodyFrom + payloadBytes(allocator.unitsOf(unit)) + HEADER_BYTES - start
+  }
+
+  /**
+   * Calls `callback` once, from a later microtask of this worker, when `state` or `available` have changed since they were
+   * last read here, at once if they have already. A second call replaces the callback of the first.
+   */
+  onChange(callback: () => void): void {
+    if (!this.#isOpen) return
+    const { watches, slots } = this.#store
+    if (this.#callback !== undefined) watches.remove(this.#slot, this.#callback)
+    this.#callback = callback
+    // The counter is read before the values: what changes after it wakes the watch, what changed before shows in them.
+    const changes = slots.load(this.#slot, Slot.changes)
+    const state = slots.load(this.#slot, Slot.fillState)
+    const available = slots.load(this.#slot, Slot.available)
+    const isDue = state !== this.#seenState || available !== this.#seenAvailable
+    // Counts as shown: a caller that looks at one of the two only is called once per change, not without end.
+    this.#seenState = state
+    this.#seenAvailable = available
+    watches.add(this.#slot, isDue ? undefined : changes, this.#isLocal, callback)
+  }
+
+  /** Releases the pin; no callback follows. Calling it again does nothing. */
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    if (this.#callback !== undefined) this.#store.watches.remove(this.#slot, this.#callback)
+    this.#callback = undefined
+    this.#store.unpin(this.#slot)
+  }
+}

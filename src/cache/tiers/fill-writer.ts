@@ -1,0 +1,239 @@
+/**
+ * The one that fetches an object, and what it has fetched so far.
+ *
+ * Bytes go straight into the object's extents. Only taking an extent needs the lock; publishing a piece is one atomic
+ * store of the length. A body whose length is known is given one extent with its head if it is not large; otherwise the
+ * extents double as the body grows, and the last one is trimmed at the end. Space for a large body is taken as it
+ * arrives, not when it is announced, so that an origin cannot empty the cache with a Content-Length.
+ *
+ * The writer pins its slot, so whatever happens to the object meanwhile (removed, store emptied), the memory it writes to
+ * is its own until it ends.
+ */
+import { Block, HEADER_BYTES, payloadBytes, unitsFor } from './allocator.ts'
+import { FillReader } from './fill-reader.ts'
+import { UNIT_BYTES } from './layout.ts'
+import { CLAIM_ROUNDS, KEY_START, keyBytesOf, NO_ROOM, type SharedStore, TRY_AGAIN } from './shared-store.ts'
+import { FillState, Flag, Slot } from './slots.ts'
+
+/** Room for a body of unknown length at first: most API answers fit, and the rest is trimmed. */
+const FIRST_BODY_BYTES = 16 * 1024
+/** Longest extent taken at a time: bounds what has to be evicted for one write. */
+const MAX_EXTENT_BYTES = 1024 * 1024
+
+export class FillWriter {
+  readonly key: string
+  readonly #store: SharedStore
+  readonly #slot: number
+  readonly #tag: number
+  #isOpen: boolean
+  /** Bytes of body that fit under `maxObjectBytes`; known from `start` on. */
+  #mostBytes = 0
+  #declaredBytes = -1
+  #written = 0
+  /** The extent being filled, and where in its segment the next byte goes and the extent ends. */
+  #extent = 0
+  #at = 0
+  #end = 0
+
+  /** `slot` -1: a fill that was refused for want of room; nobody can follow it and `start` is false. */
+  constructor(store: SharedStore, slot: number, key: string) {
+    this.key = key
+    this.#store = store
+    this.#slot = slot
+    this.#tag = slot < 0 ? 0 : store.slots.tag(slot)
+    this.#isOpen = slot >= 0
+  }
+
+  /** Bytes of body taken so far. */
+  get written(): number {
+    return this.#written
+  }
+
+  /** A reader of this fill, also when the key has been removed meanwhile; undefined when the fill was refused or is over. */
+  reader(): FillReader | undefined {
+    if (!this.#isOpen || !this.#store.pin(this.#slot, this.#tag)) return undefined
+    return new FillReader(this.#store, this.#slot)
+  }
+
+  /**
+   * Publishes the head; from now on the fill streams. `bodyBytes` -1: not known. False: too large or no room; nothing was
+   * published, and the caller ends the fill with `decline` or `abort`.
+   */
+  start(meta: ArrayLike<number>, head: Buffer, bodyBytes: number): boolean {
+    const { slots, shared } = this.#store
+    if (!this.#isOpen || this.#extent !== 0) return false
+    this.#mostBytes = shared.maxObjectBytes - head.length
+    if (this.#mostBytes < Math.max(bodyBytes, 0)) return false
+    const keyBytes = keyBytesOf(this.key)
+    const bodyStart = KEY_START + Math.abs(keyBytes) + head.length
+    const wanted = Math.min(bodyBytes < 0 ? FIRST_BODY_BYTES : bodyBytes, MAX_EXTENT_BYTES, this.#mostBytes)
+    const leastBytes = bodyStart - HEADER_BYTES
+    const isStarted = this.#extend(unitsFor(leastBytes + wanted), unitsFor(leastBytes), (front) => {
+      this.#store.writeFront(front, meta, this.key, keyBytes, head)
+      this.#adoptFront(front, bodyStart, head.length, bodyBytes)
+    })
+    if (!isStarted) return false
+    this.#declaredBytes = bodyBytes
+    slots.store(this.#slot, Slot.fillState, FillState.streaming)
+    this.#announce()
+    return true
+  }
+
+  /** Puts the new first block in the place of the one that held only the key. */
+  #adoptFront(front: number, bodyStart: number, headBytes: number, bodyBytes: number): void {
+    const { slots, allocator } = this.#store
+    const slot = this.#slot
+    const keyBlock = slots.get(slot, Slot.front)
+    slots.set(slot, Slot.front, front)
+    slots.set(slot, Slot.headBytes, headBytes)
+    slots.set(slot, Slot.bodyStart, bodyStart)
+    slots.set(slot, Slot.bodyBytes, bodyBytes)
+    slots.store(slot, Slot.body, front)
+    allocator.free(keyBlock)
+    this.#setExtent(front, bodyStart)
+  }
+
+  /**
+   * Takes bytes[start, end), copying them, and publishes them to the readers. False: no room, larger than
+   * `maxObjectBytes` or than was declared, or the fill is over; what was written before stays readable until the fill is
+   * ended (`decline` for a fill that outgrew the store) and its readers have closed.
+   */
+  write(bytes: Buffer, start: number, end: number): boolean {
+    const { slots, segments } = this.#store
+    if (!this.#isOpen || this.#extent === 0 || slots.tag(this.#slot) !== this.#tag) return this.#lost()
+    const length = end - start
+    const most = this.#declaredBytes < 0 ? this.#mostBytes : this.#declaredBytes
+    if (length > most - this.#written) return false
+    let from = start
+    while (from < end) {
+      if (this.#at === this.#end && !this.#grow(end - from)) break
+      const piece = Math.min(end - from, this.#end - this.#at)
+      bytes.copy(segments.bytesOf(this.#extent), this.#at, from, from + piece)
+      this.#at += piece
+      from += piece
+    }
+    this.#written += from - start
+    slots.store(this.#slot, Slot.available, this.#written)
+    this.#announce()
+    return from === end
+  }
+
+  /** The store was emptied under this fill: its readers in this worker have not been told yet. */
+  #lost(): false {
+    if (this.#isOpen) this.#store.watches.fire(this.#slot)
+    return false
+  }
+
+  /** Adds an extent: for what is still to come if that is known, else as much again as there is. */
+  #grow(pieceBytes: number): boolean {
+    const isKnown = this.#declaredBytes >= 0
+    const toCome = (isKnown ? this.#declaredBytes : this.#mostBytes) - this.#written
+    const guess = isKnown ? toCome : Math.max(pieceBytes, this.#written, FIRST_BODY_BYTES)
+    const wanted = Math.min(guess, Math.max(toCome, pieceBytes), MAX_EXTENT_BYTES)
+    return this.#extend(unitsFor(wanted), 1, (unit) => {
+      this.#store.segments.store(this.#extent, Block.next, unit)
+      this.#setExtent(unit, HEADER_BYTES)
+    })
+  }
+
+  /**
+   * Takes space, evicting in steps with the lock free in between, and has it linked to the object before the lock is
+   * free again: space that belongs to nobody would be lost if this worker died. False when there is none.
+   */
+  #extend(units: number, least: number, link: (unit: number) => void): boolean {
+    const { lock, slots, allocator } = this.#store
+    for (let round = 0; round < CLAIM_ROUNDS; round++) {
+      lock.acquire()
+      try {
+        if (slots.tag(this.#slot) !== this.#tag) return false
+        const unit = this.#store.claim(units, least)
+        if (unit === NO_ROOM) return false
+        if (unit === TRY_AGAIN) continue
+        link(unit)
+        slots.set(this.#slot, Slot.units, slots.get(this.#slot, Slot.units) + allocator.unitsOf(unit))
+        return true
+      } finally {
+        lock.release()
+      }
+    }
+    return false
+  }
+
+  #setExtent(unit: number, start: number): void {
+    const { segments, allocator } = this.#store
+    const offset = segments.offsetOf(unit)
+    this.#extent = unit
+    this.#at = offset + start
+    this.#end = offset + HEADER_BYTES + payloadBytes(allocator.unitsOf(unit))
+  }
+
+  /**
+   * The body is whole: it becomes the object under the key, unless the key was removed meanwhile. A body shorter than was
+   * declared is not whole; that is an `abort`.
+   */
+  complete(): void {
+    const { slots } = this.#store
+    if (this.#extent === 0 || (this.#declaredBytes >= 0 && this.#written !== this.#declaredBytes)) {
+      this.abort()
+      return
+    }
+    this.#finish(() => {
+      this.#trim()
+      slots.set(this.#slot, Slot.bodyBytes, this.#written)
+      if ((slots.get(this.#slot, Slot.flags) & Flag.unlisted) !== 0) {
+        this.#store.endFill(this.#slot, FillState.complete)
+      } else this.#store.keepFill(this.#slot, this.key)
+    })
+  }
+
+  #trim(): void {
+    const { segments, allocator, slots } = this.#store
+    const used = Math.ceil((this.#at - segments.offsetOf(this.#extent)) / UNIT_BYTES)
+    const had = allocator.unitsOf(this.#extent)
+    allocator.trim(this.#extent, used)
+    slots.set(this.#slot, Slot.units, slots.get(this.#slot, Slot.units) - had + used)
+  }
+
+  /** The origin failed: readers see 'aborted'; nothing is kept. */
+  abort(): void {
+    this.#finish(() => this.#store.endFill(this.#slot, FillState.aborted))
+  }
+
+  /**
+   * What comes cannot be shared, or not as a whole: readers see 'declined' and go on by themselves. The key is remembered
+   * as hit-for-miss until `hitForMissUntilMs`, 0: not at all.
+   */
+  decline(hitForMissUntilMs: number): void {
+    const { hash, refusals } = this.#store
+    if (hitForMissUntilMs > 0) {
+      hash.compute(this.key)
+      refusals.mark(hash.low, hash.high, hitForMissUntilMs)
+    }
+    this.#finish(() => this.#store.endFill(this.#slot, FillState.declined))
+  }
+
+  /** The origin confirmed the old object (see MemoryTier.refresh): readers see 'refreshed' and look up again. */
+  notModified(): void {
+    this.#finish(() => this.#store.endFill(this.#slot, FillState.refreshed))
+  }
+
+  /** Ends the fill once, under the lock; later calls of any kind do nothing. */
+  #finish(change: () => void): void {
+    if (!this.#isOpen) return
+    const { lock, slots, watches } = this.#store
+    this.#isOpen = false
+    lock.acquire()
+    try {
+      if (slots.tag(this.#slot) === this.#tag) change()
+      this.#store.unpinLocked(this.#slot)
+    } finally {
+      lock.release()
+    }
+    watches.fire(this.#slot)
+  }
+
+  #announce(): void {
+    this.#store.slots.announce(this.#slot)
+    this.#store.watches.fire(this.#slot)
+  }
+}

@@ -1,0 +1,351 @@
+/**
+ * The cache in shared memory, as one worker sees it. One MemoryTier per worker and cache, all attached to the same
+ * buffers; see layout.ts for these and shared-store.ts for how threads keep out of each other's way.
+ *
+ * The hit path is `find`, `pin`, `unpin`: a look-up in a private Map and four atomic operations on cells that no other
+ * worker writes. Everything else may take the store's lock for some microseconds.
+ */
+import { unitsFor } from './allocator.ts'
+import { FillReader } from './fill-reader.ts'
+import { FillWriter } from './fill-writer.ts'
+import { Control, layOut, type MemoryTierOptions, type MemoryTierShared, UNIT_BYTES } from './layout.ts'
+import { refreshObject } from './refresh.ts'
+import { CLAIM_ROUNDS, KEY_START, keyBytesOf, NO_ROOM, SharedStore, TRY_AGAIN, writeKey } from './shared-store.ts'
+import { Flag, Slot, State } from './slots.ts'
+import { StoredObject } from './stored-object.ts'
+
+/** The tier's public face; these live where they are explained. */
+export { META_CELLS, type MemoryTierOptions, type MemoryTierShared } from './layout.ts'
+export { releaseWorker } from './recovery.ts'
+
+/** Objects a worker keeps ready in each of two generations; about 1 KiB of heap each. */
+const READY_OBJECTS = 8192
+/** The access cell counts to this. */
+const MAX_ACCESS = 3
+
+export interface MemoryTierStats {
+  /** The bound. */
+  readonly bytes: number
+  /** Its part taken by tables, in use or not. */
+  readonly tableBytes: number
+  /** Space of objects, running fills and zombies. */
+  readonly usedBytes: number
+  readonly freeBytes: number
+  readonly objects: number
+  readonly fills: number
+  /** Objects gone but still being sent. */
+  readonly zombies: number
+  /** Wraps at 2^31, as all counters here. */
+  readonly evictions: number
+  /** How often a worker's death emptied the store. */
+  readonly resets: number
+  /** 0 to 1: the part of the free space outside its (about) longest piece. */
+  readonly fragmentation: number
+}
+
+export type KeyState = 'absent' | 'complete' | 'filling' | 'hit-for-miss'
+
+/** The buffers of an empty tier, for `new MemoryTier` in any thread. Throws RangeError for a size out of bounds. */
+export function createMemoryTier(options: MemoryTierOptions): MemoryTierShared {
+  const shared = layOut(options)
+  new SharedStore(shared, -1).allocator.format([])
+  return shared
+}
+
+export class MemoryTier {
+  readonly #store: SharedStore
+  readonly #cells: Int32Array
+  /** Two generations: when the young one is full it becomes the old one, and what is used again moves over. */
+  #young = new Map<string, StoredObject>()
+  #old = new Map<string, StoredObject>()
+
+  /** `worker`: 0 to workers - 1, each in one thread at a time; -1 for `stats`, `remove`, `expire` and `clear` only. */
+  constructor(shared: MemoryTierShared, worker: number) {
+    this.#store = new SharedStore(shared, worker)
+    this.#cells = this.#store.slots.cells
+  }
+
+  /** The complete object under the key, or undefined. Counts as a look for eviction. */
+  find(key: string): StoredObject | undefined {
+    const ready = this.#young.get(key)
+    if (ready !== undefined && Atomics.load(this.#cells, ready.tagCell) === ready.tag) {
+      const access = this.#cells[ready.tagCell + Slot.access]!
+      if (access < MAX_ACCESS) this.#cells[ready.tagCell + Slot.access] = access + 1
+      return ready
+    }
+    return this.#findShared(key)
+  }
+
+  #findShared(key: string): StoredObject | undefined {
+    const { slots } = this.#store
+    let object = this.#old.get(key)
+    if (object === undefined || slots.tag(object.slot) !== object.tag) object = this.#open(key)
+    if (object === undefined) {
+      this.#young.delete(key)
+      this.#old.delete(key)
+      return undefined
+    }
+    if (this.#young.size >= READY_OBJECTS) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(key, object)
+    slots.set(object.slot, Slot.access, Math.min(MAX_ACCESS, slots.get(object.slot, Slot.access) + 1))
+    return object
+  }
+
+  /** Finds the key in the index, without the lock unless entries were being moved. */
+  #open(key: string): StoredObject | undefined {
+    const store = this.#store
+    const { index, hash, slots } = store
+    hash.compute(key)
+    const version = index.version()
+    let at = index.start(hash.low)
+    let slot = index.slotAt(at)
+    for (let probes = 0; slot >= 0 && probes < index.capacity; probes++) {
+      if (index.hashAt(at) === hash.low) {
+        const object = this.#openSlot(slot, slots.tag(slot), key)
+        if (object !== undefined) return object
+      }
+      at = index.next(at)
+      slot = index.slotAt(at)
+    }
+    return (version & 1) === 0 && index.version() === version ? undefined : this.#openLocked(key)
+  }
+
+  #openLocked(key: string): StoredObject | undefined {
+    const { lock } = this.#store
+    lock.acquire()
+    try {
+      const slot = this.#store.lookUp(key, State.complete)
+      return slot < 0 ? undefined : new StoredObject(this.#store, slot, this.#store.slots.tag(slot), key)
+    } finally {
+      lock.release()
+    }
+  }
+
+  #openSlot(slot: number, tag: number, key: string): StoredObject | undefined {
+    const store = this.#store
+    if ((tag & 3) !== State.complete || !store.pin(slot, tag)) return undefined
+    const object = store.hasKey(slot, key) ? new StoredObject(store, slot, tag, key) : undefined
+    store.unpin(slot)
+    return object
+  }
+
+  /** What there is under a key: an object, else a running fill, else a hit-for-miss mark that lasts past `nowMs`. */
+  state(key: string, nowMs: number): KeyState {
+    const { lock, hash, refusals } = this.#store
+    lock.acquire()
+    try {
+      hash.compute(key)
+      if (this.#store.lookUp(key, State.complete) >= 0) return 'complete'
+      if (this.#store.lookUp(key, State.filling) >= 0) return 'filling'
+      return refusals.has(hash.low, hash.high, nowMs) ? 'hit-for-miss' : 'absent'
+    } finally {
+      lock.release()
+    }
+  }
+
+  // Fills
+
+  /**
+   * Makes the caller the one that fetches the key; undefined when somebody does already. An object under the key stays
+   * until the fill completes. Without room the writer given cannot be followed and its `start` is false.
+   */
+  lead(key: string): FillWriter | undefined {
+    const { lock, hash } = this.#store
+    const keyBytes = keyBytesOf(key)
+    for (let round = 0; round < CLAIM_ROUNDS; round++) {
+      lock.acquire()
+      try {
+        hash.compute(key)
+        if (this.#store.lookUp(key, State.filling) >= 0) return undefined
+        const slot = this.#beginFill(key, keyBytes)
+        if (slot !== TRY_AGAIN) return new FillWriter(this.#store, slot === NO_ROOM ? -1 : slot - 1, key)
+      } finally {
+        lock.release()
+      }
+    }
+    return new FillWriter(this.#store, -1, key)
+  }
+
+  /** A listed and pinned slot in state filling, + 1, that holds the key just hashed; or NO_ROOM or TRY_AGAIN. */
+  #beginFill(key: string, keyBytes: number): number {
+    const { slots, segments, hash, index, control } = this.#store
+    const units = unitsFor(KEY_START + Math.abs(keyBytes))
+    const front = this.#store.claim(units, units)
+    if (front === NO_ROOM || front === TRY_AGAIN) return front
+    const slot = this.#store.takeSlot()
+    if (slot < 0) {
+      this.#store.freeChain(front)
+      return NO_ROOM
+    }
+    writeKey(segments.bytesOf(front), segments.offsetOf(front) + KEY_START, key, keyBytes)
+    slots.set(slot, Slot.front, front)
+    slots.set(slot, Slot.keyBytes, keyBytes)
+    slots.set(slot, Slot.hashLow, hash.low)
+    slots.set(slot, Slot.hashHigh, hash.high)
+    slots.set(slot, Slot.filler, this.#store.worker + 1)
+    control[Control.fills]!++
+    this.#store.pin(slot, slots.tag(slot))
+    index.insert(hash.low, slot)
+    return slot + 1
+  }
+
+  /** Joins the fetch of the key that is running in any worker; undefined when there is none (any more): look up again. */
+  follow(key: string): FillReader | undefined {
+    const { lock, hash, slots } = this.#store
+    lock.acquire()
+    try {
+      hash.compute(key)
+      const slot = this.#store.lookUp(key, State.filling)
+      if (slot < 0) return undefined
+      this.#store.pin(slot, slots.tag(slot))
+      return new FillReader(this.#store, slot)
+    } finally {
+      lock.release()
+    }
+  }
+
+  isHitForMiss(key: string, nowMs: number): boolean {
+    const { hash, refusals } = this.#store
+    hash.compute(key)
+    return refusals.has(hash.low, hash.high, nowMs)
+  }
+
+  /** Remembers that answers for the key cannot be shared; may be forgotten early. */
+  markHitForMiss(key: string, untilMs: number): void {
+    const { hash, refusals } = this.#store
+    hash.compute(key)
+    refusals.mark(hash.low, hash.high, untilMs)
+  }
+
+  // Removal
+
+  /**
+   * Removes the object under the key; a running fill ends for its readers but is not kept, nor joined by others. Whether
+   * there was either. Also forgets a hit-for-miss mark.
+   */
+  remove(key: string): boolean {
+    const { lock, hash, refusals } = this.#store
+    lock.acquire()
+    try {
+      hash.compute(key)
+      refusals.forget(hash.low, hash.high)
+      const filling = this.#store.lookUp(key, State.filling)
+      if (filling >= 0) this.#store.unlist(filling)
+      const complete = this.#store.lookUp(key, State.complete)
+      if (complete >= 0) this.#store.retire(complete)
+      return filling >= 0 || complete >= 0
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** Marks the object under the key, and what a running fill will leave there, as soft-purged. Whether there was either. */
+  expire(key: string): boolean {
+    const { lock, hash, slots } = this.#store
+    lock.acquire()
+    try {
+      hash.compute(key)
+      const found = [this.#store.lookUp(key, State.filling), this.#store.lookUp(key, State.complete)]
+      for (const slot of found) {
+        if (slot >= 0) slots.store(slot, Slot.flags, slots.get(slot, Slot.flags) | Flag.softPurged)
+      }
+      return found.some((slot) => slot >= 0)
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** Removes everything there is when it is called. XXX: visits every slot ever used, about 0.3 s per million objects. */
+  clear(): void {
+    const { lock, slots, control } = this.#store
+    const touched = Atomics.load(control, Control.slotsTouched)
+    for (let from = 0; from < touched; from += 64) {
+      lock.acquire()
+      try {
+        for (let slot = from; slot < Math.min(touched, from + 64); slot++) {
+          const state = slots.state(slot)
+          if (state === State.complete) this.#store.retire(slot)
+          else if (state === State.filling) this.#store.unlist(slot)
+        }
+      } finally {
+        lock.release()
+      }
+    }
+    this.#store.refusals.clear()
+  }
+
+  // Use of an object
+
+  /** Keeps the object's bytes as they are until `unpin`. False: it is gone; look up again. Counted, so calls nest. */
+  pin(object: StoredObject): boolean {
+    return this.#store.pin(object.slot, object.tag)
+  }
+
+  unpin(object: StoredObject): void {
+    this.#store.unpin(object.slot)
+  }
+
+  /**
+   * Replaces the object by one with a new head and meta and the same body (RFC 9111 §3.2); other workers see the old one
+   * or the new one. A body beside its head is copied, so that it stays beside it; others are shared. False: the object is
+   * gone, or there is no room for the new head.
+   */
+  refresh(object: StoredObject, meta: ArrayLike<number>, head: Buffer): boolean {
+    return refreshObject(this.#store, object, meta, head)
+  }
+
+  /**
+   * True for the one caller, in any worker, that may refresh the object now: until it calls `endLease`, `leaseMs` have
+   * passed or its worker has died. `nowMs`: of a clock that all workers share.
+   */
+  tryLease(object: StoredObject, nowMs: number, leaseMs: number): boolean {
+    const { lock, slots, worker } = this.#store
+    // Nearly every request for a stale object while it is refreshed ends here, without the lock.
+    if (this.#isLeased(object, nowMs)) return false
+    lock.acquire()
+    try {
+      if (slots.tag(object.slot) !== object.tag || this.#isLeased(object, nowMs)) return false
+      slots.setLease(object.slot, worker + 1, nowMs + leaseMs)
+      return true
+    } finally {
+      lock.release()
+    }
+  }
+
+  #isLeased(object: StoredObject, nowMs: number): boolean {
+    return this.#cells[object.tagCell + Slot.leaseHolder] !== 0 && this.#store.slots.leaseUntil(object.slot) > nowMs
+  }
+
+  /** Gives the lease back early; nothing happens unless this worker has it. */
+  endLease(object: StoredObject): void {
+    const { lock, slots, worker } = this.#store
+    lock.acquire()
+    try {
+      const isOurs = slots.get(object.slot, Slot.leaseHolder) === worker + 1
+      if (isOurs && slots.tag(object.slot) === object.tag) slots.setLease(object.slot, 0, 0)
+    } finally {
+      lock.release()
+    }
+  }
+
+  /** Read without the lock: each number is true, all together only about. */
+  stats(): MemoryTierStats {
+    const { control, shared, allocator } = this.#store
+    const freeUnits = control[Control.freeUnits]!
+    return {
+      bytes: shared.bytes,
+      tableBytes: shared.tableBytes,
+      usedBytes: control[Control.usedUnits]! * UNIT_BYTES,
+      freeBytes: freeUnits * UNIT_BYTES,
+      objects: control[Control.objects]!,
+      fills: control[Control.fills]!,
+      zombies: control[Control.zombies]!,
+      evictions: control[Control.evictions]!,
+      resets: control[Control.resets]!,
+      fragmentation: freeUnits === 0 ? 0 : Math.max(0, 1 - allocator.longestFreeUnits() / freeUnits),
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * One record of SLOT_CELLS Int32 cells per object, and the word that says what the slot holds: its tag.
+ *
+ *     tag = generation << 2 | state
+ *
+ *     free --> filling --> complete --> zombie --> free        the generation grows by one at free --> filling
+ *                 \_______________________/                    (a fill that is not kept)
+ *
+ * - A tag is replaced by one atomic store, so "still the object I know" is one atomic load and a comparison.
+ * - A zombie cannot be reached any more; it keeps its memory until nobody pins it.
+ * - Cells other than `access` and `available` change under the store's lock only, and never while the slot is complete,
+ *   except queue links, flags and lease.
+ *
+ * A generation returns after 2^30 uses of one slot; an object remembered that long would be taken for another. A worker
+ * forgets objects long before.
+ */
+import { SLOT_CELLS } from './layout.ts'
+
+export const State = { free: 0, filling: 1, complete: 2, zombie: 3 } as const
+const STATE_MASK = 3
+const GENERATION_STEP = 4
+
+export const Slot = {
+  tag: 0,
+  hashLow: 1,
+  hashHigh: 2,
+  /** First unit of the block that holds meta, key and head (before a fill starts: only the key). */
+  front: 3,
+  /** Bytes of the key; negative when its letters take two bytes each. */
+  keyBytes: 4,
+  headBytes: 5,
+  /** First extent of the body: `front` itself unless shared with the object that this one refreshed; 0 before start. */
+  body: 6,
+  /** Where the body begins in that extent, in bytes from the start of the block. */
+  bodyStart: 7,
+  /** Declared or final length of the body, -1 while unknown. */
+  bodyBytes: 8,
+  /** Bytes of body published so far. */
+  available: 9,
+  /** Grows with every change a reader of the fill may wait for; keeps growing from one generation to the next. */
+  changes: 10,
+  /** One of FillState. */
+  fillState: 11,
+  /** Worker that fills, + 1. */
+  filler: 12,
+  /** Flag bits. */
+  flags: 13,
+  /** Looks since it was last considered for eviction, 0 to 3. */
+  access: 14,
+  /** Neighbours in the eviction queue, slot + 1; `newer` also links free slots. */
+  newer: 15,
+  older: 16,
+  /** One of Queue. */
+  queue: 17,
+  /** Space of the object in units, for the queues' shares. */
+  units: 18,
+  /** Worker that refreshes this object, + 1, until the Float64 at `leaseUntil`. */
+  leaseHolder: 19,
+  leaseUntil: 20,
+} as const
+
+export const Flag = {
+  softPurged: 1,
+  /** A fill that was removed while it ran: it ends for its readers but is not kept. */
+  unlisted: 2,
+} as const
+
+export const FillState = { pending: 0, streaming: 1, complete: 2, aborted: 3, declined: 4, refreshed: 5 } as const
+
+export class Slots {
+  readonly cells: Int32Array
+  readonly #floats: Float64Array
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.cells = new Int32Array(buffer)
+    this.#floats = new Float64Array(buffer)
+  }
+
+  get(slot: number, field: number): number {
+    return this.cells[slot * SLOT_CELLS + field]!
+  }
+
+  set(slot: number, field: number, value: number): void {
+    this.cells[slot * SLOT_CELLS + field] = value
+  }
+
+  load(slot: number, field: number): number {
+    return Atomics.load(this.cells, slot * SLOT_CELLS + field)
+  }
+
+  store(slot: number, field: number, value: number): void {
+    Atomics.store(this.cells, slot * SLOT_CELLS + field, value)
+  }
+
+  tag(slot: number): number {
+    return Atomics.load(this.cells, slot * SLOT_CELLS)
+  }
+
+  state(slot: number): number {
+    return Atomics.load(this.cells, slot * SLOT_CELLS) & STATE_MASK
+  }
+
+  /** Same generation, new state. */
+  setState(slot: number, state: number): void {
+    const cell = slot * SLOT_CELLS
+    Atomics.store(this.cells, cell, (this.cells[cell]! & ~STATE_MASK) | state)
+  }
+
+  /** Makes a free slot a fill of the next generation with all fields at their beginning. */
+  begin(slot: number): void {
+    const cell = slot * SLOT_CELLS
+    const tag = this.cells[cell]!
+    const changes = this.cells[cell + Slot.changes]!
+    this.cells.fill(0, cell + 1, cell + SLOT_CELLS)
+    this.cells[cell + Slot.changes] = changes
+    this.cells[cell + Slot.bodyBytes] = -1
+    Atomics.store(this.cells, cell, ((tag & ~STATE_MASK) + GENERATION_STEP) | State.filling)
+  }
+
+  /** Milliseconds, in the clock of whoever takes leases. */
+  leaseUntil(slot: number): number {
+    return this.#floats[(slot * SLOT_CELLS + Slot.leaseUntil) >>> 1]!
+  }
+
+  setLease(slot: number, holder: number, untilMs: number): void {
+    this.#floats[(slot * SLOT_CELLS + Slot.leaseUntil) >>> 1] = untilMs
+    Atomics.store(this.cells, slot * SLOT_CELLS + Slot.leaseHolder, holder)
+  }
+
+  /** Tells those who wait for the fill in this slot, in any thread, to look again. */
+  announce(slot: number): void {
+    const cell = slot * SLOT_CELLS + Slot.changes
+    Atomics.add(this.cells, cell, 1)
+    Atomics.notify(this.cells, cell)
+  }
+}
+
+export function stateOf(tag: number): number {
+  return tag & STATE_MASK
+}

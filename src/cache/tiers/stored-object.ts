@@ -1,0 +1,73 @@
+/**
+ * One worker's view of one complete object: private copies of the numbers, Buffers over the shared bytes.
+ *
+ * The Buffers are good while the object is pinned by this worker, or within the turn of the event loop that found it and
+ * pinned it; unpinned bytes may become another object's at any moment.
+ */
+import { Block, HEADER_BYTES, payloadBytes } from './allocator.ts'
+import { SLOT_CELLS, UNIT_BYTES } from './layout.ts'
+import { KEY_START, type SharedStore } from './shared-store.ts'
+import { Flag, Slot } from './slots.ts'
+
+export class StoredObject {
+  readonly key: string
+  /** META_CELLS numbers as given to `start` or `refresh`. */
+  readonly meta: Float64Array
+  readonly head: Buffer
+  /** The body in order; empty for an empty body. */
+  readonly body: readonly Buffer[]
+  /** Head and body as one view when they lie side by side, else undefined. */
+  readonly headAndBody: Buffer | undefined
+  readonly bodyBytes: number
+  /** For the engine: whatever it wants to keep with this object in this worker. */
+  user: unknown = undefined
+  /** Where it lies; for the store. */
+  readonly slot: number
+  readonly tag: number
+  readonly tagCell: number
+  readonly #cells: Int32Array
+
+  /** The slot must be pinned while this runs. */
+  constructor(store: SharedStore, slot: number, tag: number, key: string) {
+    const { slots, segments, allocator } = store
+    const front = slots.get(slot, Slot.front)
+    const keyBytes = Math.abs(slots.get(slot, Slot.keyBytes))
+    const headBytes = slots.get(slot, Slot.headBytes)
+    const body = slots.get(slot, Slot.body)
+    const headStart = segments.offsetOf(front) + KEY_START + keyBytes
+    this.key = key
+    this.slot = slot
+    this.tag = tag
+    this.tagCell = slot * SLOT_CELLS
+    this.#cells = slots.cells
+    this.bodyBytes = slots.get(slot, Slot.available)
+    this.meta = store.readMeta(front)
+    this.head = segments.bytesOf(front).subarray(headStart, headStart + headBytes)
+    const bodyStart = slots.get(slot, Slot.bodyStart)
+    this.body = bodyViews(store, body, bodyStart, this.bodyBytes)
+    const isContiguous = body === front && bodyStart + this.bodyBytes <= allocator.unitsOf(front) * UNIT_BYTES
+    this.headAndBody = isContiguous
+      ? segments.bytesOf(front).subarray(headStart, headStart + headBytes + this.bodyBytes)
+      : undefined
+  }
+
+  /** Whether somebody has expired it by hand since it was stored; seen by all workers at once. */
+  get softPurged(): boolean {
+    return (this.#cells[this.tagCell + Slot.flags]! & Flag.softPurged) !== 0
+  }
+}
+
+/** Views of `bodyBytes` bytes that begin `start` bytes into the block `first` and go on in the blocks linked to it. */
+export function bodyViews(store: SharedStore, first: number, start: number, bodyBytes: number): Buffer[] {
+  const { segments, allocator } = store
+  const views: Buffer[] = []
+  let from = start
+  for (let unit = first, left = bodyBytes; left > 0; unit = segments.get(unit, Block.next)) {
+    const length = Math.min(left, payloadBytes(allocator.unitsOf(unit)) + HEADER_BYTES - from)
+    const at = segments.offsetOf(unit) + from
+    if (length > 0) views.push(segments.bytesOf(unit).subarray(at, at + length))
+    left -= length
+    from = HEADER_BYTES
+  }
+  return views
+}

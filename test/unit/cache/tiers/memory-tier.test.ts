@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  createMemoryTier,
+  META_CELLS,
+  MemoryTier,
+  type MemoryTierShared,
+} from '../../../../src/cache/tiers/memory-tier.ts'
+import type { StoredObject } from '../../../../src/cache/tiers/stored-object.ts'
+
+const KIB = 1024
+const head = Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n', 'latin1')
+
+function tierOf(bytes: number, workers = 1, maxObjectBytes = bytes): { shared: MemoryTierShared; tiers: MemoryTier[] } {
+  const shared = createMemoryTier({ bytes, workers, maxObjectBytes })
+  return { shared, tiers: Array.from({ length: workers }, (_, worker) => new MemoryTier(shared, worker)) }
+}
+
+function put(tier: MemoryTier, key: string, body: Buffer, knowsLength = true, meta: number[] = [1, 2.5]): boolean {
+  const writer = tier.lead(key)!
+  const isStored = writer.start(meta, head, knowsLength ? body.length : -1) && writer.write(body, 0, body.length)
+  if (isStored) writer.complete()
+  else writer.decline(0)
+  return isStored
+}
+
+function bodyOf(object: StoredObject | undefined): string | undefined {
+  return object && Buffer.concat(object.body).toString('latin1')
+}
+
+function patterned(bytes: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length: bytes }, (_, at) => (at * 7 + (at >> 8)) & 255))
+}
+
+test('what is stored is found, in every worker', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  assert.equal(tiers[0]!.find('/a'), undefined)
+  assert.ok(put(tiers[0]!, '/a', Buffer.from('hello')))
+  for (const tier of tiers) {
+    const object = tier.find('/a')!
+    assert.equal(object.key, '/a')
+    assert.equal(bodyOf(object), 'hello')
+    assert.equal(object.bodyBytes, 5)
+    assert.deepEqual(object.head, head)
+    assert.deepEqual([...object.meta], [1, 2.5, ...new Array(META_CELLS - 2).fill(0)])
+    assert.equal(object.headAndBody?.toString('latin1'), `${head}hello`)
+    assert.equal(object.softPurged, false)
+    assert.equal(tier.find('/a'), object)
+  }
+})
+
+test('an empty body, a large body, a body of unknown length', () => {
+  const { tiers } = tierOf(8192 * KIB)
+  const tier = tiers[0]!
+  for (const bytes of [0, 1, 15 * KIB, 16 * KIB, 17 * KIB, 64 * KIB, 1500 * KIB]) {
+    for (const knowsLength of [true, false]) {
+      const body = patterned(bytes)
+      assert.ok(put(tier, `/${bytes}`, body, knowsLength))
+      const object = tier.find(`/${bytes}`)
+      assert.equal(bodyOf(object), body.toString('latin1'))
+      if (knowsLength || bytes < 16 * KIB)
+        assert.equal(object!.headAndBody !== undefined, bytes <= 1024 * KIB, `${bytes}`)
+    }
+  }
+  tier.clear()
+  assert.equal(tier.stats().usedBytes, 0)
+  assert.equal(tier.stats().fragmentation, 0)
+})
+
+test('keys beyond latin1 are keys of their own', () => {
+  const tier = tierOf(1024 * KIB).tiers[0]!
+  const keys = ['é', 'Ã©', '\u20ac', '\ud800', '\ufffd', '', 'x'.repeat(5000)]
+  for (const key of keys) assert.ok(put(tier, key, Buffer.from(`body of ${key.length} ${keys.indexOf(key)}`)))
+  for (const key of keys) assert.equal(bodyOf(tier.find(key)), `body of ${key.length} ${keys.indexOf(key)}`)
+})
+
+test('the newest object replaces the older one, which stays until the fill completes', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  const [tier, other] = tiers as [MemoryTier, MemoryTier]
+  put(tier, '/a', Buffer.from('old'))
+  const old = other.find('/a')!
+  const writer = tier.lead('/a')!
+  assert.equal(other.lead('/a'), undefined)
+  assert.ok(writer.start([], head, -1))
+  assert.ok(writer.write(Buffer.from('new'), 0, 3))
+  assert.equal(bodyOf(other.find('/a')), 'old')
+  assert.ok(other.pin(old))
+  writer.complete()
+  assert.equal(bodyOf(other.find('/a')), 'new')
+  assert.equal(Buffer.concat(old.body).toString(), 'old')
+  assert.equal(tier.stats().zombies, 1)
+  other.unpin(old)
+  assert.equal(tier.stats().zombies, 0)
+  assert.equal(other.pin(old), false)
+})
+
+test('states of a key', () => {
+  const tier = tierOf(1024 * KIB).tiers[0]!
+  assert.equal(tier.state('/a', 0), 'absent')
+  const writer = tier.lead('/a')!
+  assert.equal(tier.state('/a', 0), 'filling')
+  writer.decline(1000)
+  assert.equal(tier.state('/a', 999), 'hit-for-miss')
+  assert.equal(tier.isHitForMiss('/a', 999), true)
+  assert.equal(tier.isHitForMiss('/a', 1000), false)
+  assert.equal(tier.state('/a', 1000), 'absent')
+  put(tier, '/a', Buffer.from('x'))
+  assert.equal(tier.state('/a', 0), 'complete')
+  assert.equal(tier.isHitForMiss('/a', 0), false)
+  tier.markHitForMiss('/b', 10)
+  assert.equal(tier.state('/b', 9), 'hit-for-miss')
+  assert.equal(tier.remove('/b'), false)
+  assert.equal(tier.state('/b', 9), 'absent')
+})
+
+test('remove is hard, expire is soft', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  put(tiers[0]!, '/a', Buffer.from('x'))
+  const seen = tiers[1]!.find('/a')!
+  assert.equal(tiers[0]!.expire('/a'), true)
+  assert.equal(seen.softPurged, true)
+  assert.equal(tiers[0]!.remove('/a'), true)
+  assert.equal(tiers[1]!.find('/a'), undefined)
+  assert.equal(tiers[0]!.remove('/a'), false)
+  assert.equal(tiers[0]!.expire('/a'), false)
+})
+
+test('a fill is expired and removed with its key', () => {
+  const tier = tierOf(1024 * KIB).tiers[0]!
+  const expired = tier.lead('/a')!
+  expired.start([], head, 1)
+  assert.equal(tier.expire('/a'), true)
+  expired.write(Buffer.from('x'), 0, 1)
+  expired.complete()
+  assert.equal(tier.find('/a')!.softPurged, true)
+
+  const removed = tier.lead('/b')!
+  const reader = tier.follow('/b')!
+  removed.start([], head, 1)
+  assert.equal(tier.remove('/b'), true)
+  assert.equal(tier.follow('/b'), undefined)
+  assert.notEqual(tier.lead('/b'), undefined)
+  removed.write(Buffer.from('x'), 0, 1)
+  removed.complete()
+  assert.equal(reader.state, 'complete')
+  assert.equal(reader.read(0, 100)!.toString(), 'x')
+  assert.equal(tier.find('/b'), undefined)
+  reader.close()
+})
+
+test('too large, too short, too long', () => {
+  const tier = tierOf(1024 * KIB, 1, 10_000).tiers[0]!
+  assert.equal(put(tier, '/a', patterned(10_000)), false)
+  assert.equal(put(tier, '/a', patterned(10_000), false), false)
+  assert.equal(put(tier, '/a', patterned(10_000 - head.length), false), true)
+  const short = tier.lead('/b')!
+  short.start([], head, 2)
+  assert.equal(short.write(Buffer.from('xyz'), 0, 3), false)
+  assert.equal(short.write(Buffer.from('x'), 0, 1), true)
+  short.complete()
+  assert.equal(tier.state('/b', 0), 'absent')
+})
+
+test('the bound holds, what is looked at stays, and nothing is lost', () => {
+  const { shared, tiers } = tierOf(1024 * KIB)
+  const tier = tiers[0]!
+  const inSegments = shared.segments.reduce((sum, segment) => sum + segment.byteLength, 0)
+  assert.ok(inSegments + shared.tableBytes <= shared.bytes)
+  for (let n = 0; n < 3000; n++) {
+    assert.ok(put(tier, `/${n}`, patterned(1000 + (n % 7) * 500)))
+    if (n === 0) assert.ok(put(tier, '/hot', Buffer.from('hot')))
+    tier.find('/hot')
+  }
+  const stats = tier.stats()
+  assert.ok(stats.evictions > 2000)
+  assert.equal(bodyOf(tier.find('/hot')), 'hot')
+  assert.ok(stats.usedBytes > 0.9 * inSegments, `${stats.usedBytes} of ${inSegments}`)
+  tier.clear()
+  assert.deepEqual(
+    { ...tier.stats(), evictions: 0 },
+    {
+      ...stats,
+      ...{ usedBytes: 0, objects: 0, fills: 0, zombies: 0, evictions: 0, fragmentation: 0 },
+      freeBytes: stats.usedBytes + stats.freeBytes,
+    },
+  )
+})
+
+test('a lease has one holder until it ends or runs out', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  const [tier, other] = tiers as [MemoryTier, MemoryTier]
+  put(tier, '/a', Buffer.from('x'))
+  const object = tier.find('/a')!
+  assert.equal(tier.tryLease(object, 100, 50), true)
+  assert.equal(tier.tryLease(object, 100, 50), false)
+  assert.equal(other.tryLease(other.find('/a')!, 149, 50), false)
+  other.endLease(other.find('/a')!)
+  assert.equal(other.tryLease(other.find('/a')!, 149, 50), false)
+  assert.equal(other.tryLease(other.find('/a')!, 150, 50), true)
+  other.endLease(other.find('/a')!)
+  assert.equal(tier.tryLease(object, 151, 50), true)
+  tier.remove('/a')
+  assert.equal(tier.tryLease(object, 1000, 50), false)
+})
+
+test('refresh gives the body a new head and meta', () => {
+  for (const bytes of [0, 5000, 100 * KIB, 1500 * KIB]) {
+    const { tiers } = tierOf(8192 * KIB, 2)
+    const [tier, other] = tiers as [MemoryTier, MemoryTier]
+    const body = patterned(bytes)
+    put(tier, '/a', body)
+    const old = other.find('/a')!
+    assert.ok(other.pin(old))
+    const newHead = Buffer.from('HTTP/1.1 200 OK\r\nX-New: 1\r\n\r\n')
+    assert.equal(tier.refresh(tier.find('/a')!, [7], newHead), true)
+    assert.equal(tier.refresh(old, [8], newHead), false)
+    const fresh = other.find('/a')!
+    assert.notEqual(fresh, old)
+    assert.deepEqual(fresh.head, newHead)
+    assert.equal(fresh.meta[0], 7)
+    assert.equal(Buffer.concat(fresh.body).equals(body), true)
+    assert.equal(Buffer.concat(old.body).equals(body), true)
+    assert.deepEqual(old.head, head)
+    assert.equal(fresh.headAndBody !== undefined, bytes <= 64 * KIB)
+    assert.equal(tier.refresh(fresh, [9], head), true)
+    assert.equal(Buffer.concat(tier.find('/a')!.body).equals(body), true)
+    other.unpin(old)
+    assert.equal(tier.remove('/a'), true)
+    assert.equal(tier.stats().usedBytes, 0)
+  }
+})
+
+test('a tier that is full of pinned objects says so', () => {
+  const tier = tierOf(512 * KIB).tiers[0]!
+  const pinned: StoredObject[] = []
+  for (let n = 0; put(tier, `/${n}`, patterned(20_000)); n++) {
+    const object = tier.find(`/${n}`)!
+    assert.ok(tier.pin(object))
+    pinned.push(object)
+  }
+  assert.ok(pinned.length > 15)
+  for (const object of pinned) {
+    assert.ok(Buffer.concat(object.body).equals(patterned(20_000)))
+    tier.unpin(object)
+  }
+  assert.ok(put(tier, '/next', patterned(20_000)))
+})
