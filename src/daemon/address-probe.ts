@@ -1,0 +1,86 @@
+/**
+ * Can this process listen where the Plan says? Asked before any worker is touched.
+ *
+ * Workers share their ports (SO_REUSEPORT), so a second Shellac of the same user would join in silently and take half of
+ * the connections. The probe binds without sharing, which fails when anybody listens; it never listens itself, so it takes
+ * no connection from anyone. Between probe and worker another program may still come first: then the worker says no.
+ */
+import { BoundSocket, isIP } from 'node:net'
+import { describeError, errorCode } from '../log/errno.ts'
+import { addressText } from '../net/listener.ts'
+import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+
+/** An address that cannot be listened on; the message names it and what to do. */
+export class AddressError extends Error {
+  override readonly name = 'AddressError'
+}
+
+/**
+ * The Plan with every port 0 replaced by a free one, the same for all workers; `before` keeps those given earlier.
+ * Throws an AddressError for the first address that is not in `before` and cannot be bound.
+ */
+export function probeAddresses(plan: Plan, before: Plan | undefined): Plan {
+  const listeners = plan.listeners.map((listener): ListenerPlan => {
+    const old = before?.listeners.find((other) => other.name === listener.name)
+    const addresses = listener.addresses.map((address, at) => settle(address, old?.addresses[at], before, listener))
+    return { ...listener, addresses }
+  })
+  return { ...plan, listeners }
+}
+
+function settle(
+  address: ListenAddress,
+  old: ListenAddress | undefined,
+  before: Plan | undefined,
+  listener: ListenerPlan,
+): ListenAddress {
+  if (address.kind === 'unix') return address
+  if (address.port === 0 && old?.kind === 'tcp' && old.host === address.host) return old
+  const text = addressText(address)
+  const isOurs = before?.listeners.some((other) => other.addresses.some((one) => addressText(one) === text))
+  if (isOurs) return address
+  try {
+    const port = probe(address.host, address.port)
+    return { ...address, port }
+  } catch (error) {
+    throw new AddressError(describeListenError(text, error, listener))
+  }
+}
+
+/** The port that was bound. A name is left to the workers: resolving it here would be a second, different answer. */
+function probe(host: string, port: number): number {
+  if (host !== '*' && isIP(host) === 0) return port
+  try {
+    return bindOnce(host === '*' ? '::' : host, port)
+  } catch (error) {
+    const code = errorCode(error)
+    const withoutIpv6 = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EINVAL'
+    if (host !== '*' || !withoutIpv6) throw error
+    return bindOnce('0.0.0.0', port)
+  }
+}
+
+function bindOnce(host: string, port: number): number {
+  const socket = new BoundSocket({ host, port })
+  const bound = socket.address().port
+  socket.close()
+  return bound
+}
+
+/** `cannot listen on 127.0.0.1:80 (listener "public", shellac.conf:8): permission denied (EACCES); ...` */
+export function describeListenError(address: string, error: unknown, listener?: ListenerPlan): string {
+  const where =
+    listener === undefined ? '' : ` (listener "${listener.name}", ${listener.place.file}:${listener.place.line})`
+  const code = errorCode(error)
+  const cure = code === undefined ? undefined : cures.get(code)
+  return `cannot listen on ${address}${where}: ${describeError(error)}${cure === undefined ? '' : `; ${cure}`}`
+}
+
+const cures: ReadonlyMap<string, string> = new Map([
+  ['EADDRINUSE', 'stop the program that listens there ("ss -ltnp" names it) or choose another port'],
+  [
+    'EACCES',
+    'ports below 1024 need root, CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities) or a lower sysctl net.ipv4.ip_unprivileged_port_start',
+  ],
+  ['EADDRNOTAVAIL', 'choose an address of this machine ("ip address" lists them) or * for all'],
+])

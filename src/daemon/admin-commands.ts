@@ -1,0 +1,43 @@
+/** The commands of the admin socket, version 1. Later ones join this table. */
+import type { AdminCommand } from '../admin/commands.ts'
+import { AdminFailure } from '../admin/protocol.ts'
+import type { ReloadResult } from './reloader.ts'
+import type { DaemonStats, DaemonStatus } from './status.ts'
+
+export interface AdminActions {
+  readonly status: () => Promise<DaemonStatus>
+  readonly stats: () => DaemonStats
+  readonly reload: () => Promise<ReloadResult>
+  readonly reopenLogs: () => void
+  /** Begins to stop; the answer to the command still goes out. */
+  readonly stop: () => void
+}
+
+export function adminCommands(actions: AdminActions): AdminCommand[] {
+  return [
+    { name: 'status', doc: 'the state of the daemon: DaemonStatus', run: () => actions.status() },
+    { name: 'stats', doc: 'the counters: DaemonStats', run: () => actions.stats() },
+    {
+      name: 'reload',
+      doc: 'read the configuration anew; answers with a ReloadResult, also when it was refused',
+      run: () => actions.reload(),
+    },
+    {
+      name: 'reopen-logs',
+      doc: 'open the log files by their names again',
+      run: () => {
+        actions.reopenLogs()
+        return {}
+      },
+    },
+    {
+      name: 'stop',
+      doc: 'answer what is in flight, then end; "drain" is no argument: the configuration has the deadline',
+      run: (given) => {
+        if (Object.keys(given).length > 0) throw new AdminFailure('bad-request', '"stop" has no arguments')
+        actions.stop()
+        return {}
+      },
+    },
+  ]
+}

@@ -1,0 +1,54 @@
+/**
+ * What main thread and workers say to each other. Nothing here is on the path of a request.
+ *
+ * A worker answers each `apply`, `facts` and `drain` once, with the sequence number it came with; `log` comes unasked.
+ */
+import type { Plan } from '../plan/plan.ts'
+import type { SharedState } from '../proxy/runtime.ts'
+
+/** One generation of the configuration, as every worker is to serve it. */
+export interface Target {
+  readonly generation: number
+  readonly plan: Plan
+  readonly shared: SharedState
+}
+
+/** What a worker is born with; it stays for its life. */
+export interface WorkerStart {
+  readonly worker: number
+  readonly workers: number
+  /** The cells of log/counters.ts. */
+  readonly counters: SharedArrayBuffer
+  /** One Int32 per worker, counted up while its event loop turns. */
+  readonly pulse: SharedArrayBuffer
+}
+
+export type ToWorker =
+  | { readonly type: 'apply'; readonly sequence: number; readonly target: Target }
+  | { readonly type: 'facts'; readonly sequence: number }
+  | { readonly type: 'drain'; readonly sequence: number }
+  | { readonly type: 'reopen-logs' }
+
+export type FromWorker =
+  | { readonly type: 'done'; readonly sequence: number; readonly facts: WorkerFacts }
+  | { readonly type: 'failed'; readonly sequence: number; readonly error: WorkerError }
+  | {
+      readonly type: 'log'
+      readonly level: 'info' | 'warn' | 'error'
+      readonly message: string
+      readonly fields: object
+      /** Messages with the same key from several workers are one message: the first within a minute is logged. */
+      readonly once: string | undefined
+    }
+
+export interface WorkerFacts {
+  readonly generation: number
+  readonly connections: number
+  readonly heapUsedBytes: number
+}
+
+/** An Error as data; `code` as in `EADDRINUSE`. */
+export interface WorkerError {
+  readonly message: string
+  readonly code: string | undefined
+}

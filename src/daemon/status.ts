@@ -1,0 +1,90 @@
+/** What `shellac status` and `shellac stats` show, as plain data. Read from shared memory; workers are asked two numbers. */
+import { BackendState } from '../balance/backend-state.ts'
+import { readServers, type ServerFacts } from '../balance/server-facts.ts'
+import { MemoryTier } from '../cache/tiers/memory-tier.ts'
+import { type CounterSums, sumCounters } from '../log/counters.ts'
+import { addressText } from '../net/listener.ts'
+import type { Plan } from '../plan/plan.ts'
+import type { SharedState } from '../proxy/runtime.ts'
+import type { Target, WorkerFacts } from './messages.ts'
+import type { ReloadResult } from './reloader.ts'
+
+export interface ListenerStatus {
+  readonly name: string
+  readonly addresses: readonly string[]
+}
+
+export interface CacheStatus {
+  readonly name: string
+  readonly tier: ReturnType<MemoryTier['stats']>
+}
+
+export interface BackendStatus {
+  readonly name: string
+  readonly servers: readonly ServerFacts[]
+}
+
+export interface WorkerStatus {
+  readonly worker: number
+  /** `down`: it has ended and its replacement does not serve yet, or it does not answer. */
+  readonly state: 'serving' | 'down'
+  readonly generation: number
+  readonly connections: number
+  readonly heapUsedBytes: number
+}
+
+export interface DaemonStatus {
+  readonly version: string
+  readonly pid: number
+  readonly state: 'starting' | 'serving' | 'draining'
+  readonly uptimeSec: number
+  readonly generation: number
+  readonly configuration: string
+  readonly lastReload: ReloadResult | null
+  readonly rssBytes: number
+  readonly connections: number
+  readonly workerRestarts: number
+  readonly workers: readonly WorkerStatus[]
+  readonly listeners: readonly ListenerStatus[]
+  readonly caches: readonly CacheStatus[]
+  readonly backends: readonly BackendStatus[]
+}
+
+export interface DaemonStats extends CounterSums {
+  readonly uptimeSec: number
+  readonly caches: readonly CacheStatus[]
+}
+
+export function describeListeners(plan: Plan): ListenerStatus[] {
+  return plan.listeners.map(({ name, addresses }) => ({ name, addresses: addresses.map(addressText) }))
+}
+
+export function describeWorkers(facts: readonly (WorkerFacts | undefined)[]): WorkerStatus[] {
+  return facts.map((one, worker) => ({
+    worker,
+    state: one === undefined ? 'down' : 'serving',
+    generation: one?.generation ?? 0,
+    connections: one?.connections ?? 0,
+    heapUsedBytes: one?.heapUsedBytes ?? 0,
+  }))
+}
+
+export function describeCaches(shared: SharedState): CacheStatus[] {
+  return [...shared.caches].map(([name, tier]) => ({ name, tier: new MemoryTier(tier.value, NO_WORKER).stats() }))
+}
+
+export function describeBackends(target: Target, nowMs: number): BackendStatus[] {
+  return target.plan.backends.flatMap((plan) => {
+    const state = target.shared.backends.get(plan.name)
+    return state === undefined
+      ? []
+      : [{ name: plan.name, servers: readServers(plan, new BackendState(state.value), nowMs) }]
+  })
+}
+
+export function describeStats(counters: SharedArrayBuffer, shared: SharedState, uptimeSec: number): DaemonStats {
+  return { uptimeSec, ...sumCounters(counters), caches: describeCaches(shared) }
+}
+
+/** Attached to read only. */
+const NO_WORKER = -1

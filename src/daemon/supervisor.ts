@@ -1,0 +1,360 @@
+/**
+ * The daemon's main thread, from the first Plan to the exit code. It serves no request: it keeps the workers that do,
+ * gives them the newest Plan that works, and answers signals and the admin socket.
+ *
+ * Its states: starting -> serving -> draining -> ended. Signals may come in each of them.
+ */
+import { resolve } from 'node:path'
+import type { AdminCommand } from '../admin/commands.ts'
+import { CommandTable } from '../admin/commands.ts'
+import { AdminServer } from '../admin/server.ts'
+import { createCounters } from '../log/counters.ts'
+import { DaemonLog } from '../log/daemon-log.ts'
+import { describeError } from '../log/errno.ts'
+import type { Plan } from '../plan/plan.ts'
+import { probeAddresses } from './address-probe.ts'
+import { adminCommands } from './admin-commands.ts'
+import { ConfigWatch } from './config-watch.ts'
+import { EXIT_CONFIG, EXIT_FAILED, EXIT_FORCED, EXIT_OK, EXIT_START } from './exit-codes.ts'
+import type { Load, Loaded } from './loaded.ts'
+import type { Target } from './messages.ts'
+import { removePidFile, writePidFile } from './pid-file.ts'
+import { describeDiff, diffPlans } from './plan-diff.ts'
+import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
+import { Reloader, type ReloadResult } from './reloader.ts'
+import { releaseWorker, SharedStateFactory } from './shared-state.ts'
+import { SignalTable } from './signals.ts'
+import type { DaemonStats, DaemonStatus } from './status.ts'
+import { describeBackends, describeCaches, describeListeners, describeStats, describeWorkers } from './status.ts'
+import { workerHeapBytes } from './worker-heap.ts'
+import { resolveWorkers, WorkerPool } from './worker-pool.ts'
+
+export interface DaemonOptions {
+  readonly version: string
+  /** What is being served, for people: the path of the file, or what stands for it. */
+  readonly configuration: string
+  readonly load: Load
+  /** Diagnostics, and why there is no start, go here. */
+  readonly printError: (text: string) => void
+  /** The module a worker thread runs; the daemon's own when absent. */
+  readonly workerEntry?: URL
+}
+
+/** A worker that does not answer this fast is shown as down. */
+const FACTS_TIMEOUT_MS = 1000
+
+/** Runs until it is told to stop; resolves with the exit code. */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  return new Supervisor(options).run()
+}
+
+class Supervisor {
+  readonly #options: DaemonOptions
+  readonly #reloader = new Reloader((cause) => this.#reload(cause))
+  readonly #watch: ConfigWatch
+  readonly #signals: SignalTable
+  readonly #startedMs = performance.now()
+  #state: DaemonStatus['state'] = 'starting'
+  #finish: (exitCode: number) => void = () => {}
+  readonly #finished: Promise<number> = new Promise((finish) => {
+    this.#finish = finish
+  })
+  // Set by #start, in this order; what follows uses them only after it.
+  #log!: DaemonLog
+  #pool!: WorkerPool
+  #workers = 0
+  #counters!: SharedArrayBuffer
+  #sharedStates!: SharedStateFactory
+  #target!: Target
+  /** Counts every attempt, so that no two Plans ever have one number. */
+  #generation = 0
+  #admin: AdminServer | undefined
+  #pidFile: string | undefined
+
+  constructor(options: DaemonOptions) {
+    this.#options = options
+    this.#watch = new ConfigWatch({
+      onChange: () => void this.#reloader.request('files changed'),
+      onError: (error) => this.#log.log('warn', 'cannot watch the configuration', { error: describeError(error) }),
+    })
+    this.#signals = new SignalTable({
+      reload: () => void (this.#state === 'serving' && this.#reloader.request('SIGHUP')),
+      reopenLogs: () => this.#reopenLogs(),
+      stop: (signal) => this.#stopBySignal(signal),
+    })
+  }
+
+  async run(): Promise<number> {
+    const release = this.#signals.install()
+    try {
+      const exitCode = await this.#start()
+      return exitCode === EXIT_OK ? await this.#finished : exitCode
+    } finally {
+      release()
+    }
+  }
+
+  /** EXIT_OK when the daemon serves; else the code to end with, and nothing is left running. */
+  async #start(): Promise<number> {
+    const loaded = this.#options.load()
+    if (loaded.text !== '') this.#options.printError(loaded.text)
+    if (loaded.plan === undefined) return EXIT_CONFIG
+    this.#log = new DaemonLog(loaded.plan.logs.daemon)
+    this.#catchStrays()
+    try {
+      await this.#bringUp(loaded.plan)
+    } catch (error) {
+      this.#options.printError(`shellac: ${describeError(error)}\n`)
+      this.#log.log('error', 'cannot start', { error: describeError(error) })
+      await this.#takeDown()
+      return EXIT_START
+    }
+    if (this.#state === 'starting') await this.#announce(loaded)
+    return EXIT_OK
+  }
+
+  async #bringUp(configured: Plan): Promise<void> {
+    const identity = findIdentity(configured.process)
+    this.#workers = resolveWorkers(configured.process.workers)
+    this.#counters = createCounters(this.#workers)
+    this.#sharedStates = new SharedStateFactory(this.#workers)
+    const plan = probeAddresses(configured, undefined)
+    const shared = this.#sharedStates.build(plan, undefined)
+    this.#target = { generation: ++this.#generation, plan, shared }
+    if (plan.process.pidFile !== undefined) {
+      const pidFile = resolve(plan.process.pidFile)
+      writePidFile(pidFile)
+      this.#pidFile = pidFile
+    }
+    this.#admin = await this.#openAdmin(plan)
+    this.#pool = new WorkerPool({
+      workers: this.#workers,
+      counters: this.#counters,
+      heapBytes: workerHeapBytes(this.#workers),
+      entry: this.#options.workerEntry ?? ownWorkerEntry(),
+      log: (level, message, fields) => this.#log.log(level, message, fields),
+      release: (worker) => releaseWorker(this.#target.shared, worker),
+      onHopeless: () => this.#giveUp(),
+    })
+    await this.#pool.start(this.#target)
+    if (identity !== undefined) {
+      dropPrivileges(identity, this.#ownedFiles())
+      this.#warnOfLostPorts(plan)
+    }
+  }
+
+  async #announce(loaded: Loaded): Promise<void> {
+    this.#state = 'serving'
+    const { plan, generation } = this.#target
+    if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
+    if (plan.reload.watch) await this.#follow(loaded.files, plan)
+    this.#log.log('info', 'ready', {
+      version: this.#options.version,
+      generation,
+      workers: this.#workers,
+      listeners: describeListeners(plan),
+      configuration: this.#options.configuration,
+    })
+  }
+
+  /** Never rejects: what goes wrong is the result, and the old generation goes on. */
+  async #reload(cause: string): Promise<ReloadResult> {
+    const startedMs = performance.now()
+    const loaded = this.#options.load()
+    const end = (ok: boolean, summary: string): ReloadResult => {
+      const durationMs = Math.round(performance.now() - startedMs)
+      const generation = this.#target.generation
+      const result = { ok, cause, generation, summary, diagnostics: loaded.text, atMs: Date.now(), durationMs }
+      this.#logReload(result)
+      return result
+    }
+    // A failed load too: the correction will come to one of these files.
+    const watchPlan = loaded.plan ?? this.#target.plan
+    if (watchPlan.reload.watch) await this.#follow(loaded.files, watchPlan)
+    else await this.#watch.close()
+    if (this.#state !== 'serving') return end(false, 'the daemon is stopping')
+    if (loaded.plan === undefined) return end(false, `${loaded.errors} errors in the configuration; the old one stays`)
+    try {
+      return end(true, await this.#replacePlan(loaded.plan))
+    } catch (error) {
+      return end(false, `${describeError(error)}; the old configuration stays`)
+    }
+  }
+
+  /** The one line that says what changed. Rejects, and has changed nothing, when the new Plan cannot be served. */
+  async #replacePlan(configured: Plan): Promise<string> {
+    const before = this.#target
+    const plan = probeAddresses(configured, before.plan)
+    const shared = this.#sharedStates.build(plan, before)
+    const target: Target = { generation: ++this.#generation, plan, shared }
+    const admin = await this.#replaceAdmin(plan)
+    try {
+      await this.#pool.apply(target)
+    } catch (error) {
+      admin.undo()
+      throw error
+    }
+    admin.commit()
+    this.#target = target
+    this.#log.configure(plan.logs.daemon)
+    return describeDiff(diffPlans(before.plan, plan))
+  }
+
+  #logReload(result: ReloadResult): void {
+    const { ok, summary, ...fields } = result
+    const message = ok ? 'reloaded' : 'reload failed'
+    this.#log.log(ok ? 'info' : 'error', message, { ...fields, [ok ? 'changes' : 'error']: summary })
+  }
+
+  #stopBySignal(signal: string): void {
+    if (this.#state === 'draining') {
+      this.#log.log('warn', 'stopped at once by a second signal', { signal })
+      this.#cleanFiles()
+      process.exit(EXIT_FORCED)
+    }
+    void this.#stop(signal)
+  }
+
+  async #stop(cause: string): Promise<void> {
+    if (this.#state === 'draining') return
+    const wasServing = this.#state === 'serving'
+    this.#state = 'draining'
+    const drainMs = this.#target?.plan.process.drainMs ?? 0
+    this.#log?.log('info', 'stopping', { cause, drainMs })
+    await this.#watch.close()
+    await this.#reloader.idle()
+    const drained = wasServing ? await this.#pool.drain(drainMs) : true
+    if (!drained) await this.#logCutConnections()
+    await this.#takeDown()
+    this.#finish(EXIT_OK)
+  }
+
+  async #logCutConnections(): Promise<void> {
+    const facts = await this.#pool.facts(FACTS_TIMEOUT_MS)
+    const connections = facts.reduce((sum, one) => sum + (one?.connections ?? 0), 0)
+    this.#log.log('warn', 'the drain deadline has passed; open connections are cut', { connections })
+  }
+
+  #giveUp(): void {
+    this.#log.log('error', 'no worker can be kept alive; the daemon ends', {})
+    this.#state = 'draining'
+    void this.#takeDown().then(() => this.#finish(EXIT_FAILED))
+  }
+
+  async #takeDown(): Promise<void> {
+    await this.#watch.close()
+    await this.#pool?.terminate()
+    this.#cleanFiles()
+    this.#log.log('info', 'stopped', { uptimeSec: this.#uptimeSec() })
+    this.#log.close()
+  }
+
+  #cleanFiles(): void {
+    this.#admin?.close()
+    if (this.#pidFile !== undefined) removePidFile(this.#pidFile)
+  }
+
+  #reopenLogs(): void {
+    this.#log?.reopen()
+    this.#pool?.reopenLogs()
+    this.#log?.log('info', 'logs reopened', {})
+  }
+
+  async #follow(files: readonly string[], plan: Plan): Promise<void> {
+    try {
+      await this.#watch.follow(files, plan.reload.debounceMs)
+    } catch (error) {
+      this.#log.log('warn', 'cannot watch the configuration', { error: describeError(error) })
+    }
+  }
+
+  #openAdmin(plan: Plan): Promise<AdminServer> | undefined {
+    const { socketPath, mode } = plan.admin
+    return socketPath === undefined ? undefined : AdminServer.open(socketPath, mode, new CommandTable(this.#commands()))
+  }
+
+  /** Opens the new socket, if it is another one; the old one closes when the rest of the Plan is live. */
+  async #replaceAdmin(plan: Plan): Promise<{ commit: () => void; undo: () => void }> {
+    const before = this.#admin
+    if (before?.path === plan.admin.socketPath) {
+      return { commit: () => before?.setMode(plan.admin.mode), undo: () => {} }
+    }
+    const after = await this.#openAdmin(plan)
+    return {
+      commit: () => {
+        this.#admin = after
+        before?.close()
+      },
+      undo: () => after?.close(),
+    }
+  }
+
+  #commands(): AdminCommand[] {
+    return adminCommands({
+      status: () => this.#status(),
+      stats: () => this.#stats(),
+      reload: () => this.#reloader.request('command'),
+      reopenLogs: () => this.#reopenLogs(),
+      stop: () => void this.#stop('command'),
+    })
+  }
+
+  async #status(): Promise<DaemonStatus> {
+    const workers = describeWorkers(await this.#pool.facts(FACTS_TIMEOUT_MS))
+    return {
+      version: this.#options.version,
+      pid: process.pid,
+      state: this.#state,
+      uptimeSec: this.#uptimeSec(),
+      generation: this.#target.generation,
+      configuration: this.#options.configuration,
+      lastReload: this.#reloader.last ?? null,
+      rssBytes: process.memoryUsage.rss(),
+      connections: workers.reduce((sum, worker) => sum + worker.connections, 0),
+      workerRestarts: this.#pool.restarts,
+      workers,
+      listeners: describeListeners(this.#target.plan),
+      caches: describeCaches(this.#target.shared),
+      backends: describeBackends(this.#target, Date.now()),
+    }
+  }
+
+  #stats(): DaemonStats {
+    return describeStats(this.#counters, this.#target.shared, this.#uptimeSec())
+  }
+
+  #uptimeSec(): number {
+    return Math.round((performance.now() - this.#startedMs) / 1000)
+  }
+
+  /** An error in this thread stops no worker, so it is logged and the daemon goes on. */
+  #catchStrays(): void {
+    const log = (error: unknown): void => {
+      const stack = error instanceof Error ? error.stack : undefined
+      this.#log.log('error', 'unexpected error in the main thread', { error: describeError(error), stack })
+    }
+    process.on('uncaughtException', log)
+    process.on('unhandledRejection', log)
+  }
+
+  #ownedFiles(): string[] {
+    const { access, daemon } = this.#target.plan.logs
+    const logs = [access?.to, daemon.to].flatMap((target) => (target?.kind === 'file' ? [target.path] : []))
+    return [...logs, this.#admin?.path, this.#pidFile].filter((path) => path !== undefined)
+  }
+
+  #warnOfLostPorts(plan: Plan): void {
+    const lost = portsLostWithRoot(plan.listeners.flatMap((listener) => listener.addresses))
+    if (lost.length === 0) return
+    this.#log.log('warn', 'a worker that dies cannot open its privileged ports again without root', {
+      ports: lost.map((address) => (address.kind === 'tcp' ? address.port : 0)),
+      help: 'instead of "user", start as that user with CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start',
+    })
+  }
+}
+
+/** Beside this module: `.ts` in the sources, `.js` in dist. */
+function ownWorkerEntry(): URL {
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+  return new URL(`./worker${extension}`, import.meta.url)
+}

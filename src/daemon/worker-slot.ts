@@ -1,0 +1,144 @@
+/**
+ * One place in the pool and the thread that fills it at the moment. The thread may end at any time; whoever waits for an
+ * answer of it is then told so, and the pool decides what comes next.
+ */
+import { Worker } from 'node:worker_threads'
+import type { FromWorker, Target, ToWorker, WorkerError, WorkerFacts, WorkerStart } from './messages.ts'
+
+/** Why a worker did not do what it was asked: its own words, or its end. */
+export class WorkerFailure extends Error {
+  override readonly name = 'WorkerFailure'
+  readonly code: string | undefined
+  /** The thread ended; else it said no and lives on. */
+  readonly died: boolean
+
+  constructor(message: string, code: string | undefined, died: boolean) {
+    super(message)
+    this.code = code
+    this.died = died
+  }
+}
+
+export interface SlotOptions {
+  readonly start: WorkerStart
+  /** The module a worker thread runs. */
+  readonly entry: URL
+  readonly heapBytes: number
+  readonly onLog: (message: FromWorker & { type: 'log' }) => void
+  /** The thread has ended and none of its code runs any more; `error` is what it threw. */
+  readonly onExit: (slot: WorkerSlot, exitCode: number, error: unknown) => void
+}
+
+interface Waiter {
+  readonly resolve: (facts: WorkerFacts) => void
+  readonly reject: (failure: WorkerFailure) => void
+}
+
+const BYTES_PER_MEBIBYTE = 1024 * 1024
+/** Short-lived objects of some thousand requests; the default of 16 collects too often under full load. */
+const YOUNG_GENERATION_MEBIBYTES = 64
+
+export class WorkerSlot {
+  readonly index: number
+  /** Monotonic time at which the thread was started; deaths soon after it are met with patience. */
+  startedMs = 0
+  /** The newest generation posted to this thread; 0: none. */
+  postedGeneration = 0
+  readonly #options: SlotOptions
+  #worker: Worker | undefined
+  #sequence = 0
+  #error: unknown
+  readonly #waiters: Map<number, Waiter> = new Map()
+
+  constructor(options: SlotOptions) {
+    this.#options = options
+    this.index = options.start.worker
+  }
+
+  get isAlive(): boolean {
+    return this.#worker !== undefined
+  }
+
+  /** Starts a thread; there must be none. */
+  spawn(): void {
+    const worker = new Worker(this.#options.entry, {
+      name: `worker-${this.index}`,
+      workerData: this.#options.start,
+      resourceLimits: {
+        maxOldGenerationSizeMb: Math.ceil(this.#options.heapBytes / BYTES_PER_MEBIBYTE),
+        maxYoungGenerationSizeMb: YOUNG_GENERATION_MEBIBYTES,
+      },
+    })
+    this.#worker = worker
+    this.startedMs = performance.now()
+    this.postedGeneration = 0
+    this.#error = undefined
+    worker.on('message', (message: FromWorker) => this.#receive(message))
+    worker.on('error', (error) => {
+      this.#error = error
+    })
+    worker.on('exit', (exitCode) => this.#ended(exitCode))
+  }
+
+  /** Resolves when the worker serves the target; rejects with a WorkerFailure, and then it serves what it did before. */
+  apply(target: Target): Promise<WorkerFacts> {
+    this.postedGeneration = target.generation
+    return this.#ask((sequence) => ({ type: 'apply', sequence, target }))
+  }
+
+  facts(): Promise<WorkerFacts> {
+    return this.#ask((sequence) => ({ type: 'facts', sequence }))
+  }
+
+  /** Resolves when the last request has been answered. */
+  drain(): Promise<WorkerFacts> {
+    return this.#ask((sequence) => ({ type: 'drain', sequence }))
+  }
+
+  reopenLogs(): void {
+    this.#worker?.postMessage({ type: 'reopen-logs' } satisfies ToWorker)
+  }
+
+  /** Ends the thread wherever it is. */
+  async terminate(): Promise<void> {
+    await this.#worker?.terminate()
+  }
+
+  #ask(message: (sequence: number) => ToWorker): Promise<WorkerFacts> {
+    const worker = this.#worker
+    if (worker === undefined) return Promise.reject(new WorkerFailure(`worker ${this.index} is down`, undefined, true))
+    const sequence = ++this.#sequence
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(sequence, { resolve, reject })
+      worker.postMessage(message(sequence))
+    })
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'log') {
+      this.#options.onLog(message)
+      return
+    }
+    const waiter = this.#waiters.get(message.sequence)
+    this.#waiters.delete(message.sequence)
+    if (message.type === 'done') waiter?.resolve(message.facts)
+    else waiter?.reject(failureOf(message.error))
+  }
+
+  #ended(exitCode: number): void {
+    const error = this.#error
+    this.#worker = undefined
+    const waiters = [...this.#waiters.values()]
+    this.#waiters.clear()
+    const reason =
+      error === undefined ? `exit code ${exitCode}` : error instanceof Error ? error.message : String(error)
+    for (const waiter of waiters) {
+      waiter.reject(new WorkerFailure(`worker ${this.index} ended: ${reason}`, undefined, true))
+    }
+    this.#options.onExit(this, exitCode, error)
+  }
+}
+
+function failureOf(error: WorkerError): WorkerFailure {
+  return new WorkerFailure(error.message, error.code, false)
+}
