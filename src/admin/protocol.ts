@@ -51,18 +51,18 @@ export type ParsedRequest =
 export function parseRequest(line: string): ParsedRequest {
   const value = parseObject(line)
   if (value === undefined) return badRequest(null, 'a request is one JSON object on one line')
-  const id = typeof value['id'] === 'number' ? value['id'] : null
-  if (value['v'] !== PROTOCOL_VERSION) {
+  const id = typeof value.id === 'number' ? value.id : null
+  if (value.v !== PROTOCOL_VERSION) {
     const message = `this daemon speaks version ${PROTOCOL_VERSION} of the admin protocol ("v":${PROTOCOL_VERSION})`
     return { id, error: { code: 'unsupported-version', message } }
   }
   if (id === null) return badRequest(null, 'a request has a number as "id"')
-  if (typeof value['command'] !== 'string') return badRequest(id, 'a request has a text as "command"')
-  const given = value['arguments'] ?? {}
+  if (typeof value.command !== 'string') return badRequest(id, 'a request has a text as "command"')
+  const given = value.arguments ?? {}
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     return badRequest(id, '"arguments" of a request are an object')
   }
-  return { request: { id, command: value['command'], arguments: given as Readonly<Record<string, unknown>> } }
+  return { request: { id, command: value.command, arguments: given as Readonly<Record<string, unknown>> } }
 }
 
 /** The line to send, with its line feed. */
@@ -77,9 +77,9 @@ export function encodeAnswer(id: number | null, answer: AdminAnswer): string {
 /** The answer in a line, or undefined when it is none to this request. */
 export function parseAnswer(line: string, id: number): AdminAnswer | undefined {
   const value = parseObject(line)
-  if (value === undefined || value['v'] !== PROTOCOL_VERSION || value['id'] !== id) return undefined
-  if (value['ok'] === true) return { ok: true, result: value['result'] }
-  const error = value['error'] as Partial<AdminError> | undefined
+  if (value === undefined || value.v !== PROTOCOL_VERSION || value.id !== id) return undefined
+  if (value.ok === true) return { ok: true, result: value.result }
+  const error = value.error as Partial<AdminError> | undefined
   if (typeof error?.code !== 'string' || typeof error.message !== 'string') return undefined
   return { ok: false, error: { code: error.code, message: error.message } }
 }

@@ -13,6 +13,8 @@ export interface ReloadResult {
   readonly summary: string
   /** Diagnostics of the configuration; empty when there are none. */
   readonly diagnostics: string
+  /** How many of them are errors; 0 in a refused reload: the configuration is right and the machine is not. */
+  readonly configErrors: number
   readonly atMs: number
   readonly durationMs: number
 }

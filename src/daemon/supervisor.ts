@@ -164,7 +164,16 @@ class Supervisor {
     const end = (ok: boolean, summary: string): ReloadResult => {
       const durationMs = Math.round(performance.now() - startedMs)
       const generation = this.#target.generation
-      const result = { ok, cause, generation, summary, diagnostics: loaded.text, atMs: Date.now(), durationMs }
+      const result: ReloadResult = {
+        ok,
+        cause,
+        generation,
+        summary,
+        diagnostics: loaded.text,
+        configErrors: loaded.errors,
+        atMs: Date.now(),
+        durationMs,
+      }
       this.#logReload(result)
       return result
     }

@@ -56,12 +56,12 @@ function hexEscape(code: number): string {
   return hexEscape(code >> 8) + hexEscape(code & 0xff)
 }
 
-function escapeWith(text: string, escape: (code: number) => string): string {
+function escapeWith(text: string, encode: (code: number) => string): string {
   let out = ''
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
     const plain = code >= 0x20 && code <= 0x7e && code !== 0x22 && code !== 0x5c
-    out += plain ? text[at] : escape(code)
+    out += plain ? text[at] : encode(code)
   }
   return out
 }

@@ -1,0 +1,43 @@
+/** The table of commands. */
+import { helpText } from '../config/help.ts'
+import { EXIT_OK } from '../daemon/exit-codes.ts'
+import type { Command } from './command.ts'
+import { check } from './commands/check.ts'
+import { config } from './commands/config.ts'
+import { fmt } from './commands/fmt.ts'
+import { routes } from './commands/routes.ts'
+import { run } from './commands/run.ts'
+import { reload, reopenLogs, stats, status, stop } from './commands/talk.ts'
+import { version } from './commands/version.ts'
+import { commandText, usageText } from './usage.ts'
+
+/** Here and not in a file of its own, since it speaks of all the others. */
+const help: Command = {
+  name: 'help',
+  operands: '[WORD]',
+  maxOperands: 1,
+  options: [],
+  doc: 'explain the program, one of its commands, or a word of the configuration language',
+  run: ({ operands, terminal }) => {
+    const word = operands[0]
+    const command = commands.find((one) => one.name === word)
+    if (word === undefined) terminal.out(usageText(commands))
+    else terminal.out(command === undefined ? helpText(word) : commandText(command))
+    return EXIT_OK
+  },
+}
+
+export const commands: readonly Command[] = [
+  run,
+  check,
+  fmt,
+  routes,
+  config,
+  status,
+  stats,
+  reload,
+  reopenLogs,
+  stop,
+  help,
+  version,
+]

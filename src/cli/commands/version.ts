@@ -1,0 +1,16 @@
+/** `shellac version`. */
+import { EXIT_OK } from '../../daemon/exit-codes.ts'
+import type { Command } from '../command.ts'
+import { VERSION } from '../version.ts'
+
+export const version: Command = {
+  name: 'version',
+  operands: '',
+  maxOperands: 0,
+  options: [],
+  doc: 'print the version of Shellac and of the Node it runs on',
+  run: ({ terminal }) => {
+    terminal.out(`shellac ${VERSION} (node ${process.versions.node})\n`)
+    return EXIT_OK
+  },
+}

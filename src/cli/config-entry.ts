@@ -1,0 +1,94 @@
+/** Which configuration a command is about, and how it is read: a file, or the built-in one of the quick start. */
+import { existsSync } from 'node:fs'
+import type { Document } from '../config/ast.ts'
+import type { Diagnostic } from '../config/diagnostics.ts'
+import { realFileAccess } from '../config/file-access.ts'
+import { type ConfigEntry, loadConfig } from '../config/load.ts'
+import { formatDiagnostics } from '../config/print.ts'
+import { quickStartText } from '../config/quick-start.ts'
+import type { Loaded } from '../daemon/loaded.ts'
+import type { Plan } from '../plan/plan.ts'
+import { type OptionValues, UsageError } from './options.ts'
+
+/** Tried in this order when no file is named. */
+export const DEFAULT_FILES = ['/etc/shellac/shellac.conf', 'shellac.conf'] as const
+/** Where --origin listens unless --listen says otherwise: this machine only, no privilege needed. */
+export const QUICK_START_LISTEN = '127.0.0.1:8000'
+
+/** Throws a UsageError when no file is named and none is in a default place. */
+export function findEntry(options: OptionValues, file?: string): ConfigEntry {
+  const named = file ?? options.get('config')?.[0]
+  const origins = options.get('origin')
+  const listen = options.get('listen')?.[0]
+  if (origins !== undefined) {
+    if (named !== undefined) throw new UsageError('--origin is a configuration of its own; leave out the file')
+    return {
+      kind: 'text',
+      name: 'quick start',
+      text: quickStartText({ origins, listen: listen ?? QUICK_START_LISTEN }),
+    }
+  }
+  if (listen !== undefined) throw new UsageError('--listen goes with --origin; with a file, the file has the listeners')
+  const found = named ?? DEFAULT_FILES.find((path) => existsSync(path))
+  if (found === undefined) {
+    const tried = DEFAULT_FILES.join(' and ')
+    throw new UsageError(
+      `no configuration: ${tried} do not exist; name one with -c FILE, or try "shellac --origin localhost:8080"`,
+    )
+  }
+  return { kind: 'file', path: found }
+}
+
+export function entryName(entry: ConfigEntry): string {
+  return entry.kind === 'file' ? entry.path : entry.name
+}
+
+export interface ReadConfig {
+  /** undefined: there are errors. */
+  readonly plan: Plan | undefined
+  readonly diagnostics: readonly Diagnostic[]
+  readonly files: readonly string[]
+  readonly document: Document
+}
+
+export function readConfig(entry: ConfigEntry): ReadConfig {
+  return loadConfig(entry, realFileAccess)
+}
+
+/** The configuration as the daemon wants it. `workers` from the command line replaces what the file says. */
+export function loadForDaemon(entry: ConfigEntry, workers: number | undefined, color: boolean): Loaded {
+  const { plan, diagnostics, files } = readConfig(entry)
+  const errors = diagnostics.filter((one) => one.severity === 'error').length
+  return {
+    plan: plan === undefined || workers === undefined ? plan : { ...plan, process: { ...plan.process, workers } },
+    text: diagnostics.length === 0 ? '' : formatDiagnostics(diagnostics, { color }),
+    errors,
+    warnings: diagnostics.length - errors,
+    files,
+  }
+}
+
+/**
+ * Where the daemon of this configuration listens for commands. A file with errors still has its `admin` block, and it is
+ * with such a file that an operator asks how the daemon is.
+ */
+export function findAdminSocket(options: OptionValues): string {
+  const given = options.get('socket')?.[0]
+  if (given !== undefined) return given
+  const entry = findEntry(options)
+  const { plan, document } = readConfig(entry)
+  const path = plan === undefined ? socketInText(document) : plan.admin.socketPath
+  if (path !== undefined) return path
+  throw new UsageError(
+    `"${entryName(entry)}" opens no admin socket; add "admin { listen unix:/run/shellac/admin.sock; }" or name one with --socket`,
+  )
+}
+
+const UNIX_PREFIX = 'unix:'
+
+function socketInText(document: Document): string | undefined {
+  const admin = document.statements.find((statement) => statement.name.text === 'admin')
+  const listen = admin?.block?.find((statement) => statement.name.text === 'listen')
+  const address = listen?.arguments[0]?.text
+  return address?.startsWith(UNIX_PREFIX) === true ? address.slice(UNIX_PREFIX.length) : undefined
+}

@@ -1,0 +1,115 @@
+/** Status and counters of a daemon as a person reads them. */
+
+import type { CacheStatus, DaemonStats, DaemonStatus } from '../daemon/status.ts'
+import { counterTable } from '../log/counters.ts'
+import { reasons } from '../log/reasons.ts'
+
+export function statusText(status: DaemonStatus): string {
+  const lines = [
+    `shellac ${status.version}, process ${status.pid}, ${status.state} for ${durationText(status.uptimeSec)}`,
+    `configuration ${status.configuration}, generation ${status.generation}`,
+    reloadLine(status),
+    `${status.connections} connections, ${sizeText(status.rssBytes)} of memory, ${status.workerRestarts} workers replaced`,
+    '',
+    ...table(
+      ['worker', 'state', 'generation', 'connections', 'heap'],
+      status.workers.map((one) => [
+        one.worker,
+        one.state,
+        one.generation,
+        one.connections,
+        sizeText(one.heapUsedBytes),
+      ]),
+    ),
+    '',
+    ...table(
+      ['listener', 'addresses'],
+      status.listeners.map((one) => [one.name, one.addresses.join(' ')]),
+    ),
+  ]
+  if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches))
+  if (status.backends.length > 0) lines.push('', ...backendTable(status))
+  return `${lines.join('\n')}\n`
+}
+
+/** Counters that are zero are left out, as most reasons never occur. */
+export function statsText(stats: DaemonStats): string {
+  const counters = counterTable.map(({ name, doc }) => [name, stats.counters[name] ?? 0, doc] as const)
+  const causes = reasons.map(({ name, doc }) => [name, stats.reasons[name] ?? 0, doc] as const)
+  const lines = [
+    `counted for ${durationText(stats.uptimeSec)}`,
+    '',
+    ...table(
+      ['counter', 'value', 'what it counts'],
+      counters.filter((row) => row[1] > 0),
+    ),
+    '',
+    ...table(
+      ['reason', 'answers', 'why they did not come from the cache'],
+      causes.filter((row) => row[1] > 0),
+    ),
+  ]
+  if (stats.caches.length > 0) lines.push('', ...cacheTable(stats.caches))
+  return `${lines.join('\n')}\n`
+}
+
+function reloadLine(status: DaemonStatus): string {
+  const last = status.lastReload
+  if (last === null) return 'not reloaded yet'
+  const when = new Date(last.atMs).toISOString()
+  return `last reload ${when} (${last.cause}): ${last.ok ? last.summary : `REFUSED: ${last.summary}`}`
+}
+
+function cacheTable(caches: readonly CacheStatus[]): string[] {
+  return table(
+    ['cache', 'used', 'of', 'objects', 'evictions'],
+    caches.map(({ name, tier }) => [
+      name,
+      sizeText(tier.usedBytes),
+      sizeText(tier.bytes),
+      tier.objects,
+      tier.evictions,
+    ]),
+  )
+}
+
+function backendTable(status: DaemonStatus): string[] {
+  return table(
+    ['backend', 'server', 'state', 'in flight', 'sent', 'failed', 'ejected'],
+    status.backends.flatMap(({ name, servers }) =>
+      servers.map((one) => [name, one.name, one.status, one.inFlight, one.sent, one.failedTotal, one.ejections]),
+    ),
+  )
+}
+
+/** Columns as wide as their widest cell; numbers to the right. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => String(row[at]).length)))
+  const line = (cells: readonly (string | number)[]): string =>
+    cells
+      .map((cell, at) => (typeof cell === 'number' ? String(cell).padStart(widths[at]!) : cell.padEnd(widths[at]!)))
+      .join('  ')
+      .trimEnd()
+  return [line(head), ...rows.map(line)]
+}
+
+const sizeUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+export function sizeText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  while (value >= 1024 && unit < sizeUnits.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${sizeUnits[unit]}`
+}
+
+export function durationText(seconds: number): string {
+  const days = Math.floor(seconds / 86_400)
+  const hours = Math.floor((seconds % 86_400) / 3600)
+  const minutes = Math.floor((seconds % 3600) / 60)
+  if (days > 0) return `${days}d ${hours}h`
+  if (hours > 0) return `${hours}h ${minutes}m`
+  return minutes > 0 ? `${minutes}m ${seconds % 60}s` : `${seconds}s`
+}
