@@ -41,8 +41,8 @@ export class Balancer {
   /** Filled by each careful selection. */
   readonly #candidates: Uint8Array
 
-  /** `state` as `createBackendState` made it for this backend; `worker` from 0; `now` gives wall-clock milliseconds. */
-  constructor(plan: BackendPlan, state: SharedArrayBuffer, worker: number, now: () => number) {
+  /** `state` as `createBackendState` made it for this backend; `now` gives whole wall-clock milliseconds; `worker` from 0. */
+  constructor(plan: BackendPlan, state: SharedArrayBuffer, now: () => number, worker: number) {
     this.plan = plan
     this.#state = new BackendState(state)
     assert(this.#state.servers === plan.servers.length, `the state of backend ${plan.name} has room for its servers`)

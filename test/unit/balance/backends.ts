@@ -49,7 +49,7 @@ export function balancers(
   clock: TestClock,
 ): { state: SharedArrayBuffer; all: Balancer[] } {
   const state = createBackendState(plan.servers.length, workers)
-  return { state, all: Array.from({ length: workers }, (_, worker) => new Balancer(plan, state, worker, clock.now)) }
+  return { state, all: Array.from({ length: workers }, (_, worker) => new Balancer(plan, state, clock.now, worker)) }
 }
 
 export function balancer(plan: BackendPlan, clock: TestClock = new TestClock()): Balancer {

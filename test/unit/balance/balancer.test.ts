@@ -214,6 +214,6 @@ it('tells the facts of its servers', () => {
 it('refuses a state made for other servers or fewer workers', () => {
   const clock = new TestClock()
   const { state } = balancers(backend({ servers: [{}] }), 1, clock)
-  assert.throws(() => new Balancer(backend({ servers: [{}, {}] }), state, 0, clock.now), /room for its servers/)
-  assert.throws(() => new Balancer(backend({ servers: [{}] }), state, 1, clock.now), /room for worker 1/)
+  assert.throws(() => new Balancer(backend({ servers: [{}, {}] }), state, clock.now, 0), /room for its servers/)
+  assert.throws(() => new Balancer(backend({ servers: [{}] }), state, clock.now, 1), /room for worker 1/)
 })

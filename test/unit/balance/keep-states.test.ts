@@ -9,7 +9,7 @@ const clock = new TestClock()
 /** State of a backend whose first server is avoided and has a request in flight. */
 function usedRecord(plan = backend({ servers: [{}, {}] })) {
   const record = keepBackendStates([], [plan], 2)[0]!
-  const used = new Balancer(plan, record.state, 1, clock.now)
+  const used = new Balancer(plan, record.state, clock.now, 1)
   used.started(0)
   for (let i = 0; i < 3; i++) used.failed(0)
   return record
@@ -27,7 +27,7 @@ describe('a reload', () => {
     const plan = backend({ servers: [{ name: 'new' }, record.plan.servers[0]!] })
     const [kept] = keepBackendStates([record], [plan], 2)
     assert.notEqual(kept?.state, record.state)
-    const tested = new Balancer(plan, kept!.state, 0, clock.now)
+    const tested = new Balancer(plan, kept!.state, clock.now, 0)
     assert.deepEqual(
       tested.snapshot().map((server) => [server.name, server.status, server.inFlight, server.failedTotal]),
       [
@@ -43,13 +43,13 @@ describe('a reload', () => {
   it('keeps health when the number of workers changes', () => {
     const record = usedRecord()
     const [kept] = keepBackendStates([record], [record.plan], 4)
-    assert.equal(new Balancer(record.plan, kept!.state, 3, clock.now).isAvoided(0), true)
+    assert.equal(new Balancer(record.plan, kept!.state, clock.now, 3).isAvoided(0), true)
   })
 
   it('starts afresh with a backend of another name', () => {
     const record = usedRecord()
     const [kept] = keepBackendStates([record], [{ ...record.plan, name: 'other' }], 2)
-    assert.equal(new Balancer(record.plan, kept!.state, 0, clock.now).isAvoided(0), false)
+    assert.equal(new Balancer(record.plan, kept!.state, clock.now, 0).isAvoided(0), false)
   })
 })
 
