@@ -1,0 +1,96 @@
+/**
+ * The cache key of a request: `https|shop.example.com|currency=EUR|/t/a.css?v=3`.
+ *
+ *     [scheme "|"] [authority "|"] ( field "|" )* ( cookie "|" )* path [ "?" query ]
+ *
+ * The hard part is that two requests that must not share an object never get the same key. Which parts there are is
+ * fixed by the Plan; every part but the last has its `|` and `%` escaped, so it ends at the next `|`; the last runs to
+ * the end. A field or cookie is `name` when absent and `name=value` when present, so absent is not empty.
+ *
+ * The method is no part: HEAD is answered from what GET stored.
+ */
+
+import type { RequestFacts } from '../plan/facts.ts'
+import type { KeyPlan } from '../plan/plan.ts'
+import { compileQuery } from './key-query.ts'
+
+export type KeyOf = (request: RequestFacts) => string
+
+/** The function is called for every request that is looked up; the default plan costs it one concatenation. */
+export function compileKey(plan: KeyPlan): KeyOf {
+  const prefix = compilePrefix(plan)
+  const extra = compileExtra(plan)
+  if (plan.query.mode === 'all' && !plan.query.sort) {
+    if (extra === undefined) return (request) => prefix(request) + targetOf(request)
+    return (request) => prefix(request) + extra(request) + targetOf(request)
+  }
+  const query = compileQuery(plan.query)
+  if (extra === undefined) return (request) => prefix(request) + request.path + query(request)
+  return (request) => prefix(request) + extra(request) + request.path + query(request)
+}
+
+function targetOf(request: RequestFacts): string {
+  return request.hasQuery ? `${request.path}?${request.query}` : request.path
+}
+
+function compilePrefix(plan: KeyPlan): KeyOf {
+  if (plan.scheme && plan.host) return (request) => `${request.scheme}|${authorityOf(request)}|`
+  if (plan.host) return (request) => `${authorityOf(request)}|`
+  if (plan.scheme) return (request) => `${request.scheme}|`
+  return () => ''
+}
+
+/** The authority without the default port of its scheme (RFC 9110 §4.2.3): `a` and `a:80` are one origin for http. */
+function authorityOf(request: RequestFacts): string {
+  const { authority, host } = request
+  // A host with neither port nor anything to escape, which is nearly every one, is told by its length and one scan.
+  const isDefault = authority.length === host.length || isDefaultPort(request)
+  return escapePart(isDefault ? host : authority)
+}
+
+function isDefaultPort({ authority, host, scheme }: RequestFacts): boolean {
+  const port = scheme === 'https' ? ':443' : ':80'
+  return authority.length === host.length + port.length && authority.endsWith(port)
+}
+
+/** undefined: the plan has neither fields nor cookies. */
+function compileExtra(plan: KeyPlan): KeyOf | undefined {
+  const { headers, cookies } = plan
+  if (headers.length === 0 && cookies.length === 0) return undefined
+  return (request) => {
+    let text = ''
+    for (const name of headers) text += `${namedPart(name, request.header(name))}|`
+    if (cookies.length === 0) return text
+    const lines = request.headers('cookie')
+    for (const name of cookies) text += `${namedPart(name, cookieValues(lines, name))}|`
+    return text
+  }
+}
+
+/** A field or cookie with its value, or its absence, ready to stand before a `|`. */
+export function namedPart(name: string, value: string | undefined): string {
+  return value === undefined ? name : `${name}=${escapePart(value)}`
+}
+
+/** All values of one cookie, joined by `;`, which no value holds: origins differ in which of several they take. */
+function cookieValues(lines: readonly string[], name: string): string | undefined {
+  let values: string | undefined
+  for (const line of lines) {
+    for (const pair of line.split(';')) {
+      const equals = pair.indexOf('=')
+      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue
+      const value = pair.slice(equals + 1).trim()
+      values = values === undefined ? value : `${values};${value}`
+    }
+  }
+  return values
+}
+
+/** `|` ends a part and `\n` a variant (`vary.ts`), so neither may stand in one. */
+export function escapePart(text: string): string {
+  return /[|%\n]/.test(text) ? text.replace(/[|%\n]/g, escapeLetter) : text
+}
+
+function escapeLetter(letter: string): string {
+  return letter === '|' ? '%7C' : letter === '%' ? '%25' : '%0A'
+}

@@ -1,0 +1,87 @@
+/**
+ * A stored response brought up to date by a 304 or by the answer to HEAD (RFC 9111 §3.2, §4.3.4, §4.3.5).
+ *
+ * Fields are flat lists of name, value. What comes out goes through `decideStore` again with the new times, since the
+ * update may have brought a new lifetime, or a `no-store`.
+ */
+
+import { httpDate } from '../../http/date.ts'
+import { fieldIdOf } from '../../http/fields.ts'
+import { hopByHop } from '../../http/hop-by-hop.ts'
+import type { ResponseFacts } from '../../plan/facts.ts'
+import { valuesOf } from './flat-facts.ts'
+
+/**
+ * Never taken from the update. Content-Length is what RFC 9111 §3.2 names; the others describe the bytes that are stored,
+ * which the update has not changed, and origins are known to send wrong ones with a 304.
+ */
+const fixedFields: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+])
+
+/**
+ * RFC 9111 §3.2: each field of the update replaces all stored lines of that name; what it omits stays. Two exceptions
+ * keep the age right: a stored Age is always dropped, and an update without Date is given the time it arrived
+ * (RFC 9110 §6.6.1), or the stored Date would make the response as old as it was.
+ */
+export function mergeFields(stored: readonly string[], update: readonly string[], responseMs: number): string[] {
+  const nominated = connectionOptions(update)
+  const merged: string[] = []
+  const added: string[] = []
+  const replaced = new Set(['age'])
+  for (let i = 0; i < update.length; i += 2) {
+    const name = update[i]!.toLowerCase()
+    if (isHopByHop(name) || fixedFields.has(name) || nominated.includes(name)) continue
+    replaced.add(name)
+    added.push(update[i]!, update[i + 1]!)
+  }
+  if (!replaced.has('date')) {
+    replaced.add('date')
+    added.push('Date', httpDate(responseMs))
+  }
+  for (let i = 0; i < stored.length; i += 2) {
+    if (!replaced.has(stored[i]!.toLowerCase())) merged.push(stored[i]!, stored[i + 1]!)
+  }
+  return merged.concat(added)
+}
+
+/**
+ * Whether a 304 is about the stored response (RFC 9111 §4.3.4). A strong validator in it must be the stored one; a weak
+ * one must match weakly; without any it is taken to be, as only this one response was asked about.
+ */
+export function isUpdateFor(stored: ResponseFacts, update: ResponseFacts): boolean {
+  const etag = update.header('etag')
+  if (etag !== undefined) return isSameEtag(stored.header('etag'), etag)
+  const modified = update.header('last-modified')
+  return modified === undefined || stored.header('etag') !== undefined || stored.header('last-modified') === modified
+}
+
+/**
+ * RFC 9111 §4.3.5: the 200 to a HEAD updates a stored 200 when none of its validators and lengths contradicts; if one
+ * does, the stored response is stale and should not be used without validation.
+ */
+export function isHeadFor(stored: ResponseFacts, head: ResponseFacts): boolean {
+  if (stored.status !== 200 || head.status !== 200) return false
+  return ['etag', 'last-modified', 'content-length'].every((name) => {
+    const value = head.header(name)
+    return value === undefined || value === stored.header(name)
+  })
+}
+
+function isSameEtag(stored: string | undefined, received: string): boolean {
+  if (stored === undefined) return false
+  return received.startsWith('W/') || stored.startsWith('W/')
+    ? stored.replace(/^W\//, '') === received.replace(/^W\//, '')
+    : stored === received
+}
+
+function isHopByHop(name: string): boolean {
+  return hopByHop[fieldIdOf(name)] === 1
+}
+
+function connectionOptions(fields: readonly string[]): string[] {
+  return valuesOf(fields, 'connection').flatMap((line) => line.split(',').map((option) => option.trim().toLowerCase()))
+}
