@@ -1,7 +1,6 @@
 /** Problems that one token shows on its own: quotes of other languages, strings that do not end, characters not to be seen. */
 import type { IToken } from 'chevrotain'
 import type { ProblemList } from './problems.ts'
-import { isInvisible } from './scan.ts'
 import {
   endOf,
   endOfString,
@@ -13,11 +12,15 @@ import {
   Word,
 } from './tokens.ts'
 
-const BYTE_ORDER_MARK = 0xfeff
+/** As editors of Windows put it before the first line. */
+const BYTE_ORDER_MARK = '\ufeff'
+
+/** What may not even stand in strings and comments: controls, and marks that show a text in another order than it has. */
+const NEVER_SEEN = /[^\P{Cc}\t\r\n]|\r(?!\n)|[\u202a-\u202e\u2066-\u2069]/gu
 
 /** Reports what is wrong with the tokens of `text`, in no particular order. */
 export function checkTokens(text: string, { tokens, foreign }: Tokens, problems: ProblemList): void {
-  checkForeign(foreign, problems)
+  checkForeign(text, foreign, problems)
   let previousEnd = -1
   for (const token of tokens) {
     if (isPunctuation(token)) {
@@ -67,20 +70,19 @@ function checkWord(token: IToken, problems: ProblemList): void {
   )
 }
 
-function checkForeign(foreign: readonly IToken[], problems: ProblemList): void {
-  let invisible: IToken | undefined
+function checkForeign(text: string, foreign: readonly IToken[], problems: ProblemList): void {
+  const odd = [...text.matchAll(NEVER_SEEN)].map((found) => found.index)
   for (const token of foreign) {
+    const { startOffset } = token
     if (token.tokenType === ForeignComment) {
-      problems.report('foreign-comment', token.startOffset, endOf(token), 'comments begin with "#"', 'write "# ..."')
-    } else if (token.startOffset !== 0 || token.image.charCodeAt(0) !== BYTE_ORDER_MARK) {
-      invisible ??= token
-    }
+      problems.report('foreign-comment', startOffset, endOf(token), 'comments begin with "#"', 'write "# ..."')
+    } else if (startOffset !== 0 || token.image !== BYTE_ORDER_MARK) odd.push(startOffset)
   }
-  if (invisible === undefined) return
-  const code = invisible.image.charCodeAt(0)
-  const count = foreign.filter((token) => isInvisible(token.image.charCodeAt(0))).length
-  const help = count === 1 ? 'replace it by an ordinary space' : `remove it and the ${count - 1} like it`
-  problems.report('odd-character', invisible.startOffset, endOf(invisible), `${describe(code)} stands here`, help)
+  if (odd.length === 0) return
+  const first = odd.reduce((least, offset) => Math.min(least, offset))
+  const others = new Set(odd).size - 1
+  const help = others === 0 ? 'replace it by an ordinary space' : `remove it and the ${others} like it`
+  problems.report('odd-character', first, first + 1, `${describe(text.charCodeAt(first))} stands here`, help)
 }
 
 const characterNames: ReadonlyMap<number, string> = new Map([
@@ -89,7 +91,8 @@ const characterNames: ReadonlyMap<number, string> = new Map([
   [0xad, 'a soft hyphen'],
   [0x200b, 'a zero-width space'],
   [0x202e, 'a right-to-left override'],
-  [BYTE_ORDER_MARK, 'a byte order mark'],
+  [0xfeff, 'a byte order mark'],
+  [0x0d, 'a carriage return without a line feed'],
 ])
 
 function describe(code: number): string {
