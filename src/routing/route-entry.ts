@@ -1,6 +1,7 @@
 /** One route of one site as the table holds it: its plan, its compiled tests, and a place for what the engine builds. */
 import type { RequestFacts } from '../plan/facts.ts'
 import type { PathPattern, RoutePlan, SitePlan } from '../plan/plan.ts'
+import { compileRegex } from '../util/bounded-regex.ts'
 import { compilePathGlob, Glob } from '../util/glob.ts'
 import { wireText } from '../util/wire-text.ts'
 import type { Condition, MatcherSet } from './matchers.ts'
@@ -56,7 +57,7 @@ export class RouteEntry {
 }
 
 function compilePattern(pattern: PathPattern): Glob | RegExp {
-  return pattern.kind === 'glob' ? compilePathGlob(wireText(pattern.pattern)) : new RegExp(wireText(pattern.source))
+  return pattern.kind === 'glob' ? compilePathGlob(wireText(pattern.pattern)) : compileRegex(wireText(pattern.source))
 }
 
 function regexCaptures(regex: RegExp, path: string): string[] | undefined {

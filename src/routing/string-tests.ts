@@ -2,6 +2,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { StringTest } from '../plan/plan.ts'
 import { unreachable } from '../util/assert.ts'
+import { compileRegex } from '../util/bounded-regex.ts'
 import { compilePathGlob, compileTextGlob } from '../util/glob.ts'
 import { wireText } from '../util/wire-text.ts'
 
@@ -43,7 +44,7 @@ function compileTextTest(test: StringTest, kind: TextKind): TextTest | undefined
       return (text) => glob.matches(text)
     }
     case 'regex': {
-      const regex = new RegExp(wireText(test.source))
+      const regex = compileRegex(wireText(test.source))
       return (text) => regex.test(text)
     }
     default:
