@@ -47,8 +47,8 @@ function formatFile(file: string, terminal: Terminal, handle: Handle): boolean {
     terminal.err(`shellac: cannot read "${file}": ${describeError(error)}\n`)
     return false
   }
-  const formatted = formatSource(before, file)
-  if ('diagnostics' in formatted) {
+  const formatted = formatSource({ name: file, text: before, includedFrom: [] })
+  if (!formatted.ok) {
     terminal.err(formatDiagnostics(formatted.diagnostics, { color: terminal.color }))
     return false
   }
