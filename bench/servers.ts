@@ -71,10 +71,17 @@ export const servers: Readonly<Record<ServerName, Server>> = {
   },
 }
 
-/** A folder on tmpfs for everything the servers write; gone with the process. */
-const scratch = mkdtempSync('/dev/shm/shellac-bench-')
-chmodSync(scratch, 0o755) // varnishd reads its VCL as a user of its own
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+let scratch: string | undefined
+
+/** A folder on tmpfs for everything the servers write; made when first needed, gone with the process. */
+function scratchFolder(): string {
+  if (scratch !== undefined) return scratch
+  const made = mkdtempSync('/dev/shm/shellac-bench-')
+  chmodSync(made, 0o755) // varnishd reads its VCL as a user of its own
+  process.on('exit', () => rmSync(made, { recursive: true, force: true }))
+  scratch = made
+  return made
+}
 
 export async function startServer(name: ServerName, options: StartOptions): Promise<RunningServer> {
   const { template, command } = servers[name]
@@ -107,7 +114,7 @@ export async function startOrigin(): Promise<Origin> {
 }
 
 function fillTemplate(name: string, template: string, words: Record<string, number>): { config: string; dir: string } {
-  const dir = join(scratch, name)
+  const dir = join(scratchFolder(), name)
   mkdirSync(dir, { recursive: true })
   const user = process.getuid?.() === 0 ? 'user root;' : ''
   const all: Record<string, string | number> = { ...words, dir, user }
