@@ -57,6 +57,7 @@ export function readConfig(entry: ConfigEntry): ReadConfig {
 
 /** The configuration as the daemon wants it. `workers` from the command line replaces what the file says. */
 export function loadForDaemon(entry: ConfigEntry, workers: number | undefined, color: boolean): Loaded {
+  const atMs = Date.now()
   const { plan, diagnostics, files } = readConfig(entry)
   const errors = diagnostics.filter((one) => one.severity === 'error').length
   return {
@@ -65,6 +66,7 @@ export function loadForDaemon(entry: ConfigEntry, workers: number | undefined, c
     errors,
     warnings: diagnostics.length - errors,
     files,
+    atMs,
   }
 }
 

@@ -6,7 +6,7 @@
  * every link is one in which the change may happen.
  */
 import { createHash } from 'node:crypto'
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname, join, parse, resolve, sep } from 'node:path'
 import { errorCode } from '../log/errno.ts'
 
@@ -53,7 +53,7 @@ function followLinks(path: string): { links: string[]; end: string; isFolder: bo
   while (rest.length > 0) {
     const next = join(at, rest[0]!)
     rest = rest.slice(1)
-    const stats = lstatSync(next, { throwIfNoEntry: false })
+    const stats = lstatOf(next)
     if (stats?.isSymbolicLink() === true && links.length < MAX_LINKS) {
       links.push(next)
       const target = resolve(at, readlinkSync(next))
@@ -72,6 +72,29 @@ export function fingerprint(paths: readonly string[]): string {
   const hash = createHash('sha256')
   for (const path of paths) hash.update(`${path}\0${describeFile(path)}\0`)
   return hash.digest('base64')
+}
+
+/** Wall clock of the latest change to any of the files, their contents or their links; 0 when none is there. */
+export function newestChangeMs(paths: readonly string[]): number {
+  return Math.max(0, ...paths.flatMap((path) => [lstatOf(path)?.ctimeMs ?? 0, targetOf(path)?.ctimeMs ?? 0]))
+}
+
+/** undefined where nothing can be seen: no such entry, no permission, a file where a folder should be. */
+function lstatOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** As `lstatOf`, behind all links. */
+function targetOf(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
 }
 
 function describeFile(path: string): string {

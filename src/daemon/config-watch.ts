@@ -6,8 +6,10 @@
  * touch without a change, or an editor's swap file, reloads nothing.
  */
 import { type FSWatcher, watch } from 'chokidar'
-import { fingerprint, planWatch, type WatchPlan } from './config-files.ts'
+import { fingerprint, newestChangeMs, planWatch, type WatchPlan } from './config-files.ts'
 
+/** File times move in steps of the kernel's clock, at most this coarse. */
+const CLOCK_GRAIN_MS = 10
 /** However long files keep changing, they are looked at after this many pauses. */
 const MOST_PAUSES = 20
 
@@ -32,14 +34,19 @@ export class ConfigWatch {
 
   /**
    * Watches these files from now on, as they are now. Called after every load, also a failed one: its files are where the
-   * correction will come from. Resolves when the watch is in place.
+   * correction will come from. `loadedAtMs` is the wall clock before that load. Resolves when the watch is in place.
    */
-  async follow(files: readonly string[], debounceMs: number): Promise<void> {
+  async follow(files: readonly string[], loadedAtMs: number, debounceMs: number): Promise<void> {
     this.#files = files
     this.#debounceMs = debounceMs
-    this.#fingerprint = fingerprint(files)
+    // What was saved while it was being read may have been read half: it is looked at again.
+    const isSettled = newestChangeMs(files) < loadedAtMs - CLOCK_GRAIN_MS
+    this.#fingerprint = isSettled ? fingerprint(files) : ''
     const planned = planWatch(files)
-    if (this.#watcher !== undefined && sameWatch(planned, this.#watched)) return
+    if (this.#watcher !== undefined && sameWatch(planned, this.#watched)) {
+      if (!isSettled) this.#hint()
+      return
+    }
     this.#watched = planned
     const before = this.#watcher
     const watcher = this.#open(planned)

@@ -10,6 +10,8 @@ export interface Loaded {
   readonly warnings: number
   /** Absolute paths of every file that was read, or would have been. */
   readonly files: readonly string[]
+  /** Wall clock before the first of them was read. */
+  readonly atMs: number
 }
 
 /** Reads the configuration anew; called at the start and for each reload. Never throws for what the files hold. */

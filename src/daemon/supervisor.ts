@@ -147,7 +147,7 @@ class Supervisor {
     this.#state = 'serving'
     const { plan, generation } = this.#target
     if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
-    if (plan.reload.watch) await this.#follow(loaded.files, plan)
+    await this.#follow(loaded, plan)
     this.#log.log('info', 'ready', {
       version: this.#options.version,
       generation,
@@ -178,9 +178,7 @@ class Supervisor {
       return result
     }
     // A failed load too: the correction will come to one of these files.
-    const watchPlan = loaded.plan ?? this.#target.plan
-    if (watchPlan.reload.watch) await this.#follow(loaded.files, watchPlan)
-    else await this.#watch.close()
+    await this.#follow(loaded, loaded.plan ?? this.#target.plan)
     if (this.#state !== 'serving') return end(false, 'the daemon is stopping')
     if (loaded.plan === undefined) return end(false, `${loaded.errors} errors in the configuration; the old one stays`)
     try {
@@ -269,9 +267,10 @@ class Supervisor {
     this.#log?.log('info', 'logs reopened', {})
   }
 
-  async #follow(files: readonly string[], plan: Plan): Promise<void> {
+  async #follow(loaded: Loaded, plan: Plan): Promise<void> {
+    if (!plan.reload.watch) return this.#watch.close()
     try {
-      await this.#watch.follow(files, plan.reload.debounceMs)
+      await this.#watch.follow(loaded.files, loaded.atMs, plan.reload.debounceMs)
     } catch (error) {
       this.#log.log('warn', 'cannot watch the configuration', { error: describeError(error) })
     }
