@@ -43,6 +43,9 @@ export function runProgram(command: string, args: readonly string[], options: Ru
   })
 }
 
+/** Longest wait for the output of a program that has ended. */
+const LAST_WORDS_MS = 500
+
 /** A program in the background. */
 export class Background {
   readonly child: ChildProcess
@@ -62,7 +65,12 @@ export class Background {
       this.ended = error.message
     })
     this.child.once('exit', (code, signal) => {
-      this.ended = code ?? signal ?? 'unknown'
+      const end = () => {
+        this.ended ??= code ?? signal ?? 'unknown'
+      }
+      // What it printed last comes after the exit; a child of its own that lives on may keep the pipes open for ever.
+      this.child.once('close', end)
+      setTimeout(end, LAST_WORDS_MS).unref()
     })
     this.#collect(this.child.stdout)
     this.#collect(this.child.stderr)
@@ -102,6 +110,9 @@ export class Background {
       const parts = (rest + text).split('\n')
       rest = parts.pop() ?? ''
       this.lines.push(...parts)
+    })
+    stream?.once('end', () => {
+      if (rest !== '') this.lines.push(rest)
     })
   }
 }
