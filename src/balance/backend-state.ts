@@ -13,6 +13,8 @@
  *   request contends with nobody; the true number in flight is the sum over the blocks;
  * - health is written by all workers; what only one of them may do (eject a server, send it a probe) is decided by a
  *   compare-and-exchange;
+ * - cell 2 is counted up before a server is ejected and down after it is readmitted, so that a worker that dies between
+ *   the two leaves it too high, which costs time, and never too low, which would hide an avoided server;
  * - times are the low 32 bits of wall-clock milliseconds and compared as differences, good for 24 days.
  *
  * XXX: `least-requests` reads one cell per worker and server for each selection, 0.8 microseconds for 30
@@ -117,12 +119,21 @@ export class BackendState {
     Atomics.store(this.#cells, healthCell(server, healthCells.failures), 0)
   }
 
-  /** Changes the status if it still is `from`; returns whether this call was the one that changed it. */
-  changeStatus(server: number, from: number, to: number): boolean {
-    if (Atomics.compareExchange(this.#cells, healthCell(server, healthCells.status), from, to) !== from) return false
-    if (from === HEALTHY) Atomics.add(this.#cells, CELL_UNHEALTHY, 1)
-    if (to === HEALTHY) Atomics.sub(this.#cells, CELL_UNHEALTHY, 1)
-    if (to === AVOIDED) Atomics.add(this.#cells, healthCell(server, healthCells.ejections), 1)
+  /** Makes a healthy server an avoided one; true for the one caller of several whose doing it was. */
+  eject(server: number): boolean {
+    Atomics.add(this.#cells, CELL_UNHEALTHY, 1)
+    if (this.#exchangeStatus(server, HEALTHY, AVOIDED)) {
+      Atomics.add(this.#cells, healthCell(server, healthCells.ejections), 1)
+      return true
+    }
+    Atomics.sub(this.#cells, CELL_UNHEALTHY, 1)
+    return false
+  }
+
+  /** Makes an avoided server a healthy one; true for the one caller of several whose doing it was. */
+  readmit(server: number): boolean {
+    if (!this.#exchangeStatus(server, AVOIDED, HEALTHY)) return false
+    Atomics.sub(this.#cells, CELL_UNHEALTHY, 1)
     return true
   }
 
@@ -185,6 +196,10 @@ export class BackendState {
     const from = healthCell(otherServer, 0)
     this.#cells.set(other.#cells.subarray(from, from + LINE_CELLS), healthCell(server, 0))
     if (this.status(server) !== HEALTHY) Atomics.add(this.#cells, CELL_UNHEALTHY, 1)
+  }
+
+  #exchangeStatus(server: number, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#cells, healthCell(server, healthCells.status), from, to) === from
   }
 
   #useCell(worker: number, server: number): number {

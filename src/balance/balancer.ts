@@ -11,7 +11,7 @@
  */
 import type { BackendPlan } from '../plan/plan.ts'
 import { assert } from '../util/assert.ts'
-import { AVOIDED, BackendState, HEALTHY, LONGEST_WAIT_MS } from './backend-state.ts'
+import { AVOIDED, BackendState, LONGEST_WAIT_MS } from './backend-state.ts'
 import { LeastRequests } from './least-requests.ts'
 import type { Policy } from './policy.ts'
 import { RoundRobin } from './round-robin.ts'
@@ -62,8 +62,8 @@ export class Balancer {
   }
 
   /**
-   * Index of the server for the next request (or the next attempt at it); -1 when all are in `tried`, the sum of the
-   * `triedBit`s of those the request was sent to. The caller reports `started` before it selects again.
+   * Index of the server for the next request (or the next attempt at it); -1 when all are in `tried`, which joins
+   * (by `|`) the `triedBit`s of those the request was sent to. The caller reports `started` before it selects again.
    */
   select(tried: number): number {
     if (tried === 0 && !this.#state.hasUnhealthy()) {
@@ -88,13 +88,13 @@ export class Balancer {
     const { afterErrors } = this.plan.eject
     if (afterErrors === 0 || failures < afterErrors || this.isAvoided(server)) return
     this.#state.setUntil(server, this.#now() + this.#forMs)
-    this.#state.changeStatus(server, HEALTHY, AVOIDED)
+    this.#state.eject(server)
   }
 
   /** The server answered. Costs two loads while it is well. */
   succeeded(server: number): void {
     if (this.#state.failures(server) !== 0) this.#state.clearFailures(server)
-    if (this.isAvoided(server)) this.#state.changeStatus(server, AVOIDED, HEALTHY)
+    if (this.isAvoided(server)) this.#state.readmit(server)
   }
 
   /** Whether the server gets no request but probes. */
@@ -126,14 +126,19 @@ export class Balancer {
     return this.#policy.select(candidates)
   }
 
+  /** In one pass, as other workers may be counting failures meanwhile. */
   #selectLeastBad(tried: number): number {
+    const candidates = this.#candidates
     let fewest = Number.POSITIVE_INFINITY
-    for (let i = 0; i < this.#candidates.length; i++) {
-      if ((tried & triedBit(i)) === 0) fewest = Math.min(fewest, this.#state.failures(i))
+    for (let i = 0; i < candidates.length; i++) {
+      candidates[i] = 0
+      if ((tried & triedBit(i)) !== 0) continue
+      const failures = this.#state.failures(i)
+      if (failures > fewest) continue
+      if (failures < fewest) candidates.fill(0, 0, i)
+      fewest = failures
+      candidates[i] = 1
     }
-    for (let i = 0; i < this.#candidates.length; i++) {
-      this.#candidates[i] = (tried & triedBit(i)) === 0 && this.#state.failures(i) === fewest ? 1 : 0
-    }
-    return this.#policy.select(this.#candidates)
+    return this.#policy.select(candidates)
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { AVOIDED, BackendState, createBackendState, HEALTHY } from '../../../src/balance/backend-state.ts'
+import { BackendState, createBackendState, HEALTHY } from '../../../src/balance/backend-state.ts'
 import { Balancer } from '../../../src/balance/balancer.ts'
 import { backend } from './backends.ts'
 import type { HammerData } from './hammer.ts'
@@ -24,15 +24,17 @@ describe('backend state', () => {
 
   it('gives an ejection and a probe to one caller alone', () => {
     const view = new BackendState(createBackendState(1, 1))
-    assert.equal(view.changeStatus(0, HEALTHY, AVOIDED), true)
-    assert.equal(view.changeStatus(0, HEALTHY, AVOIDED), false)
+    assert.equal(view.eject(0), true)
+    assert.equal(view.eject(0), false)
     assert.equal(view.hasUnhealthy(), true)
+    assert.equal(view.ejections(0), 1)
     view.setUntil(0, 5000)
     assert.equal(view.claimProbe(0, 4999, 1000), false)
     assert.equal(view.waitMs(0, 4999, 1000), 1)
     assert.equal(view.claimProbe(0, 5000, 1000), true)
     assert.equal(view.claimProbe(0, 5000, 1000), false)
-    assert.equal(view.changeStatus(0, AVOIDED, HEALTHY), true)
+    assert.equal(view.readmit(0), true)
+    assert.equal(view.readmit(0), false)
     assert.equal(view.hasUnhealthy(), false)
   })
 
@@ -55,7 +57,7 @@ describe('backend state', () => {
     )
     assert.ok(facts.every((server) => server.inFlight === 0))
     assert.ok(facts.some((server) => server.ejections > 0))
-    for (let server = 0; server < 3; server++) view.changeStatus(server, AVOIDED, HEALTHY)
+    for (let server = 0; server < 3; server++) view.readmit(server)
     assert.equal(view.hasUnhealthy(), false)
   })
 })
