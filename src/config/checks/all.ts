@@ -1,0 +1,28 @@
+/** Every check, in the order that reads best: what a name means, then what objects are, then how they lie to each other. */
+import type { CheckedDocument } from '../checked.ts'
+import type { Compiled } from '../compile.ts'
+import type { Report } from '../directives/directive.ts'
+import { checkCaches } from './caches.ts'
+import { checkListeners, checkLogs } from './listeners.ts'
+import { checkMatchers } from './matchers.ts'
+import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
+import { checkPrecedence } from './precedence.ts'
+import { checkRoutes } from './routes.ts'
+import { checkSites } from './sites.ts'
+import { checkTtls } from './ttls.ts'
+import { checkVersion } from './version.ts'
+
+export function checkAll(checked: CheckedDocument, compiled: Compiled, report: Report): void {
+  checkVersion(checked, report)
+  checkDuplicateNames(checked, report)
+  checkUndefinedNames(checked, report)
+  checkListeners(checked, report)
+  checkLogs(checked, report)
+  checkCaches(checked, report)
+  checkTtls(checked, report)
+  checkMatchers(checked, report)
+  checkSites(checked, report)
+  checkRoutes(checked, report)
+  checkPrecedence(compiled.sites, report)
+  checkUnusedNames(checked, report)
+}

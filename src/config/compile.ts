@@ -1,0 +1,44 @@
+/** The checked tree to the Plan. Also for a tree with mistakes, as far as it goes: checks look at the result. */
+import type { Plan } from '../plan/plan.ts'
+import type { Block, CheckedDocument, Node } from './checked.ts'
+import { buildBackend } from './compile/backend.ts'
+import { buildMatchers } from './compile/match.ts'
+import { buildAdmin, buildListener, buildLogs, buildProcess, buildReload } from './compile/process.ts'
+import { buildCache } from './compile/settings.ts'
+import { type CompiledSite, compileSite } from './compile/site.ts'
+import { backend } from './directives/backend.ts'
+import { cache, rule } from './directives/cache.ts'
+import { listener } from './directives/listener.ts'
+import { match } from './directives/match.ts'
+import { site } from './directives/site.ts'
+
+export interface Compiled {
+  readonly plan: Plan
+  /** In the order of the text, with why their routes stand as they do. */
+  readonly sites: readonly CompiledSite[]
+}
+
+/** `files`: what the Plan's `files` shall be. */
+export function compile(checked: CheckedDocument, files: readonly string[]): Compiled {
+  const { main } = checked
+  const named = { caches: blocksByName(main.all(cache)), rules: blocksByName(main.all(rule)) }
+  const sites = main.all(site).map((node) => compileSite(node, named))
+  const plan: Plan = {
+    languageVersion: 1,
+    process: buildProcess(main),
+    reload: buildReload(main),
+    admin: buildAdmin(main),
+    logs: buildLogs(main),
+    listeners: main.all(listener).map(buildListener),
+    backends: main.all(backend).map(buildBackend),
+    caches: main.all(cache).map(buildCache),
+    matchers: buildMatchers(main.all(match)),
+    sites: sites.map((one) => one.plan),
+    files,
+  }
+  return { plan, sites }
+}
+
+function blocksByName(nodes: readonly Node<string>[]): ReadonlyMap<string, Block> {
+  return new Map(nodes.map((node) => [node.value, node.block]))
+}

@@ -1,0 +1,29 @@
+/** `backend NAME { ... }` to the Plan. */
+import type { BackendPlan } from '../../plan/plan.ts'
+import { headOf, type Node } from '../checked.ts'
+import { setting } from '../defaults.ts'
+import * as backend from '../directives/backend.ts'
+import { placeOf } from './place.ts'
+
+export function buildBackend(node: Node<string>): BackendPlan {
+  const { block } = node
+  const responseLimits = block.child(backend.responseLimits)
+  return {
+    name: node.value,
+    servers: block.all(backend.server).map((server) => server.value),
+    balance: setting(backend.balance, block),
+    connectTimeoutMs: setting(backend.connectTimeout, block),
+    firstByteTimeoutMs: setting(backend.firstByteTimeout, block),
+    betweenBytesTimeoutMs: setting(backend.betweenBytesTimeout, block),
+    idleTimeoutMs: setting(backend.serverIdleTimeout, block),
+    connections: setting(backend.backendConnections, block),
+    keepAlive: setting(backend.keepAlive, block),
+    queue: setting(backend.queue, block),
+    retry: { attempts: setting(backend.attempts, block.child(backend.retry)) },
+    eject: setting(backend.eject, block),
+    hostHeader: setting(backend.host, block),
+    responseHeaderBytes: setting(backend.responseHeaderBytes, responseLimits),
+    responseHeaders: setting(backend.responseHeaderCount, responseLimits),
+    place: placeOf(headOf(node)),
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What one route stores and for how long: a rule's word before its cache's before the default. Lists add up: a rule's
+ * `ttl`, `bypass`, `override`, key cookies and key fields stand beside those of the cache.
+ */
+import type { CachePlan, CacheSettings, KeyPlan, Override, PurgePlan, TtlRule } from '../../plan/plan.ts'
+import { type Block, headOf, type Node } from '../checked.ts'
+import { defaultOf, setting, stated } from '../defaults.ts'
+import { purge, purgeAllow, purgeDefault, tier } from '../directives/cache.ts'
+import * as settings from '../directives/cache-settings.ts'
+import * as key from '../directives/key.ts'
+import { orderTtls } from '../ttl-order.ts'
+import { placeOf } from './place.ts'
+
+/** Methods answered from the cache: HEAD is answered from what GET stored (RFC 9111 §4). */
+const CACHED_METHODS = ['GET', 'HEAD']
+
+/** `blocks`: from the strongest to the weakest, a rule before its cache. */
+export function buildSettings(...blocks: readonly Block[]): CacheSettings {
+  const maxObjects = blocks.flatMap((block) => block.value(settings.maxObject) ?? [])
+  return {
+    key: buildKey(blocks.map((block) => block.child(key.key))),
+    ttls: blocks.flatMap((block) => orderTtls(block.all(settings.ttl).map(buildTtl))),
+    overrides: buildOverrides(blocks),
+    bypass: unique(blocks.flatMap((block) => block.all(settings.bypass).flatMap((node) => node.value))),
+    graceMs: stated(settings.grace, ...blocks),
+    staleIfErrorMs: stated(settings.staleIfError, ...blocks),
+    jitter: setting(settings.jitter, ...blocks),
+    collapse: buildCollapse(blocks),
+    hitForMissMs: setting(settings.hitForMiss, ...blocks),
+    clientDirectives: setting(settings.clientDirectives, ...blocks),
+    obey: setting(settings.obey, ...blocks),
+    // A rule may keep less than its cache takes, never more.
+    maxObjectBytes: maxObjects.length === 0 ? defaultOf(settings.maxObject) : Math.min(...maxObjects),
+  }
+}
+
+export function buildTtl(node: Node<settings.TtlArguments>): TtlRule {
+  return { ...node.value, place: placeOf(headOf(node)) }
+}
+
+function buildOverrides(blocks: readonly Block[]): readonly Override[] {
+  const overrides = blocks.flatMap((block) => block.all(settings.override).flatMap((node) => node.value))
+  const stores = blocks.flatMap((block) => block.all(settings.store).flatMap((node) => node.value))
+  return unique([...overrides, ...stores])
+}
+
+function buildCollapse(blocks: readonly Block[]): CacheSettings['collapse'] {
+  const inside = blocks.map((block) => block.child(settings.collapse))
+  return {
+    enabled: setting(settings.collapse, ...blocks),
+    waitMs: setting(settings.collapseWait, ...inside),
+    waiters: setting(settings.collapseWaiters, ...inside),
+  }
+}
+
+function buildKey(blocks: readonly Block[]): KeyPlan {
+  return {
+    scheme: setting(key.keyScheme, ...blocks),
+    host: setting(key.keyHost, ...blocks),
+    query: setting(key.keyQuery, ...blocks),
+    headers: unique(blocks.flatMap((block) => block.all(key.keyHeader)).flatMap((node) => node.value)).map((name) =>
+      name.toLowerCase(),
+    ),
+    cookies: unique(blocks.flatMap((block) => block.all(key.keyCookie)).flatMap((node) => node.value)),
+    methods: CACHED_METHODS,
+  }
+}
+
+export function buildCache(node: Node<string>): CachePlan {
+  const { block } = node
+  const own = buildSettings(block)
+  return {
+    name: node.value,
+    memoryBytes: block.value(tier)?.bytes ?? 0,
+    maxObjectBytes: own.maxObjectBytes,
+    settings: own,
+    purge: buildPurge(block.child(purge)),
+    place: placeOf(headOf(node)),
+  }
+}
+
+function buildPurge(block: Block): PurgePlan {
+  return { allow: block.value(purgeAllow), mode: setting(purgeDefault, block) }
+}
+
+function unique<T>(values: readonly T[]): readonly T[] {
+  return [...new Set(values)]
+}

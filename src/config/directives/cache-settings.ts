@@ -1,0 +1,256 @@
+/**
+ * What caches and rules both say: lifetimes, exceptions, staleness. A rule's word stands before its cache's; lists
+ * (ttl, bypass, override) add up.
+ *
+ *     ttl 404 410 30s;  ttl path /static/** 1d override;  ttl origin else 2m;
+ *     grace 10m;  stale-if-error 1d;  jitter 10%;  collapse { wait 5s; }  bypass @logged-in;
+ */
+import type { Override, TtlRule } from '../../plan/plan.ts'
+import { many, one, optional, references } from './arguments.ts'
+import { type Context, type Directive, directive, type Shape } from './directive.ts'
+import { key } from './key.ts'
+import {
+  duration,
+  freshnessField,
+  integer,
+  matcherName,
+  mediaType,
+  oneOf,
+  onOff,
+  pathGlob,
+  percent,
+  size,
+  status,
+} from './values.ts'
+
+export type TtlArguments = Omit<TtlRule, 'place'>
+
+/**
+ * Statuses a `ttl` without statuses speaks of: those that RFC 9110 §15.1 lets a cache keep without being told,
+ * without the errors, so that `ttl 1d override;` does not keep an outage for a day.
+ */
+const PLAIN_STATUSES: readonly (readonly [number, number])[] = [
+  [200, 200],
+  [203, 204],
+  [300, 301],
+  [308, 308],
+]
+
+const ttlShape: Shape<TtlArguments> = {
+  syntax: '[STATUS ...] [path GLOB] [type MEDIA-TYPE] TIME [override] or ttl origin else TIME',
+  read(reader) {
+    const statuses: (readonly [number, number])[] = []
+    let path: string | undefined
+    let contentType: string | undefined
+    let isElse = false
+    for (let next = reader.peek(); next !== undefined; next = reader.peek()) {
+      if (status.read(next).ok) statuses.push(reader.next(status)!)
+      else if (reader.takeWord('path')) path = reader.next(pathGlob)
+      else if (reader.takeWord('type')) contentType = reader.next(mediaType)
+      else if (reader.takeWord('origin')) isElse = reader.expectWord('else')
+      else break
+      if (reader.hasFailed) return undefined
+    }
+    const ttlMs = reader.next(duration)
+    if (ttlMs === undefined) return undefined
+    const mode = !isElse && reader.takeWord('override') ? 'override' : 'default'
+    return { statuses: statuses.length === 0 ? PLAIN_STATUSES : statuses, path, contentType, ttlMs, mode }
+  },
+}
+
+export const ttl = directive({
+  name: 'ttl',
+  shape: ttlShape,
+  repeat: 'many',
+  phase: 'store',
+  doc:
+    'How long responses stay fresh when the origin does not say, or with "override" whatever it says. Without ' +
+    'statuses it speaks of 200, 203, 204, 300, 301 and 308 only; errors are kept when they are named. "0s" ' +
+    'forbids storing. A longer life never makes storable what is private: see "override" and "store". If several ' +
+    "statements fit, a rule's goes before its cache's, and the more exact one first: by status, then path, then " +
+    'type.',
+  example: 'ttl 404 410 30s;',
+  peers: [
+    'proxy_cache_valid',
+    'beresp.ttl',
+    'refresh_pattern',
+    'max-age',
+    'expires',
+    'CacheDefaultExpire',
+    'default_ttl',
+    'set beresp.ttl',
+  ],
+})
+
+export const grace = directive({
+  name: 'grace',
+  shape: one(duration),
+  phase: 'look-up',
+  doc:
+    'How long after its end of life an object still answers while it is fetched anew behind the answer ' +
+    '(stale-while-revalidate, RFC 5861). Without it only the response decides.',
+  example: 'grace 10m;',
+  peers: [
+    'beresp.grace',
+    'proxy_cache_background_update',
+    'default_grace',
+    'stale-while-revalidate',
+    'proxy_cache_use_stale updating',
+  ],
+})
+
+export const staleIfError = directive({
+  name: 'stale-if-error',
+  shape: one(duration),
+  phase: 'look-up',
+  doc:
+    'How long after its end of life an object still answers when the origin fails (RFC 5861). Without it only the ' +
+    'response decides.',
+  example: 'stale-if-error 1d;',
+  peers: ['proxy_cache_use_stale', 'CacheStaleOnError', 'max_stale', 'beresp.keep'],
+})
+
+export const jitter = directive({
+  name: 'jitter',
+  shape: one(percent),
+  defaultText: '0%',
+  phase: 'store',
+  doc: 'The share by which lifetimes are shortened at random, so that objects stored together do not end together.',
+  example: 'jitter 10%;',
+})
+
+export const collapseWait = directive({
+  name: 'wait',
+  shape: one(duration),
+  defaultText: '5s',
+  phase: 'look-up',
+  doc: "How long a request waits for another one's fetch before it goes to the origin itself.",
+  example: 'wait 2s;',
+  peers: ['proxy_cache_lock_timeout', 'proxy_cache_lock_age', 'CacheLockMaxAge'],
+})
+
+export const collapseWaiters = directive({
+  name: 'waiters',
+  shape: one(integer(1, 1_000_000)),
+  defaultText: '1000',
+  phase: 'look-up',
+  doc: 'How many requests of one worker may wait for the same fetch; more go to the origin themselves.',
+  example: 'waiters 500;',
+})
+
+export const collapseContext: Context = {
+  name: 'collapse',
+  doc: 'How requests for the same missing object wait for one fetch.',
+  directives: [collapseWait, collapseWaiters],
+}
+
+export const collapse = directive({
+  name: 'collapse',
+  shape: optional(onOff, true),
+  block: 'collapse',
+  isBlockOptional: true,
+  defaultText: 'on',
+  phase: 'look-up',
+  doc: 'Whether requests for the same missing object wait for one fetch of it. The block bounds the waiting.',
+  example: 'collapse { wait 2s; waiters 500; }',
+  peers: ['proxy_cache_lock', 'collapsed_forwarding', 'CacheLock', 'hash_ignore_busy'],
+})
+
+export const hitForMiss = directive({
+  name: 'hit-for-miss',
+  shape: one(duration),
+  defaultText: '10s',
+  phase: 'store',
+  doc:
+    'How long it is remembered that a response could not be stored, so that the next requests do not wait for ' +
+    'each other in vain.',
+  example: 'hit-for-miss 1m;',
+  peers: ['hit_for_pass', 'hitmiss', 'beresp.uncacheable', 'pass'],
+})
+
+export const clientDirectives = directive({
+  name: 'client-directives',
+  shape: one(oneOf('obey', 'ignore')),
+  defaultText: 'obey',
+  phase: 'look-up',
+  doc:
+    'Whether clients may demand a fresh answer with Cache-Control or Pragma (RFC 9111 §5.2.1). "ignore" keeps ' +
+    'them from emptying the cache by reloading.',
+  example: 'client-directives ignore;',
+  peers: ['CacheIgnoreCacheControl', 'reload_into_ims', 'ignore-reload', 'http-request cache-use'],
+})
+
+export const obey = directive({
+  name: 'obey',
+  shape: many(freshnessField),
+  defaultText: 'CDN-Cache-Control Cache-Control',
+  phase: 'store',
+  doc:
+    'Response fields that say how long a response may be kept, strongest first (RFC 9213). A field that is not ' +
+    'listed is not read.',
+  example: 'obey CDN-Cache-Control Cache-Control;',
+  peers: ['proxy_ignore_headers', 'Surrogate-Control', 'X-Accel-Expires'],
+})
+
+export const maxObject = directive({
+  name: 'max-object',
+  shape: one(size),
+  defaultText: '8MiB',
+  phase: 'store',
+  doc: 'The largest object that is kept. Larger ones pass through.',
+  example: 'max-object 32MiB;',
+  peers: ['maximum_object_size', 'max-object-size', 'CacheMaxFileSize', 'max_object_size'],
+})
+
+const overrideShape: Shape<readonly Override[]> = many(
+  oneOf('private', 'no-store', 'no-cache', 'set-cookie', 'authorization'),
+)
+
+export const override = directive({
+  name: 'override',
+  shape: overrideShape,
+  repeat: 'many',
+  phase: 'store',
+  doc:
+    'Lifts a refusal of RFC 9111, each by its own word: responses that are "private", "no-store" or "no-cache", ' +
+    'that set a cookie, or that answer a request with Authorization are then stored like others. What is stored ' +
+    'is given to everybody.',
+  example: 'override private no-cache;',
+  peers: ['proxy_ignore_headers', 'ignore-private', 'ignore-no-store', 'CacheStorePrivate', 'CacheStoreNoStore'],
+})
+
+export const store = directive({
+  name: 'store',
+  shape: many(oneOf('set-cookie')),
+  repeat: 'many',
+  phase: 'store',
+  doc: 'Another word for "override set-cookie": responses that set a cookie are stored, the cookie with them.',
+  example: 'store set-cookie;',
+})
+
+export const bypass = directive({
+  name: 'bypass',
+  shape: references('matcher', matcherName),
+  repeat: 'many',
+  phase: 'look-up',
+  doc: 'Requests for which one of these matchers holds neither read the cache nor fill it.',
+  example: 'bypass @logged-in;',
+  peers: ['proxy_cache_bypass', 'proxy_no_cache', 'return (pass)', 'no_cache', 'CacheDisable', 'cache deny'],
+})
+
+/** The statements that a cache gives defaults for and a rule decides. */
+export const cacheSettings: readonly Directive[] = [
+  key,
+  ttl,
+  grace,
+  staleIfError,
+  jitter,
+  collapse,
+  hitForMiss,
+  clientDirectives,
+  obey,
+  maxObject,
+  override,
+  store,
+  bypass,
+]

@@ -1,0 +1,144 @@
+/**
+ * What one directive is: the record that the checker, the compiler, `shellac help` and shellac.conf(5) all read.
+ *
+ * A directive is defined once, as a constant, in the file of the block it stands in; a block that shares it (a route
+ * takes most statements of a site) lists the same constant. The compiler asks a block for the value of a constant, so
+ * no name of the language is written down twice.
+ */
+import type { Diagnostic } from '../diagnostics.ts'
+import type { ArgumentReader } from './arguments.ts'
+
+/** The blocks of the language. `main` is the file itself. */
+export type ContextName =
+  | 'main'
+  | 'process'
+  | 'reload'
+  | 'admin'
+  | 'log daemon'
+  | 'log access'
+  | 'listener'
+  | 'limits'
+  | 'backend'
+  | 'retry'
+  | 'response-limits'
+  | 'cache'
+  | 'key'
+  | 'collapse'
+  | 'purge'
+  | 'rule'
+  | 'headers'
+  | 'match'
+  | 'site'
+  | 'forwarded'
+  | 'route'
+  | 'test'
+  | 'test message'
+
+/** The step of a request's life that a directive belongs to; `start` and `reload` are steps of the process. */
+export type Phase =
+  | 'start'
+  | 'accept'
+  | 'limits'
+  | 'access'
+  | 'route'
+  | 'request edits'
+  | 'key'
+  | 'look-up'
+  | 'fetch'
+  | 'response edits'
+  | 'store'
+  | 'deliver'
+  | 'log'
+  | 'check'
+
+/** Kinds of named objects. Servers are named within their backend, routes within their site, the others globally. */
+export type ObjectKind = 'listener' | 'backend' | 'cache' | 'rule' | 'matcher' | 'server' | 'route' | 'test'
+
+/** How the arguments of a directive are written and read. */
+export interface Shape<T> {
+  /** For help and messages, without the directive's name: `NAME ADDRESS [weight NUMBER] [backup]`; empty: none. */
+  readonly syntax: string
+  /** undefined after something was reported through the reader. */
+  read(reader: ArgumentReader): T | undefined
+}
+
+/** What a block may hold: always the same, or as the arguments say (`log daemon`, `log access`). */
+export interface BlockRule<T> {
+  readonly contexts: readonly ContextName[]
+  /** `optional`: `collapse on;` and `collapse { wait 2s; }` are both fine. */
+  readonly presence: 'required' | 'optional'
+  choose(value: T): ContextName
+}
+
+export interface Directive<T = unknown> {
+  readonly name: string
+  readonly shape: Shape<T>
+  /** undefined: the statement ends with `;`. */
+  readonly block: BlockRule<T> | undefined
+  /** `once`: a second one in the same block is an error. */
+  readonly repeat: 'once' | 'many'
+  /** The block makes no sense without it. */
+  readonly isRequired: boolean
+  /** The arguments that apply when the statement is absent, in the language itself; undefined: nothing applies. */
+  readonly defaultText: string | undefined
+  readonly phase: Phase
+  /** A paragraph; the first sentence stands alone in lists. */
+  readonly doc: string
+  /** A complete statement, or several. */
+  readonly example: string
+  /** Words of nginx, Varnish, HAProxy and Squid whose users should be led here. */
+  readonly peers: readonly string[]
+}
+
+/** The statements of one kind of block. */
+export interface Context {
+  readonly name: ContextName
+  readonly doc: string
+  readonly directives: readonly Directive[]
+}
+
+/** The parts of a directive that have a usual value may be left out. */
+export interface DirectiveRecord<T> {
+  readonly name: string
+  readonly shape: Shape<T>
+  /** One context, where the arguments do not decide it. */
+  readonly block?: ContextName | BlockRule<T>
+  /** With `block` as a name: `;` is fine too. */
+  readonly isBlockOptional?: boolean
+  readonly repeat?: 'many'
+  readonly isRequired?: boolean
+  readonly defaultText?: string
+  readonly phase: Phase
+  readonly doc: string
+  readonly example: string
+  readonly peers?: readonly string[]
+}
+
+export function directive<T>(record: DirectiveRecord<T>): Directive<T> {
+  const { block } = record
+  return {
+    name: record.name,
+    shape: record.shape,
+    block: typeof block === 'string' ? sameBlock(block, record.isBlockOptional === true) : block,
+    repeat: record.repeat ?? 'once',
+    isRequired: record.isRequired === true,
+    defaultText: record.defaultText,
+    phase: record.phase,
+    doc: record.doc,
+    example: record.example,
+    peers: record.peers ?? [],
+  }
+}
+
+function sameBlock<T>(name: ContextName, isOptional: boolean): BlockRule<T> {
+  return { contexts: [name], presence: isOptional ? 'optional' : 'required', choose: () => name }
+}
+
+/** The statement as help and messages show it: `server NAME ADDRESS [weight NUMBER] [backup];`. */
+export function syntaxOf(one: Directive): string {
+  const head = one.shape.syntax === '' ? one.name : `${one.name} ${one.shape.syntax}`
+  if (one.block === undefined) return `${head};`
+  return one.block.presence === 'required' ? `${head} { ... }` : `${head}; or ${head} { ... }`
+}
+
+export type Report = (diagnostic: Diagnostic) => void

@@ -1,0 +1,171 @@
+/**
+ *     listener public {
+ *         address *:80 [::]:80;
+ *         redirect https;
+ *         limits { header-timeout 10s; idle-timeout 60s; headers 100; body-bytes 10MiB; }
+ *     }
+ */
+import { definition, many, nothing, one } from './arguments.ts'
+import { type Context, directive } from './directive.ts'
+import { duration, identifier, integer, integerOrUnlimited, listenAddress, oneOf, size } from './values.ts'
+
+export const address = directive({
+  name: 'address',
+  shape: many(listenAddress),
+  repeat: 'many',
+  isRequired: true,
+  phase: 'accept',
+  doc:
+    'Where connections are accepted: "*:80" is every IPv4 address of the machine, "[::]:80" every IPv6 one, ' +
+    '"unix:/run/shop.sock" a socket file.',
+  example: 'address 192.0.2.10:80 [2001:db8::10]:80;',
+  peers: ['listen', 'bind', 'Listen', 'http_port'],
+})
+
+export const redirectScheme = directive({
+  name: 'redirect',
+  shape: one(oneOf('https')),
+  phase: 'accept',
+  doc:
+    'Answers every request with 308 to the https URL of the same host and path. Such a listener belongs to no ' +
+    'site.',
+  example: 'redirect https;',
+})
+
+export const headerTimeout = directive({
+  name: 'header-timeout',
+  shape: one(duration),
+  defaultText: '10s',
+  phase: 'limits',
+  doc: 'The longest time from the first byte of a request to the end of its head. After it the client gets 408.',
+  example: 'header-timeout 5s;',
+  peers: ['client_header_timeout', 'timeout http-request', 'RequestReadTimeout', 'request_header_timeout'],
+})
+
+export const clientIdleTimeout = directive({
+  name: 'idle-timeout',
+  shape: one(duration),
+  defaultText: '60s',
+  phase: 'accept',
+  doc: 'How long a connection is kept open between two requests.',
+  example: 'idle-timeout 75s;',
+  peers: ['keepalive_timeout', 'timeout http-keep-alive', 'timeout_idle', 'KeepAliveTimeout'],
+})
+
+export const bodyTimeout = directive({
+  name: 'body-timeout',
+  shape: one(duration),
+  defaultText: '30s',
+  phase: 'limits',
+  doc: 'The longest silence inside a request body. After it the client gets 408.',
+  example: 'body-timeout 1m;',
+  peers: ['client_body_timeout', 'timeout client'],
+})
+
+export const sendTimeout = directive({
+  name: 'send-timeout',
+  shape: one(duration),
+  defaultText: '60s',
+  phase: 'deliver',
+  doc: 'The longest time a client may refuse to take any byte of a response. After it the connection is closed.',
+  example: 'send-timeout 30s;',
+  peers: ['send_timeout', 'idle_send_timeout'],
+})
+
+export const headerBytes = directive({
+  name: 'header-bytes',
+  shape: one(size),
+  defaultText: '32KiB',
+  phase: 'limits',
+  doc: 'The largest request head, its first line included. A larger one gets 431.',
+  example: 'header-bytes 16KiB;',
+  peers: [
+    'large_client_header_buffers',
+    'client_header_buffer_size',
+    'http_req_size',
+    'tune.bufsize',
+    'request_header_max_size',
+  ],
+})
+
+export const headerCount = directive({
+  name: 'headers',
+  shape: one(integer(1, 10_000)),
+  defaultText: '100',
+  phase: 'limits',
+  doc: 'The largest number of header fields in a request. More get 431.',
+  example: 'headers 64;',
+  peers: ['http_max_hdr', 'tune.http.maxhdr', 'LimitRequestFields'],
+})
+
+export const targetBytes = directive({
+  name: 'target-bytes',
+  shape: one(size),
+  defaultText: '8KiB',
+  phase: 'limits',
+  doc: 'The longest request target, path and query together. A longer one gets 414.',
+  example: 'target-bytes 4KiB;',
+  peers: ['LimitRequestLine'],
+})
+
+export const limitBodyBytes = directive({
+  name: 'body-bytes',
+  shape: one(size),
+  defaultText: '100MiB',
+  phase: 'limits',
+  doc: 'The largest request body. A larger one gets 413. A site or a route may set its own bound.',
+  example: 'body-bytes 2GiB;',
+  peers: ['client_max_body_size', 'LimitRequestBody', 'request_body_max_size'],
+})
+
+export const requests = directive({
+  name: 'requests',
+  shape: one(integerOrUnlimited(1, 1_000_000_000)),
+  defaultText: 'unlimited',
+  phase: 'accept',
+  doc: 'How many requests one connection may carry before it is closed.',
+  example: 'requests 10000;',
+  peers: ['keepalive_requests', 'MaxKeepAliveRequests'],
+})
+
+export const limitsContext: Context = {
+  name: 'limits',
+  doc: 'What a client may take: time, bytes, fields. The defaults stop slow and greedy clients.',
+  directives: [
+    headerTimeout,
+    clientIdleTimeout,
+    bodyTimeout,
+    sendTimeout,
+    headerBytes,
+    headerCount,
+    targetBytes,
+    limitBodyBytes,
+    requests,
+  ],
+}
+
+export const limits = directive({
+  name: 'limits',
+  shape: nothing,
+  block: 'limits',
+  phase: 'limits',
+  doc: 'What a client of this listener may take: time, bytes, fields.',
+  example: 'limits { header-timeout 5s; body-bytes 1GiB; }',
+})
+
+export const listenerContext: Context = {
+  name: 'listener',
+  doc: 'A set of addresses that accept connections under the same limits.',
+  directives: [address, redirectScheme, limits],
+}
+
+export const listener = directive({
+  name: 'listener',
+  shape: definition('listener', identifier),
+  block: 'listener',
+  repeat: 'many',
+  phase: 'accept',
+  doc: 'Addresses that accept connections. Sites name the listeners they are served on.',
+  example: 'listener public { address *:80; }',
+  peers: ['frontend', 'VirtualHost', 'http', 'defaults'],
+})

@@ -1,0 +1,250 @@
+/**
+ *     match @ops       { any { source 10.0.0.0/8; header X-Ops-Token ${cred:ops-token}; } }
+ *     match @logged-in { cookie session present; }
+ *     match @writes    { not { method GET HEAD OPTIONS; } }
+ */
+import type { MatchNode, StringTest } from '../../plan/plan.ts'
+import { type ArgumentReader, definition, nothing, type Value } from './arguments.ts'
+import { type Context, directive, type Shape } from './directive.ts'
+import {
+  cookieName,
+  fieldTest,
+  headerName,
+  hostPattern,
+  matcherName,
+  method,
+  network,
+  oneOf,
+  pathTest,
+  queryParameter,
+  status,
+} from './values.ts'
+
+const conditionDoc = 'Several statements in one block must all hold, unless the block is "any" or "not".'
+
+export const all = directive({
+  name: 'all',
+  shape: nothing,
+  block: 'match',
+  repeat: 'many',
+  phase: 'check',
+  doc: 'Holds when every condition inside does.',
+  example: 'all { method POST; path /api/**; }',
+})
+
+export const any = directive({
+  name: 'any',
+  shape: nothing,
+  block: 'match',
+  repeat: 'many',
+  phase: 'check',
+  doc: 'Holds when one of the conditions inside does.',
+  example: 'any { source 10.0.0.0/8; cookie staff present; }',
+})
+
+export const not = directive({
+  name: 'not',
+  shape: nothing,
+  block: 'match',
+  repeat: 'many',
+  phase: 'check',
+  doc: 'Holds when none of the conditions inside does.',
+  example: 'not { method GET HEAD; }',
+})
+
+/** A condition whose arguments are alternatives of one type. */
+function listShape<T>(value: Value<T>, build: (values: readonly T[]) => MatchNode): Shape<MatchNode> {
+  return {
+    syntax: `${value.syntax} ...`,
+    read(reader) {
+      const values = reader.rest(value)
+      return values === undefined ? undefined : build(values)
+    },
+  }
+}
+
+/** A condition on a named field: `NAME present`, `NAME absent`, or `NAME VALUE ...`. */
+function fieldShape(
+  name: Value<string>,
+  build: (name: string, tests: readonly StringTest[]) => MatchNode,
+): Shape<MatchNode> {
+  return {
+    syntax: `${name.syntax} present|absent|${fieldTest.syntax} ...`,
+    read(reader) {
+      const field = reader.next(name)
+      const tests = field === undefined ? undefined : readTests(reader)
+      return field === undefined || tests === undefined ? undefined : build(field, tests)
+    },
+  }
+}
+
+function readTests(reader: ArgumentReader): readonly StringTest[] | undefined {
+  if (reader.takeWord('present')) return [{ kind: 'present' }]
+  if (reader.takeWord('absent')) return [{ kind: 'absent' }]
+  return reader.rest(fieldTest)
+}
+
+export const source = directive({
+  name: 'source',
+  shape: listShape(network, (networks) => ({ kind: 'source', networks })),
+  repeat: 'many',
+  phase: 'check',
+  doc:
+    "The client's address is in one of these networks. Behind another proxy the client is who that proxy says, if " +
+    '"forwarded { trust ...; }" believes it.',
+  example: 'source 10.0.0.0/8 2001:db8::/32;',
+  peers: ['src', 'acl', 'geo', 'client.ip', 'remote_addr'],
+})
+
+export const matchMethod = directive({
+  name: 'method',
+  shape: listShape(method, (methods) => ({ kind: 'method', methods })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'The request has one of these methods.',
+  example: 'method POST PUT DELETE;',
+  peers: ['limit_except', 'req.method', 'request_method'],
+})
+
+export const matchHost = directive({
+  name: 'host',
+  shape: listShape(hostPattern, (patterns) => ({ kind: 'host', patterns })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'The request is for one of these hosts.',
+  example: 'host *.example.com;',
+  peers: ['hdr(host)', 'req.http.host', 'dstdomain', 'http_host'],
+})
+
+export const matchPath = directive({
+  name: 'path',
+  shape: listShape(pathTest, (patterns) => ({ kind: 'path', patterns })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'The path fits one of these globs or regexes. "*" stays within a segment, "**" crosses segments.',
+  example: 'path /admin/** ~"\\\\.php$";',
+  peers: ['path_beg', 'path_end', 'path_reg', 'req.url', 'url_regex', 'urlpath_regex'],
+})
+
+export const matchQuery = directive({
+  name: 'query',
+  shape: fieldShape(queryParameter, (name, tests) => ({ kind: 'query', name, tests })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'A query parameter is there, is absent, or has one of these values: a word, a word with "*", or a regex.',
+  example: 'query preview present;',
+  peers: ['url_param', 'urlp', 'arg_'],
+})
+
+export const matchHeader = directive({
+  name: 'header',
+  shape: fieldShape(headerName, (name, tests) => ({ kind: 'header', name: name.toLowerCase(), tests })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'A request field is there, is absent, or has one of these values.',
+  example: 'header Accept *text/html*;',
+  peers: ['hdr', 'req.hdr', 'req.http', 'req_header', 'http_'],
+})
+
+export const matchCookie = directive({
+  name: 'cookie',
+  shape: fieldShape(cookieName, (name, tests) => ({ kind: 'cookie', name, tests })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'A cookie is there, is absent, or has one of these values.',
+  example: 'cookie session present;',
+  peers: ['cook', 'req.cook', 'cookie_', 'req.http.Cookie'],
+})
+
+const schemeShape: Shape<MatchNode> = {
+  syntax: 'http|https',
+  read(reader) {
+    const scheme = reader.next(schemeValue)
+    return scheme === undefined ? undefined : { kind: 'scheme', scheme }
+  },
+}
+const schemeValue = oneOf('http', 'https')
+
+export const matchScheme = directive({
+  name: 'scheme',
+  shape: schemeShape,
+  phase: 'check',
+  doc: 'The request came by http or https.',
+  example: 'scheme https;',
+  peers: ['ssl_fc', '$scheme'],
+})
+
+export const matchStatus = directive({
+  name: 'status',
+  shape: listShape(status, (statuses) => ({ kind: 'status', statuses })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'The response has one of these statuses. Only statements that act on responses may use such a matcher.',
+  example: 'status 404 5xx;',
+  peers: ['beresp.status', 'resp.status', 'http_status'],
+})
+
+export const matchResponseHeader = directive({
+  name: 'response-header',
+  shape: fieldShape(headerName, (name, tests) => ({ kind: 'response-header', name: name.toLowerCase(), tests })),
+  repeat: 'many',
+  phase: 'check',
+  doc: 'A response field is there, is absent, or has one of these values.',
+  example: 'response-header Content-Type text/*;',
+  peers: ['res.hdr', 'beresp.http', 'resp.http', 'rep_header'],
+})
+
+/** The name of this statement is the reference itself: `@ops;`. */
+const referenceShape: Shape<MatchNode> = {
+  syntax: '',
+  read(reader) {
+    const { text, span } = reader.statement.name
+    const read = matcherName.read({ kind: 'bare', text, secret: false, substituted: false, span })
+    if (!read.ok) return reader.reject(read.diagnostic)
+    reader.refer('matcher', read.value, span)
+    return { kind: 'matcher', name: read.value }
+  },
+}
+
+export const matchMatcher = directive({
+  name: '@NAME',
+  shape: referenceShape,
+  repeat: 'many',
+  phase: 'check',
+  doc: 'Another matcher holds. Matchers may not lead back to themselves.',
+  example: '@ops;',
+})
+
+export const matchContext: Context = {
+  name: 'match',
+  doc: `A named condition. ${conditionDoc}`,
+  directives: [
+    all,
+    any,
+    not,
+    source,
+    matchMethod,
+    matchHost,
+    matchPath,
+    matchQuery,
+    matchHeader,
+    matchCookie,
+    matchScheme,
+    matchStatus,
+    matchResponseHeader,
+    matchMatcher,
+  ],
+}
+
+export const match = directive({
+  name: 'match',
+  shape: definition('matcher', matcherName),
+  block: 'match',
+  repeat: 'many',
+  phase: 'check',
+  doc:
+    `A named condition, used as "when @NAME", "bypass @NAME", "allow @NAME". ${conditionDoc} A condition changes ` +
+    'settings, never who answers.',
+  example: 'match @logged-in { cookie session present; }',
+  peers: ['if', 'map', 'acl', 'geo', 'elsif', 'else', 'LocationMatch', 'unless', 'SetEnvIf'],
+})

@@ -1,0 +1,260 @@
+/** The types of arguments that directives are made of: how each is shown in help, and its reader. */
+import type { LogTarget, Network, PathPattern, StringTest } from '../../plan/plan.ts'
+import { readListenAddress, readServerAddress, readUnixAddress } from '../values/address.ts'
+import { readDuration } from '../values/duration.ts'
+import { readHeaderName, readHeaderValue, readMediaType, readMethod, readTarget } from '../values/header.ts'
+import { readHostPattern } from '../values/host.ts'
+import { readNetwork } from '../values/network.ts'
+import { readFileMode, readInteger, readPercent, readStatusRange } from '../values/number.ts'
+import { readPathGlob, readPathPattern, readPlainPath } from '../values/path.ts'
+import { accept, type Read, refuse, refuseAs, shown } from '../values/read.ts'
+import { readRegex } from '../values/regex.ts'
+import { readSize } from '../values/size.ts'
+import {
+  readFilePath,
+  readIdentifier,
+  readMatcherName,
+  readNamePattern,
+  readOneOf,
+  readSwitch,
+  readText,
+} from '../values/words.ts'
+import type { Value } from './arguments.ts'
+
+export const duration: Value<number> = { syntax: 'TIME', read: readDuration }
+export const size: Value<number> = { syntax: 'SIZE', read: readSize }
+export const percent: Value<number> = { syntax: 'PERCENT', read: readPercent }
+export const onOff: Value<boolean> = { syntax: 'on|off', read: readSwitch }
+export const identifier: Value<string> = { syntax: 'NAME', read: readIdentifier }
+export const matcherName: Value<string> = { syntax: '@NAME', read: readMatcherName }
+export const text: Value<string> = { syntax: 'TEXT', read: readText }
+export const filePath: Value<string> = { syntax: '/PATH', read: readFilePath }
+export const fileMode: Value<number> = { syntax: 'MODE', read: readFileMode }
+export const status: Value<readonly [number, number]> = { syntax: 'STATUS', read: readStatusRange }
+export const network: Value<Network> = { syntax: 'NETWORK', read: readNetwork }
+export const method: Value<string> = { syntax: 'METHOD', read: readMethod }
+export const hostPattern: Value<string> = { syntax: 'HOST', read: readHostPattern }
+export const pathPattern: Value<PathPattern> = { syntax: 'GLOB|~"REGEX"', read: readPathPattern }
+export const pathGlob: Value<string> = { syntax: 'GLOB', read: readPathGlob }
+export const absolutePath: Value<string> = { syntax: '/PATH', read: readPlainPath }
+export const headerName: Value<string> = { syntax: 'FIELD', read: readHeaderName }
+export const headerValue = { syntax: 'VALUE', read: readHeaderValue }
+export const mediaType: Value<string> = { syntax: 'MEDIA-TYPE', read: readMediaType }
+export const listenAddress = { syntax: 'ADDRESS', read: readListenAddress }
+export const serverAddress = { syntax: 'ADDRESS', read: readServerAddress }
+export const queryName: Value<string> = { syntax: 'PARAMETER', read: readNamePattern }
+export const redirectLocation: Value<string> = { syntax: 'LOCATION', read: (argument) => readTarget(argument, true) }
+
+export function integer(least: number, most: number): Value<number> {
+  return { syntax: 'NUMBER', read: (argument) => readInteger(argument, least, most) }
+}
+
+export function oneOf<const T extends string>(...words: readonly T[]): Value<T> {
+  return { syntax: words.join('|'), read: (argument) => readOneOf(argument, words) }
+}
+
+/** A number, or `unlimited`, which is 0. */
+export function integerOrUnlimited(least: number, most: number): Value<number> {
+  return {
+    syntax: 'NUMBER|unlimited',
+    read: (argument) => (argument.text === 'unlimited' ? accept(0) : readInteger(argument, least, most)),
+  }
+}
+
+/** `auto` is 0. */
+export const workerCount: Value<number> = {
+  syntax: 'NUMBER|auto',
+  read: (argument) => (argument.text === 'auto' ? accept(0) : readInteger(argument, 1, 256)),
+}
+
+export const languageVersion: Value<1> = {
+  syntax: '1',
+  read: (argument) =>
+    argument.text === '1'
+      ? accept(1)
+      : refuse(argument, 'unknown-version', `unknown version ${shown(argument)} of the language`, 'write: shellac 1;'),
+}
+
+export const userName: Value<string> = {
+  syntax: 'NAME',
+  read: (argument) =>
+    /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?$/.test(argument.text)
+      ? accept(argument.text)
+      : refuseAs(argument, 'bad-name', 'name of a user or group'),
+}
+
+/** The path of a unix socket. */
+export const adminAddress: Value<string> = {
+  syntax: 'unix:/PATH',
+  read(argument) {
+    const address = readUnixAddress(argument)
+    if (!address.ok) return address
+    return address.value.kind === 'unix' ? accept(address.value.path) : refuseAs(argument, 'bad-address', 'unix socket')
+  },
+}
+
+/** `file:/path`, `stdout`, `stderr`. */
+export const logTarget: Value<LogTarget> = {
+  syntax: 'file:/PATH|stdout|stderr',
+  read(argument) {
+    const { text } = argument
+    if (text === 'stdout' || text === 'stderr') return accept({ kind: text })
+    if (text.startsWith('file:/') && !text.includes('\0')) return accept({ kind: 'file', path: text.slice(5) })
+    const help = text.startsWith('/') ? `did you mean "file:${text}"?` : 'write file:/PATH, stdout or stderr'
+    return refuseAs(argument, 'bad-log-target', 'place to log to', help)
+  },
+}
+
+/** The name of a backend; an URL here is what nginx users write. */
+export const backendName: Value<string> = {
+  syntax: 'BACKEND',
+  read(argument) {
+    const name = readIdentifier(argument)
+    if (name.ok) return name
+    const url = /^(?:https?:\/\/)?([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?(?:\/.*)?$/.exec(
+      argument.text,
+    )
+    if (url === null) return name
+    const server = `${url[1]}${url[2] ?? ':80'}`
+    const help = `declare "backend app { server a ${server}; }" and write "proxy app;"`
+    return refuse(
+      argument,
+      'bad-name',
+      `${shown(argument)} is an address, and "proxy" takes the name of a backend`,
+      help,
+    )
+  },
+}
+
+const wordShape = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/
+
+export const cookieName: Value<string> = {
+  syntax: 'COOKIE',
+  read: (argument) =>
+    wordShape.test(argument.text) ? accept(argument.text) : refuseAs(argument, 'bad-name', 'name of a cookie'),
+}
+
+export const queryParameter: Value<string> = {
+  syntax: 'PARAMETER',
+  read: (argument) =>
+    /^[^&=#\s\p{Cc}]{1,256}$/u.test(argument.text)
+      ? accept(argument.text)
+      : refuseAs(argument, 'bad-name', 'name of a query parameter'),
+}
+
+/** Who the proxy is in Via, a token (RFC 9110 §7.6.3); `off` is undefined inside the object. */
+export const viaName: Value<{ readonly via: string | undefined }> = {
+  syntax: 'NAME|off',
+  read(argument) {
+    if (argument.text === 'off') return accept({ via: undefined })
+    return wordShape.test(argument.text)
+      ? accept({ via: argument.text })
+      : refuseAs(argument, 'bad-name', 'name for Via', 'write one word of letters, digits, "-" and "."')
+  },
+}
+
+/** Fields that frame the message or concern one connection: the proxy writes them itself (RFC 9110 §7.6.1). */
+const OWN_FIELDS: ReadonlyMap<string, string> = new Map([
+  ['connection', 'the proxy manages its own connections'],
+  ['keep-alive', 'the proxy manages its own connections'],
+  ['proxy-connection', 'the proxy manages its own connections'],
+  ['te', 'the proxy manages its own connections'],
+  ['trailer', 'the body is passed on as it is framed'],
+  ['transfer-encoding', 'the body is passed on as it is framed'],
+  ['content-length', 'the body is passed on as it is framed'],
+  ['upgrade', 'write "upgrade websocket;" in the site or route'],
+  ['host', 'write "host client|server|\\"NAME\\";" in the backend'],
+])
+
+/** The name of a field that edits may touch. */
+export const editableField: Value<string> = {
+  syntax: 'FIELD',
+  read(argument) {
+    const name = readHeaderName(argument)
+    if (!name.ok) return name
+    const reason = OWN_FIELDS.get(name.value.toLowerCase())
+    if (reason === undefined) return name
+    return refuse(argument, 'reserved-field', `${shown(argument)} cannot be edited`, reason.replaceAll('\\', ''))
+  },
+}
+
+/** Response fields that carry cache directives, in lower case. */
+export const freshnessField: Value<string> = {
+  syntax: 'CDN-Cache-Control|Cache-Control',
+  read(argument) {
+    const name = readOneOf({ ...argument, text: argument.text.toLowerCase() }, ['cdn-cache-control', 'cache-control'])
+    return name
+  },
+}
+
+/** What a field, cookie or parameter is compared with: a text, a word with `*`, or a regex. */
+export const fieldTest: Value<StringTest> = {
+  syntax: 'VALUE|GLOB|~"REGEX"',
+  read(argument) {
+    if (argument.kind === 'regex') return mapRead(readRegex(argument), (source) => ({ kind: 'regex', source }))
+    if (argument.kind === 'bare' && !argument.substituted && argument.text.includes('*')) {
+      return accept({ kind: 'glob', pattern: argument.text })
+    }
+    return accept({ kind: 'equal', value: argument.text, secret: argument.secret })
+  },
+}
+
+/** A path in a matcher. */
+export const pathTest: Value<StringTest> = {
+  syntax: 'GLOB|~"REGEX"',
+  read: (argument) =>
+    mapRead(readPathPattern(argument), (pattern) =>
+      pattern.kind === 'regex' ? { kind: 'regex', source: pattern.source } : { kind: 'glob', pattern: pattern.pattern },
+    ),
+}
+
+export type HostHeader =
+  | { readonly kind: 'client' }
+  | { readonly kind: 'server' }
+  | { readonly kind: 'fixed'; readonly value: string }
+
+/** `client`, `server`, or a name in quotes. */
+export const hostHeaderValue: Value<HostHeader> = {
+  syntax: 'client|server|"HOST"',
+  read(argument) {
+    if (argument.kind === 'bare' && (argument.text === 'client' || argument.text === 'server')) {
+      return accept({ kind: argument.text })
+    }
+    if (/^(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/.test(argument.text)) {
+      return accept({ kind: 'fixed', value: argument.text })
+    }
+    return refuseAs(argument, 'bad-host', 'host', 'write client, server, or a host in quotes')
+  },
+}
+
+export const redirectStatus: Value<number> = {
+  syntax: '301|302|303|307|308',
+  read(argument) {
+    const read = readOneOf(argument, ['301', '302', '303', '307', '308'])
+    return mapRead(read, Number)
+  },
+}
+
+/** A path of its own making: starts with `/`, may hold `$1`. */
+export const rewriteTarget: Value<string> = {
+  syntax: '/PATH',
+  read(argument) {
+    const target = readTarget(argument, false)
+    if (!target.ok) return target
+    if (!target.value.startsWith('/')) return refuse(argument, 'bad-path', `${shown(argument)} does not start with "/"`)
+    return /[?#]/.test(target.value)
+      ? refuse(argument, 'bad-path', `${shown(argument)} holds a query, and the query stays as it came`)
+      : target
+  },
+}
+
+/** The title of a test. */
+export const testName: Value<string> = {
+  syntax: '"TITLE"',
+  read: (argument) =>
+    argument.kind === 'quoted' ? accept(argument.text) : refuseAs(argument, 'bad-name', 'title in quotes'),
+}
+
+function mapRead<T, U>(read: Read<T>, build: (value: T) => U): Read<U> {
+  return read.ok ? accept(build(read.value)) : read
+}

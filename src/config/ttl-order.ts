@@ -1,0 +1,74 @@
+/**
+ * Which of several `ttl` statements of one block holds, whatever their order: the more exact one. They are compared by
+ * status first, then by path, then by type; the first of the three that tells them apart decides.
+ *
+ *     ttl 404 path /a/** 1s;     1. fewer statuses than 4xx
+ *     ttl 4xx 10s;               2.
+ *     ttl path /a/** 1h;         3. the plain statuses, fewer paths
+ *     ttl 5m;                    4.
+ *
+ * Where two fit a common response and neither is the more exact, the shorter time holds: what is kept too briefly costs a
+ * fetch, what is kept too long is wrong. Two that fit exactly the same responses are a mistake.
+ */
+import type { TtlRule } from '../plan/plan.ts'
+import { type Relation, relatePaths } from './overlap/relate.ts'
+
+/** The stronger first; the same for every order of `rules`. */
+export function orderTtls(rules: readonly TtlRule[]): readonly TtlRule[] {
+  const rest = [...rules].sort((a, b) => a.ttlMs - b.ttlMs || (tieKey(a) < tieKey(b) ? -1 : 1))
+  const ordered: TtlRule[] = []
+  while (rest.length > 0) {
+    // One that has no narrower one left exists, since "narrower" has no cycles.
+    const at = rest.findIndex((rule) => rest.every((other) => relateTtls(rule, other) !== 'wider'))
+    ordered.push(...rest.splice(at, 1))
+  }
+  return ordered
+}
+
+function tieKey(rule: TtlRule): string {
+  return JSON.stringify([rule.mode, rule.statuses, rule.path, rule.contentType])
+}
+
+/** `narrower`: the left one goes first. `overlap` and `equal`: neither is the more exact. */
+export function relateTtls(left: TtlRule, right: TtlRule): Relation {
+  const status = relateStatuses(left.statuses, right.statuses)
+  const path = relatePatterns(left.path, right.path)
+  const type = relateTypes(left.contentType, right.contentType)
+  if (status === 'disjoint' || path === 'disjoint' || type === 'disjoint') return 'disjoint'
+  if (status !== 'equal') return status
+  return path !== 'equal' ? path : type
+}
+
+function relateStatuses(left: TtlRule['statuses'], right: TtlRule['statuses']): Relation {
+  const inLeft = codesOf(left)
+  const inRight = codesOf(right)
+  const common = [...inLeft].filter((code) => inRight.has(code)).length
+  if (common === 0) return 'disjoint'
+  if (common === inLeft.size) return common === inRight.size ? 'equal' : 'narrower'
+  return common === inRight.size ? 'wider' : 'overlap'
+}
+
+function codesOf(ranges: TtlRule['statuses']): Set<number> {
+  const codes = new Set<number>()
+  for (const [low, high] of ranges) for (let code = low; code <= high; code++) codes.add(code)
+  return codes
+}
+
+function relatePatterns(left: string | undefined, right: string | undefined): Relation {
+  if (left === undefined || right === undefined) return relateOptional(left, right)
+  return relatePaths([{ kind: 'glob', pattern: left }], [{ kind: 'glob', pattern: right }]).relation
+}
+
+/** `text/html` is narrower than `text/*`. */
+function relateTypes(left: string | undefined, right: string | undefined): Relation {
+  if (left === undefined || right === undefined) return relateOptional(left, right)
+  if (left === right) return 'equal'
+  if (right.endsWith('/*') && left.startsWith(right.slice(0, -1))) return 'narrower'
+  if (left.endsWith('/*') && right.startsWith(left.slice(0, -1))) return 'wider'
+  return 'disjoint'
+}
+
+function relateOptional(left: string | undefined, right: string | undefined): Relation {
+  if (left === right) return 'equal'
+  return left === undefined ? 'wider' : 'narrower'
+}
