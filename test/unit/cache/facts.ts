@@ -1,0 +1,62 @@
+/** Facts and settings for the tests of the caching rules. */
+
+import { FlatFacts, valuesOf } from '../../../src/cache/policy/flat-facts.ts'
+import type { RequestFacts, ResponseFacts } from '../../../src/plan/facts.ts'
+import type { CacheSettings, KeyPlan, TtlRule } from '../../../src/plan/plan.ts'
+
+/** Sun, 06 Nov 1994 08:49:37 GMT: the clock of all these tests. */
+export const NOW = 784_111_777_000
+export const NOW_TEXT = 'Sun, 06 Nov 1994 08:49:37 GMT'
+
+/** `https://example.org/a?b` into facts; `fields` is a flat list of name, value. */
+export function request(url = 'http://example.org/', fields: readonly string[] = [], method = 'GET'): RequestFacts {
+  const [, scheme, authority, path, query] = /^(https?):\/\/([^/]*)([^?]*)(\?.*)?$/s.exec(url)!
+  return {
+    method,
+    scheme: scheme as 'http' | 'https',
+    authority: authority!,
+    host: authority!.replace(/:\d+$/, ''),
+    path: path!,
+    query: query?.slice(1) ?? '',
+    hasQuery: query !== undefined,
+    clientAddress: '192.0.2.1',
+    header: (name) => new FlatFacts(0, fields).header(name),
+    headers: (name) => valuesOf(fields, name),
+  }
+}
+
+export function response(status: number, ...fields: string[]): ResponseFacts {
+  return new FlatFacts(status, fields)
+}
+
+export const plainKey: KeyPlan = {
+  scheme: true,
+  host: true,
+  query: { sort: false, mode: 'all', names: [] },
+  headers: [],
+  cookies: [],
+  methods: [],
+}
+
+export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
+  return {
+    key: plainKey,
+    ttls: [],
+    overrides: [],
+    bypass: [],
+    graceMs: undefined,
+    staleIfErrorMs: undefined,
+    jitter: 0,
+    collapse: { enabled: true, waitMs: 5000, waiters: 100 },
+    hitForMissMs: 0,
+    clientDirectives: 'obey',
+    obey: ['cdn-cache-control', 'cache-control'],
+    maxObjectBytes: 1_000_000,
+    ...changes,
+  }
+}
+
+export function ttl(ttlMs: number, changes: Partial<TtlRule> = {}): TtlRule {
+  const place = { file: 'shellac.conf', line: 1, column: 1 }
+  return { statuses: [], path: undefined, contentType: undefined, ttlMs, mode: 'default', place, ...changes }
+}
