@@ -32,6 +32,13 @@ export class Wire {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   }
 
+  /** Send, and come back when the kernel has taken all of it: for uploads larger than memory should hold. */
+  sendAll(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.socket.write(bytes, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
   /** Take exactly `count` bytes. */
   async read(count: number): Promise<Buffer> {
     await this.until(`${count} bytes`, () => this.buffer.length >= count)

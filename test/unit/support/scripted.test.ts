@@ -91,3 +91,17 @@ for (const [what, bytes] of Object.entries(badHeads))
     const origin = await startOrigin(() => bytes)
     await assert.rejects(exchange(origin.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
   })
+
+test('more than memory should hold goes through in pieces', async () => {
+  const size = 32 << 20
+  const origin = await startConnectionOrigin(async (peer) => {
+    await peer.requestHead()
+    await peer.skip(size)
+    peer.send('HTTP/1.1 204 No Content\r\n\r\n')
+  })
+  const client = await connectClient(origin.port)
+  client.send(`PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n`)
+  const piece = Buffer.alloc(1 << 20)
+  for (let sent = 0; sent < size; sent += piece.length) await client.sendAll(piece)
+  assert.equal((await client.response('PUT')).status, 204)
+})
