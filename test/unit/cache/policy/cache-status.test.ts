@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { forwardOf, forwardStatus, hitStatus, localStatus } from '../../../../src/cache/policy/cache-status.ts'
+import { reasons } from '../../../../src/log/reasons.ts'
+
+describe('Cache-Status (RFC 9211)', () => {
+  test('hit', () => {
+    assert.equal(hitStatus(376_999, 'none'), 'Shellac; hit; ttl=376')
+    assert.equal(hitStatus(-412_000, 'expired'), 'Shellac; hit; ttl=-412; detail=expired')
+    assert.equal(hitStatus(1e300, 'none'), 'Shellac; hit; ttl=999999999999999')
+  })
+
+  test('forward', () => {
+    const none = { forward: 'uri-miss', status: 0, stored: false, collapsed: false, reason: 'none' } as const
+    assert.equal(forwardStatus(none), 'Shellac; fwd=uri-miss')
+    assert.equal(
+      forwardStatus({ forward: 'stale', status: 200, stored: true, collapsed: true, reason: 'expired' }),
+      'Shellac; fwd=stale; fwd-status=200; stored; collapsed; detail=expired',
+    )
+  })
+
+  test('an answer of our own', () => {
+    assert.equal(localStatus('only-if-cached'), 'Shellac; detail=only-if-cached')
+    assert.equal(localStatus('none'), 'Shellac')
+  })
+
+  test('every reason is a token, so none needs quotes, and has a forward', () => {
+    for (const { name } of reasons) {
+      assert.match(name, /^[a-z][a-z-]*$/)
+      assert.match(forwardOf(name), /^[a-z-]+$/)
+    }
+    assert.equal(forwardOf('vary-mismatch'), 'vary-miss')
+  })
+})

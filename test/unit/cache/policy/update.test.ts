@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { FlatFacts } from '../../../../src/cache/policy/flat-facts.ts'
+import { decideStore } from '../../../../src/cache/policy/store.ts'
+import { isHeadFor, isUpdateFor, mergeFields } from '../../../../src/cache/policy/update.ts'
+import { NOW, NOW_TEXT, request, response, settings } from '../facts.ts'
+
+const date = ['Date', NOW_TEXT]
+
+describe('mergeFields (RFC 9111 §3.2)', () => {
+  const cases: [title: string, stored: string[], update: string[], merged: string[]][] = [
+    ['what the update omits stays', ['A', '1'], date, ['A', '1', ...date]],
+    [
+      'what it has replaces, in any letter case',
+      ['a', '1', 'B', '2'],
+      ['A', '3', ...date],
+      ['B', '2', 'A', '3', ...date],
+    ],
+    ['all lines of a name', ['A', '1', 'A', '2'], ['A', '3', 'A', '4', ...date], ['A', '3', 'A', '4', ...date]],
+    [
+      'Content-Length never',
+      ['Content-Length', '5'],
+      ['Content-Length', '0', ...date],
+      ['Content-Length', '5', ...date],
+    ],
+    [
+      'nor what else describes the stored bytes',
+      ['Content-Type', 'a', 'Content-Encoding', 'gzip'],
+      ['Content-Type', 'b', 'Content-Encoding', 'br', 'Content-Range', 'x', ...date],
+      ['Content-Type', 'a', 'Content-Encoding', 'gzip', ...date],
+    ],
+    [
+      'hop-by-hop fields never',
+      ['A', '1'],
+      ['Connection', 'x-hop, close', 'X-Hop', '2', 'Keep-Alive', '1', 'Transfer-Encoding', 'chunked', ...date],
+      ['A', '1', ...date],
+    ],
+    ['the stored Age goes', ['Age', '50'], date, date],
+    ['a new Age comes', ['Age', '50'], ['Age', '3', ...date], ['Age', '3', ...date]],
+    [
+      'an update without Date is of now',
+      ['Date', 'Sun, 06 Nov 1994 07:49:37 GMT'],
+      ['A', '1'],
+      ['A', '1', 'Date', NOW_TEXT],
+    ],
+  ]
+  for (const [title, stored, update, merged] of cases) {
+    test(title, () => assert.deepEqual(mergeFields(stored, update, NOW), merged))
+  }
+
+  test('the merged response is decided upon again', () => {
+    const stored = ['ETag', '"a"', 'Cache-Control', 'max-age=1', 'Age', '70', 'Date', 'Sun, 06 Nov 1994 07:49:37 GMT']
+    const again = (...update: string[]) =>
+      decideStore(
+        request(),
+        new FlatFacts(200, mergeFields(stored, update, NOW)),
+        settings(),
+        { requestMs: NOW, responseMs: NOW },
+        0,
+      )
+    assert.equal(again('Cache-Control', 'max-age=9').meta.lifetimeMs, 9000)
+    assert.equal(again().meta.lifetimeMs, 1000)
+    assert.equal(again().meta.initialAgeMs, 0)
+    assert.equal(again('Cache-Control', 'no-store').reason, 'response-no-store')
+  })
+})
+
+describe('isUpdateFor (RFC 9111 §4.3.4)', () => {
+  const cases: [stored: string[], update: string[], expected: boolean, why: string][] = [
+    [['ETag', '"a"'], ['ETag', '"a"'], true, 'same strong validator'],
+    [['ETag', '"a"'], ['ETag', '"b"'], false, 'another'],
+    [['ETag', 'W/"a"'], ['ETag', '"a"'], true, 'weakly the same'],
+    [['ETag', 'W/"a"'], ['ETag', 'W/"b"'], false, 'weakly another'],
+    [[], ['ETag', '"a"'], false, 'a validator the stored one never had'],
+    [['ETag', '"a"'], [], true, 'no validator: the one that was asked about'],
+    [['Last-Modified', 'x'], ['Last-Modified', 'x'], true, 'same date'],
+    [['Last-Modified', 'x'], ['Last-Modified', 'y'], false, 'another date'],
+    [['ETag', '"a"', 'Last-Modified', 'x'], ['Last-Modified', 'y'], true, 'the tag was what matched'],
+  ]
+  for (const [stored, update, expected, why] of cases) {
+    test(`${stored.join(' ')} by ${update.join(' ')} (${why})`, () => {
+      assert.equal(isUpdateFor(response(200, ...stored), response(304, ...update)), expected)
+    })
+  }
+})
+
+test('isHeadFor (RFC 9111 §4.3.5)', () => {
+  const stored = response(200, 'ETag', '"a"', 'Content-Length', '5')
+  assert.equal(isHeadFor(stored, response(200, 'ETag', '"a"', 'Content-Length', '5')), true)
+  assert.equal(isHeadFor(stored, response(200)), true)
+  assert.equal(isHeadFor(stored, response(200, 'ETag', '"b"')), false)
+  assert.equal(isHeadFor(stored, response(200, 'Content-Length', '6')), false)
+  assert.equal(isHeadFor(stored, response(404)), false)
+  assert.equal(isHeadFor(response(404), response(200)), false)
+})
