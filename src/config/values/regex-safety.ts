@@ -2,13 +2,14 @@
  * Refuses regular expressions that some text could make slow. The engine backtracks, so what matters is in how many
  * ways one text can be split among the parts of an expression:
  *
- *   1. (a+)+     a repeated group that holds a repetition: as many ways as there are sums, exponential
- *   2. (a|ab)*   a repeated group whose alternatives begin alike: two ways per round, exponential
- *   3. .*x.*y.*  a repetition followed by what it could have swallowed: one factor of the length for each
+ *   1. (a+)+         a repeated group that holds a repetition: as many ways as there are sums, exponential
+ *   2. (a|ab)*       a repeated group whose alternatives begin alike: two ways per round, exponential
+ *   3. .*x.*y        a repetition followed by what it could have swallowed: one factor of the length for each
+ *   4. a?a?(b|bc)c   the same with few rounds, or none: a factor of two or more for each
  *
- * 1 and 2 are refused, and of 3 more than two (an expression that may begin anywhere has one already): then no path
- * of 8 KiB costs more than some milliseconds. Look-around and back references are refused because no automaton knows them,
- * so that overlapping routes could not be found.
+ * 1 and 2 are refused. 3 may cost the square of the length, and an expression that may begin anywhere has spent one factor;
+ * 4 may double it a few times. Look-around and back references are refused because no automaton knows them, so that overlapping
+ * routes could not be found.
  */
 
 export interface RegexProblem {
@@ -33,45 +34,85 @@ interface Part {
   readonly varies: boolean
   /** It holds alternatives that can begin with the same character, or be empty. */
   readonly isAmbiguous: boolean
+  /** The repetitions at its end, which could have swallowed what follows. */
+  readonly tail: readonly Repeated[]
 }
 
-const EMPTY: Part = { first: 0n, canBeEmpty: true, varies: false, isAmbiguous: false }
-const MAX_LOOSE = 2
+/** A repetition of a varying number of rounds. */
+interface Repeated {
+  readonly first: Letters
+  readonly rounds: number
+  /** What follows can begin with what it repeats: its end is not certain. */
+  isLoose: boolean
+}
+
+const EMPTY: Part = { first: 0n, canBeEmpty: true, varies: false, isAmbiguous: false, tail: [] }
+
+/** How many times choices of kind 4 may double the cost, by the power of the length it has; higher powers are refused. */
+const MAX_DOUBLINGS = [8, 8, 3] as const
+
+/** Rounds from which a bound is as good as none. */
+const LONG = 16
 const MAX_DEPTH = 30
 
 /** Takes the source of a valid expression; undefined: it is safe. */
 export function checkRegex(source: string): RegexProblem | undefined {
-  const checker = new RegexChecker(source)
-  checker.alternatives(0)
-  return checker.problem
+  return new RegexChecker(source).check()
 }
 
 class RegexChecker {
   readonly #source: string
   #at = 0
-  /** Repetitions of kind 3. */
-  #loose = 0
-  problem: RegexProblem | undefined = undefined
+  /** In the order of the source. */
+  readonly #repeated: Repeated[] = []
+  /** Alternatives of kind 4. */
+  #alike = 0
+  #isAnchored = true
+  #problem: RegexProblem | undefined = undefined
 
   constructor(source: string) {
     this.#source = source
-    if (!source.startsWith('^')) this.#loose = 1
   }
 
-  alternatives(depth: number): Part {
+  check(): RegexProblem | undefined {
+    this.#alternatives(0)
+    const power = this.#power()
+    if (this.#doublings() > (MAX_DOUBLINGS[power] ?? -1)) {
+      this.#fail(
+        'regex-slow',
+        'too many parts of this regular expression can match the same text, which makes it slow',
+        'anchor it with "^", or replace ".*" by what may really stand there, such as "[^/]*"',
+      )
+    }
+    return this.#problem
+  }
+
+  /** Each loose repetition tries every end, and behind each what follows; a certain one is read once. */
+  #power(): number {
+    const long = this.#repeated.filter(({ rounds }) => rounds > LONG)
+    const lastLoose = long.findLastIndex(({ isLoose }) => isLoose)
+    const loose = long.filter(({ isLoose }) => isLoose).length
+    return loose + (lastLoose < long.length - 1 ? 1 : 0) + (this.#isAnchored ? 0 : 1)
+  }
+
+  #doublings(): number {
+    const short = this.#repeated.filter(({ rounds, isLoose }) => rounds <= LONG && isLoose)
+    return short.reduce((sum, { rounds }) => sum + Math.ceil(Math.log2(rounds + 1)), this.#alike)
+  }
+
+  #alternatives(depth: number): Part {
     let whole = this.#sequence(depth)
     while (this.#take('|')) {
       const next = this.#sequence(depth)
+      const isAlike = whole.canBeEmpty || next.canBeEmpty || (whole.first & next.first) !== 0n
+      // Behind the whole expression nothing follows that could fail and come back for the other alternative.
+      if (isAlike && depth > 0) this.#alike++
       whole = {
         first: whole.first | next.first,
         canBeEmpty: whole.canBeEmpty || next.canBeEmpty,
         varies: whole.varies || next.varies,
-        isAmbiguous:
-          whole.isAmbiguous ||
-          next.isAmbiguous ||
-          whole.canBeEmpty ||
-          next.canBeEmpty ||
-          (whole.first & next.first) !== 0n,
+        isAmbiguous: whole.isAmbiguous || next.isAmbiguous || isAlike,
+        tail: [...whole.tail, ...next.tail],
       }
     }
     return whole
@@ -80,51 +121,39 @@ class RegexChecker {
   /** Parts one after the other, up to `|`, `)` or the end. */
   #sequence(depth: number): Part {
     let whole = EMPTY
-    /** What the repetitions so far could have swallowed: 0 when what stood since then keeps them apart. */
-    let swallowed = 0n
+    if (depth === 0 && this.#source.charAt(this.#at) !== '^') this.#isAnchored = false
     while (
-      this.problem === undefined &&
+      this.#problem === undefined &&
       this.#at < this.#source.length &&
       !/[|)]/.test(this.#source.charAt(this.#at))
     ) {
       if (this.#take('^') || this.#take('$')) continue
       const atom = this.#atom(depth)
-      const repetition = this.#quantifier()
-      if ((atom.first & swallowed) !== 0n) this.#countLoose()
-      if (!atom.canBeEmpty && repetition.min > 0) swallowed = 0n
-      if (repetition.max === Number.POSITIVE_INFINITY) swallowed |= atom.first
-      whole = join(whole, this.#repeat(atom, repetition))
+      const part = this.#repeat(atom, this.#quantifier())
+      for (const repeated of whole.tail) repeated.isLoose ||= (repeated.first & part.first) !== 0n
+      whole = join(whole, part)
     }
-    if (swallowed !== 0n && depth > 0) this.#countLoose()
     return whole
   }
 
-  #countLoose(): void {
-    if (++this.#loose <= MAX_LOOSE) return
-    this.#fail(
-      'regex-slow',
-      'too many repetitions in this regular expression can swallow the same text, which makes it slow',
-      'anchor it with "^", or replace ".*" by what may really stand there, such as "[^/]*"',
-    )
-  }
-
   #repeat(atom: Part, { min, max }: Repetition): Part {
-    if (max <= 1) return { ...atom, canBeEmpty: atom.canBeEmpty || min === 0, varies: atom.varies || min !== max }
-    const isFixed = min === max
-    if (atom.varies && max > 1) {
+    if (max > 1 && atom.varies) {
       this.#fail(
         'regex-slow',
         'a repetition inside a repetition can take exponential time',
         'take one of the two away: "(a+)+" matches what "a+" does',
       )
-    } else if ((atom.isAmbiguous || atom.canBeEmpty) && !(isFixed && max < 4)) {
+    } else if (max > 1 && (atom.isAmbiguous || atom.canBeEmpty)) {
       this.#fail(
         'regex-slow',
         'the alternatives of a repeated group begin alike, which can take exponential time',
         'let each alternative begin with a different character',
       )
     }
-    return { ...atom, canBeEmpty: atom.canBeEmpty || min === 0, varies: atom.varies || !isFixed }
+    if (min === max) return { ...atom, canBeEmpty: atom.canBeEmpty || min === 0 }
+    const repeated = { first: atom.first, rounds: max, isLoose: false }
+    this.#repeated.push(repeated)
+    return { ...atom, canBeEmpty: atom.canBeEmpty || min === 0, varies: true, tail: [...atom.tail, repeated] }
   }
 
   #atom(depth: number): Part {
@@ -143,8 +172,8 @@ class RegexChecker {
     else if (isNamed.test(this.#source)) this.#at = this.#source.indexOf('>', this.#at) + 1
     else if (this.#source.startsWith('?', this.#at)) this.#refuse('look-around')
     if (depth === MAX_DEPTH) this.#refuse('so many groups inside each other')
-    if (this.problem !== undefined) return EMPTY
-    const inside = this.alternatives(depth + 1)
+    if (this.#problem !== undefined) return EMPTY
+    const inside = this.#alternatives(depth + 1)
     this.#take(')')
     return inside
   }
@@ -208,7 +237,7 @@ class RegexChecker {
   }
 
   #fail(code: RegexProblem['code'], message: string, help: string): void {
-    this.problem ??= { code, message, help }
+    this.#problem ??= { code, message, help }
   }
 }
 
@@ -218,7 +247,7 @@ interface Repetition {
 }
 
 function letters(first: Letters): Part {
-  return { first, canBeEmpty: false, varies: false, isAmbiguous: false }
+  return { ...EMPTY, first, canBeEmpty: false }
 }
 
 function join(before: Part, after: Part): Part {
@@ -227,6 +256,8 @@ function join(before: Part, after: Part): Part {
     canBeEmpty: before.canBeEmpty && after.canBeEmpty,
     varies: before.varies || after.varies,
     isAmbiguous: before.isAmbiguous || after.isAmbiguous,
+    // What must stand between two parts keeps them apart.
+    tail: after.canBeEmpty ? [...before.tail, ...after.tail] : after.tail,
   }
 }
 
