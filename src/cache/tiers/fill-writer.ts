@@ -15,8 +15,13 @@ import { UNIT_BYTES } from './layout.ts'
 import { CLAIM_ROUNDS, KEY_START, keyBytesOf, NO_ROOM, type SharedStore, TRY_AGAIN } from './shared-store.ts'
 import { FillState, Flag, Slot } from './slots.ts'
 
-/** Room for a body of unknown length at first: most API answers fit, and the rest is trimmed. */
-const FIRST_BODY_BYTES = 16 * 1024
+/**
+ * Room for a body of unknown length at first: what fits lies beside its head, and the rest is trimmed. Most pages fit the
+ * larger one; a tier for which 64 KiB is much takes the smaller.
+ */
+const FIRST_BODY_BYTES = 64 * 1024
+const FIRST_BODY_BYTES_IN_SMALL_TIER = 16 * 1024
+const SMALL_TIER_BYTES = 64 * 1024 * 1024
 /** Longest extent taken at a time: bounds what has to be evicted for one write. */
 const MAX_EXTENT_BYTES = 1024 * 1024
 
@@ -66,7 +71,8 @@ export class FillWriter {
     if (this.#mostBytes < Math.max(bodyBytes, 0)) return false
     const keyBytes = keyBytesOf(this.key)
     const bodyStart = KEY_START + Math.abs(keyBytes) + head.length
-    const wanted = Math.min(bodyBytes < 0 ? FIRST_BODY_BYTES : bodyBytes, MAX_EXTENT_BYTES, this.#mostBytes)
+    const guess = shared.bytes < SMALL_TIER_BYTES ? FIRST_BODY_BYTES_IN_SMALL_TIER : FIRST_BODY_BYTES
+    const wanted = Math.min(bodyBytes < 0 ? guess : bodyBytes, MAX_EXTENT_BYTES, this.#mostBytes)
     const leastBytes = bodyStart - HEADER_BYTES
     const isStarted = this.#extend(unitsFor(leastBytes + wanted), unitsFor(leastBytes), (front) => {
       this.#store.writeFront(front, meta, this.key, keyBytes, head)
@@ -128,7 +134,7 @@ export class FillWriter {
   #grow(pieceBytes: number): boolean {
     const isKnown = this.#declaredBytes >= 0
     const toCome = (isKnown ? this.#declaredBytes : this.#mostBytes) - this.#written
-    const guess = isKnown ? toCome : Math.max(pieceBytes, this.#written, FIRST_BODY_BYTES)
+    const guess = isKnown ? toCome : Math.max(pieceBytes, this.#written, FIRST_BODY_BYTES_IN_SMALL_TIER)
     const wanted = Math.min(guess, Math.max(toCome, pieceBytes), MAX_EXTENT_BYTES)
     return this.#extend(unitsFor(wanted), 1, (unit) => {
       this.#store.segments.store(this.#extent, Block.next, unit)

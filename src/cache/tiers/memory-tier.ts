@@ -149,8 +149,9 @@ export class MemoryTier {
   // Fills
 
   /**
-   * Makes the caller the one that fetches the key; undefined when somebody does already. An object under the key stays
-   * until the fill completes. Without room the writer given cannot be followed and its `start` is false.
+   * Makes the caller the one that fetches the key; undefined when somebody does already, or has done so since this worker
+   * last looked: look up again. An object that `find` has shown here stays until the fill completes. Without room the
+   * writer given cannot be followed and its `start` is false.
    */
   lead(key: string): FillWriter | undefined {
     const { lock, hash } = this.#store
@@ -159,7 +160,7 @@ export class MemoryTier {
       lock.acquire()
       try {
         hash.compute(key)
-        if (this.#store.lookUp(key, State.filling) >= 0) return undefined
+        if (this.#store.lookUp(key, State.filling) >= 0 || this.#hasUnseen(key)) return undefined
         const slot = this.#beginFill(key, keyBytes)
         if (slot !== TRY_AGAIN) return new FillWriter(this.#store, slot === NO_ROOM ? -1 : slot - 1, key)
       } finally {
@@ -167,6 +168,17 @@ export class MemoryTier {
       }
     }
     return new FillWriter(this.#store, -1, key)
+  }
+
+  /**
+   * Whether an object lies under the key just hashed that `find` has not shown in this worker: between a `find` without
+   * result and `lead`, another worker's fill may have begun and ended.
+   */
+  #hasUnseen(key: string): boolean {
+    const slot = this.#store.lookUp(key, State.complete)
+    if (slot < 0) return false
+    const seen = this.#young.get(key)
+    return seen === undefined || seen.slot !== slot || seen.tag !== this.#store.slots.tag(slot)
   }
 
   /** A listed and pinned slot in state filling, + 1, that holds the key just hashed; or NO_ROOM or TRY_AGAIN. */

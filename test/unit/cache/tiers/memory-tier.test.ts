@@ -17,6 +17,7 @@ function tierOf(bytes: number, workers = 1, maxObjectBytes = bytes): { shared: M
 }
 
 function put(tier: MemoryTier, key: string, body: Buffer, knowsLength = true, meta: number[] = [1, 2.5]): boolean {
+  tier.find(key)
   const writer = tier.lead(key)!
   const isStored = writer.start(meta, head, knowsLength ? body.length : -1) && writer.write(body, 0, body.length)
   if (isStored) writer.complete()
@@ -79,6 +80,8 @@ test('the newest object replaces the older one, which stays until the fill compl
   const [tier, other] = tiers as [MemoryTier, MemoryTier]
   put(tier, '/a', Buffer.from('old'))
   const old = other.find('/a')!
+  assert.equal(tier.lead('/a'), undefined, 'not over an object that this worker has not seen')
+  assert.equal(bodyOf(tier.find('/a')), 'old')
   const writer = tier.lead('/a')!
   assert.equal(other.lead('/a'), undefined)
   assert.ok(writer.start([], head, -1))
