@@ -59,7 +59,35 @@ function modelOf({ scheme, authority, path, query, x, y, c }: Parts): string {
 
 const fullPlan: KeyPlan = { ...plainKey, headers: ['x', 'y'], cookies: ['c'] }
 
-test('equal keys mean equal parts, with injection tried through every part', () => {
+/** Texts that end, begin or imitate a neighbouring part; every combination of them is tried. */
+const tricky = {
+  authorities: ['a', 'a|', 'a|x|y|c', 'a|x', 'a|x=', 'a%7C', 'a:80', 'a:443', 'a:8080'],
+  paths: ['/', '/|/', '|/', 'x|y|c|/', '=|y|c|/'],
+  queries: [undefined, '', '?', '|'],
+  values: [undefined, '', '|', '|y', '|y=', '%7C', '=', '|y=|c', '|c|/'],
+}
+
+test('equal keys mean equal parts: every combination of tricky parts', () => {
+  const modelByKey = new Map<string, string>()
+  const tryParts = (one: Parts): void => {
+    const key = keyOf(fullPlan, one)
+    const model = modelOf(one)
+    assert.equal(modelByKey.get(key) ?? model, model, key)
+    modelByKey.set(key, model)
+  }
+  for (const scheme of ['http', 'https'] as const)
+    for (const authority of tricky.authorities)
+      for (const path of tricky.paths)
+        for (const x of tricky.values)
+          for (const y of tricky.values)
+            for (const c of [undefined, '', '|', '|/']) tryParts({ scheme, authority, path, query: undefined, x, y, c })
+  for (const path of tricky.paths)
+    for (const query of tricky.queries)
+      for (const x of tricky.values)
+        tryParts({ scheme: 'http', authority: 'a', path, query, x, y: undefined, c: undefined })
+})
+
+test('equal keys mean equal parts, with injection tried at random through every part', () => {
   fc.assert(
     fc.property(fc.array(parts, { minLength: 2, maxLength: 40 }), (all) => {
       const modelByKey = new Map<string, string>()

@@ -1,16 +1,17 @@
 /**
- * Which of the operator's `ttl` statements is for a response.
+ * Which of the operator's `ttl` statements is for a response: the first that fits, since the Plan has them in order of
+ * strength (a rule's before its cache's, the more exact first).
  *
- * The one with most conditions (status, path, type) wins, so the order of statements in the file changes nothing; among
- * equals the first in the Plan's list, where the rule's own stand before the route's, the site's and the cache's.
- * A statement that names no status is for those that are cacheable by default (RFC 9110 §15.1): `ttl 1d override;` shall
- * not keep an error page for a day that nobody thought of. `ttl 5xx 1s;` says it where it is meant.
+ * A statement that names no status is not for errors: `ttl 1d override;` shall not keep a page for a day that nobody
+ * thought of. `ttl 404 1m;` says it where it is meant.
  */
 
 import { trimBlanks } from '../../http/tokens.ts'
 import type { TtlRule } from '../../plan/plan.ts'
 import { compilePathGlob, type Glob } from '../../util/glob.ts'
-import { isHeuristicallyCacheable } from './status.ts'
+
+/** The statuses of RFC 9110 §15.1 that are cacheable by default and no errors; 206 is not stored. */
+const unnamedStatuses: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308])
 
 /** undefined: no statement is for it. `contentType` is the field's value. */
 export function selectTtl(
@@ -19,21 +20,7 @@ export function selectTtl(
   path: string,
   contentType: string | undefined,
 ): TtlRule | undefined {
-  let selected: TtlRule | undefined
-  let most = -1
-  for (const rule of rules) {
-    const conditions = conditionCount(rule)
-    if (conditions <= most || !matches(rule, status, path, contentType)) continue
-    selected = rule
-    most = conditions
-  }
-  return selected
-}
-
-function conditionCount(rule: TtlRule): number {
-  return (
-    (rule.statuses.length > 0 ? 1 : 0) + (rule.path !== undefined ? 1 : 0) + (rule.contentType !== undefined ? 1 : 0)
-  )
+  return rules.find((rule) => matches(rule, status, path, contentType))
 }
 
 function matches(rule: TtlRule, status: number, path: string, contentType: string | undefined): boolean {
@@ -43,7 +30,7 @@ function matches(rule: TtlRule, status: number, path: string, contentType: strin
 }
 
 function coversStatus(rule: TtlRule, status: number): boolean {
-  if (rule.statuses.length === 0) return isHeuristicallyCacheable(status)
+  if (rule.statuses.length === 0) return unnamedStatuses.has(status)
   return rule.statuses.some(([first, last]) => status >= first && status <= last)
 }
 
