@@ -11,29 +11,24 @@
  * after 'end' or 'error' every further call returns the same.
  */
 import { B } from './body-kind.ts'
-import { byteClass, CR, HEX, HTAB, LF, SEMICOLON, SP, VALUE } from './tokens.ts'
+import { ChunkExtension } from './chunk-extension.ts'
+import { byteClass, CR, HEX, LF, SEMICOLON } from './tokens.ts'
 import { TrailerReader } from './trailer-reader.ts'
 
 /** 8 hex digits: chunks below 4 GiB, sums exact in a double, and no overflow to think about. */
 const MAX_SIZE_DIGITS = 8
-/** Bytes of extensions on one chunk; they mean nothing to us and honest senders use none. */
-const MAX_EXTENSION_BYTES = 256
-/** Bytes of extensions in one message: they are work without payload (CVE-2023-39326). */
-const MAX_EXTENSION_BYTES_TOTAL = 4096
-
 const State = {
   end: 0,
   error: 1,
   sized: 2,
   untilClose: 3,
   size: 4,
-  extensionStart: 5,
-  extension: 6,
-  sizeLf: 7,
-  chunk: 8,
-  chunkCr: 9,
-  chunkLf: 10,
-  trailer: 11,
+  extension: 5,
+  sizeLf: 6,
+  chunk: 7,
+  chunkCr: 8,
+  chunkLf: 9,
+  trailer: 10,
 } as const
 
 export type BodyStep = 'data' | 'more' | 'end' | 'error'
@@ -52,8 +47,8 @@ export class BodyReader {
   error = ''
   private state: number = State.end
   private sizeDigits = 0
-  private extensionBytes = 0
-  private extensionBytesTotal = 0
+  /** Made for the first extension of a message, since there hardly ever is one; so is `trailerReader`. */
+  private extension: ChunkExtension | undefined = undefined
   private trailerReader: TrailerReader | undefined = undefined
 
   /** Prepares for the body of a head: its `bodyKind` and `contentLength`. */
@@ -65,8 +60,7 @@ export class BodyReader {
     this.remaining = kind === B.sized ? contentLength : 0
     this.error = ''
     this.sizeDigits = 0
-    this.extensionBytes = 0
-    this.extensionBytesTotal = 0
+    this.extension = undefined
     this.trailerReader = undefined
     this.state = initialState(kind, contentLength)
   }
@@ -116,9 +110,6 @@ export class BodyReader {
         case State.size:
           if (!this.takeSizeByte(byte)) return 'error'
           break
-        case State.extensionStart:
-          if (!this.takeExtensionStart(byte)) return 'error'
-          break
         case State.extension:
           if (!this.takeExtensionByte(byte)) return 'error'
           break
@@ -154,36 +145,22 @@ export class BodyReader {
       return true
     }
     if (this.sizeDigits === 0) return this.refuse('bad-chunk-size')
-    this.extensionBytes = 0
-    return this.takeExtensionStart(byte)
-  }
-
-  /** Behind the size: CR, ";", or white space that only a ";" may follow (RFC 9112 §7.1.1). */
-  private takeExtensionStart(byte: number): boolean {
-    if (byte === CR && this.extensionBytes === 0) {
-      this.state = State.sizeLf
-      return true
-    }
-    if (byte === SEMICOLON) this.state = State.extension
-    else if (byte === SP || byte === HTAB) this.state = State.extensionStart
+    if (byte === CR) this.state = State.sizeLf
+    else if (byte === SEMICOLON) this.beginExtension()
     else return this.refuse('bad-chunk-size')
-    return this.countExtensionByte()
+    return true
   }
 
-  /** In an extension: anything a field value may hold. It is dropped, so its grammar is not looked at. */
+  private beginExtension(): void {
+    this.extension ??= new ChunkExtension()
+    this.extension.begin()
+    this.state = State.extension
+  }
+
   private takeExtensionByte(byte: number): boolean {
-    if (byte === CR) {
-      this.state = State.sizeLf
-      return true
-    }
-    return (byteClass[byte]! & VALUE) !== 0 ? this.countExtensionByte() : this.refuse('bad-chunk-extension')
-  }
-
-  private countExtensionByte(): boolean {
-    this.extensionBytesTotal++
-    if (++this.extensionBytes > MAX_EXTENSION_BYTES || this.extensionBytesTotal > MAX_EXTENSION_BYTES_TOTAL) {
-      return this.refuse('chunk-extension-too-large')
-    }
+    const result = this.extension!.take(byte)
+    if (result === 'end') this.state = State.sizeLf
+    else if (result !== '') return this.refuse(result)
     return true
   }
 

@@ -8,7 +8,7 @@ import { F } from './fields.ts'
 import { refusal } from './head-errors.ts'
 import { isProtectedOption } from './hop-by-hop.ts'
 import type { MessageHead } from './message-head.ts'
-import { byteClass, COMMA, DIGIT, isBlank, isToken, SEMICOLON, splitList, TOKEN, trimBlanks } from './tokens.ts'
+import { byteClass, COMMA, CR, DIGIT, isBlank, isToken, SP, splitList, TOKEN, trimBlanks } from './tokens.ts'
 
 const BAD_CONTENT_LENGTH = refusal('bad-content-length')
 const CONTENT_LENGTH_REPEATED = refusal('content-length-repeated')
@@ -65,6 +65,7 @@ export function readFraming(head: MessageHead): number {
     // RFC 9110 §8.6 lets equal repeated values pass; whoever sends them has been tampered with, so they do not.
     if (head.isRepeated(F.contentLength)) return CONTENT_LENGTH_REPEATED
     const i = head.indexOf(F.contentLength)
+    if (!isPlainlyWritten(head, i)) return BAD_CONTENT_LENGTH
     head.contentLength = parseLength(head.text, head.valueStart(i), head.valueEnd(i))
     return head.contentLength === -1 ? BAD_CONTENT_LENGTH : 0
   }
@@ -72,8 +73,19 @@ export function readFraming(head: MessageHead): number {
   // RFC 9112 §6.1: Transfer-Encoding in HTTP/1.0 is faulty framing.
   if (head.minor === 0) return CODING_IN_HTTP_1_0
   if (head.isRepeated(F.transferEncoding)) return BAD_TRANSFER_ENCODING
-  const coding = head.valueAt(head.indexOf(F.transferEncoding)).toLowerCase()
+  const i = head.indexOf(F.transferEncoding)
+  if (!isPlainlyWritten(head, i)) return BAD_TRANSFER_ENCODING
+  const coding = head.valueAt(i).toLowerCase()
   return coding === 'chunked' ? 1 : refuseCoding(coding)
+}
+
+/**
+ * True when only spaces stand before the value of field i and nothing behind it. RFC 9112 §5.1 allows tabs, and white
+ * space behind; but some parsers then take "chunked" for another word, and see a message without a body.
+ */
+function isPlainlyWritten(head: MessageHead, i: number): boolean {
+  for (let p = head.nameEnd(i) + 1; p < head.valueStart(i); p++) if (head.text.charCodeAt(p) !== SP) return false
+  return head.text.charCodeAt(head.valueEnd(i)) === CR
 }
 
 /** `1*DIGIT` as a number; -1 for anything else and for more than 15 digits. */
@@ -98,7 +110,7 @@ function refuseCoding(value: string): number {
     return BAD_TRANSFER_ENCODING
   }
   for (const member of members) {
-    const semicolon = member.indexOf(String.fromCharCode(SEMICOLON))
+    const semicolon = member.indexOf(';')
     const name = semicolon === -1 ? member : trimBlanks(member, 0, semicolon)
     if (!isToken(name)) return BAD_TRANSFER_ENCODING
   }
