@@ -37,7 +37,8 @@ const PLAIN_STATUSES: readonly (readonly [number, number])[] = [
 ]
 
 const ttlShape: Shape<TtlArguments> = {
-  syntax: '[STATUS ...] [path GLOB] [type MEDIA-TYPE] TIME [override] or ttl origin else TIME',
+  syntax: '[STATUS ...] [path GLOB] [type MEDIA-TYPE] TIME [override]',
+  otherSyntax: 'origin else TIME',
   read(reader) {
     const statuses: (readonly [number, number])[] = []
     let path: string | undefined

@@ -58,6 +58,8 @@ export type ObjectKind = 'listener' | 'backend' | 'cache' | 'rule' | 'matcher' |
 export interface Shape<T> {
   /** For help and messages, without the directive's name: `NAME ADDRESS [weight NUMBER] [backup]`; empty: none. */
   readonly syntax: string
+  /** Another way to write them. */
+  readonly otherSyntax?: string
   /** undefined after something was reported through the reader. */
   read(reader: ArgumentReader): T | undefined
 }
@@ -136,9 +138,12 @@ function sameBlock<T>(name: ContextName, isOptional: boolean): BlockRule<T> {
 
 /** The statement as help and messages show it: `server NAME ADDRESS [weight NUMBER] [backup];`. */
 export function syntaxOf(one: Directive): string {
-  const head = one.shape.syntax === '' ? one.name : `${one.name} ${one.shape.syntax}`
-  if (one.block === undefined) return `${head};`
-  return one.block.presence === 'required' ? `${head} { ... }` : `${head}; or ${head} { ... }`
+  const { syntax, otherSyntax } = one.shape
+  const ways = otherSyntax === undefined ? [syntax] : [syntax, otherSyntax]
+  const heads = ways.map((way) => (way === '' ? one.name : `${one.name} ${way}`))
+  if (one.block === undefined) return heads.map((head) => `${head};`).join(' or ')
+  if (one.block.presence === 'required') return `${heads[0]} { ... }`
+  return `${heads[0]}; or ${one.name} { ... }`
 }
 
 export type Report = (diagnostic: Diagnostic) => void

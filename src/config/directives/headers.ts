@@ -17,7 +17,8 @@ export type EditArguments = Omit<HeaderEdit, 'place'>
 const operation = oneOf('set', 'add', 'remove', 'default')
 
 const editShape: Shape<EditArguments> = {
-  syntax: `set|add|default NAME VALUE [when ${matcherName.syntax}] or remove NAME [when ${matcherName.syntax}]`,
+  syntax: `set|add|default FIELD VALUE [when ${matcherName.syntax}]`,
+  otherSyntax: `remove FIELD [when ${matcherName.syntax}]`,
   read(reader) {
     const op = reader.next(operation)
     const name = op === undefined ? undefined : reader.next(editableField)

@@ -1,0 +1,110 @@
+/** The text of `shellac help [WORD]`: directives, words of other servers, units, and reasons, all from their tables. */
+import { reasons } from '../log/reasons.ts'
+import { type Context, type Directive, syntaxOf } from './directives/directive.ts'
+import { contexts, findByPeerWord } from './directives/table.ts'
+import { didYouMean, suggest } from './suggest.ts'
+import { unitsText, valueTypes } from './value-types.ts'
+
+const WIDTH = 88
+
+/** Never fails: an unknown word is answered with the nearest known ones. */
+export function helpText(topic: string | undefined): string {
+  if (topic === undefined) return overview()
+  if (topic === 'units' || topic === 'values') return unitsText()
+  if (topic === 'reasons') return reasonList()
+  const entries = directivesNamed(topic)
+  if (entries.length > 0) return entries.map(describeEntry).join('\n')
+  const reason = reasons.find((one) => one.name === topic)
+  if (reason !== undefined) return `${reason.name}\n${wrap(reason.doc, 4)}\n    cure: ${reason.cure}\n`
+  const peers = findByPeerWord(topic)
+  if (peers.length > 0) return `Shellac's word for "${topic}":\n\n${peers.map(describeEntry).join('\n')}`
+  return unknown(topic)
+}
+
+/** A directive and the blocks it stands in; two directives of one name are two entries. */
+interface Entry {
+  readonly directive: Directive
+  readonly contexts: readonly Context[]
+}
+
+function directivesNamed(name: string): readonly Entry[] {
+  const found = new Map<Directive, Context[]>()
+  for (const context of contexts) {
+    const directive = context.directives.find((one) => one.name === name)
+    if (directive === undefined) continue
+    const places = found.get(directive)
+    if (places === undefined) found.set(directive, [context])
+    else places.push(context)
+  }
+  return [...found].map(([directive, places]) => ({ directive, contexts: places }))
+}
+
+function describeEntry({ directive, contexts: places }: Entry): string {
+  const lines = [syntaxOf(directive), wrap(directive.doc, 4), '']
+  lines.push(`    where    ${placesText(places)}`)
+  if (directive.defaultText !== undefined) lines.push(`    default  ${directive.defaultText}`)
+  lines.push(`    phase    ${directive.phase}`, `    example  ${directive.example}`)
+  if (directive.block !== undefined) lines.push(...directive.block.contexts.flatMap(blockLines))
+  return `${lines.join('\n')}\n`
+}
+
+/** `at the top level`, `site, route`. */
+export function placesText(places: readonly Context[]): string {
+  return places.map((place) => (place.name === 'main' ? 'the top level' : place.name)).join(', ')
+}
+
+function blockLines(name: Context['name']): readonly string[] {
+  const context = contexts.find((one) => one.name === name)!
+  return [
+    '',
+    `    in the block${name.includes(' ') ? ` of "${name}"` : ''}:`,
+    ...context.directives.map((one) => `        ${syntaxOf(one)}`),
+  ]
+}
+
+function overview(): string {
+  const main = contexts[0]!
+  const rows = main.directives.map((one) => `    ${one.name.padEnd(10)} ${firstSentence(one.doc)}`)
+  return [
+    'A configuration is a list of statements: NAME ARGUMENT ... and then ";" or a block in braces.',
+    '',
+    ...rows,
+    '',
+    'shellac help WORD      a statement, or what another server calls it: proxy_pass, beresp.ttl, use_backend',
+    'shellac help units     times, sizes, addresses, globs, regular expressions',
+    'shellac help reasons   why an answer did not come from the cache',
+    '',
+  ].join('\n')
+}
+
+function reasonList(): string {
+  return reasons.map((one) => `${one.name}\n${wrap(one.doc, 4)}\n    cure: ${one.cure}\n`).join('\n')
+}
+
+function unknown(topic: string): string {
+  const words = contexts.flatMap((context) => context.directives.flatMap((one) => [one.name, ...one.peers]))
+  const near = didYouMean(
+    suggest(topic, [...words, ...reasons.map((one) => one.name), ...valueTypes.map((one) => one.name)]),
+  )
+  const help = near ?? '"shellac help" lists the statements of the language'
+  return `nothing is known about "${topic}"; ${help}\n`
+}
+
+export function firstSentence(text: string): string {
+  const end = text.indexOf('. ')
+  return end === -1 ? text : text.slice(0, end + 1)
+}
+
+function wrap(text: string, indent: number): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > WIDTH - indent) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === '' ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line].map((one) => ' '.repeat(indent) + one).join('\n')
+}
