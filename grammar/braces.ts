@@ -16,7 +16,7 @@
  */
 import { createTokenInstance, type IToken, type TokenType } from 'chevrotain'
 import type { ProblemList } from './problems.ts'
-import { indentOf, isFirstOnLine } from './scan.ts'
+import { columnOf, isFirstOnLine } from './scan.ts'
 import { CloseBrace, endOf, OpenBrace, Semicolon } from './tokens.ts'
 
 /** Blocks inside blocks; the language needs five. The parser recurses, so this bounds its stack. */
@@ -87,6 +87,8 @@ class BraceMatcher {
   #missing: number
   readonly #open: OpenBlock[] = []
   readonly #balanced: IToken[] = []
+  /** Column of the first token on the current line. */
+  #indent = 0
 
   constructor(text: string, tokens: readonly IToken[], missing: number, problems: ProblemList) {
     this.#text = text
@@ -97,7 +99,10 @@ class BraceMatcher {
 
   run(): IToken[] {
     for (const token of this.#tokens) {
-      if (this.#missing > 0 && isFirstOnLine(this.#text, token.startOffset)) this.#closeByIndent(token)
+      if (isFirstOnLine(this.#text, token.startOffset)) {
+        this.#indent = columnOf(this.#text, token.startOffset)
+        if (this.#missing > 0) this.#closeByIndent(token)
+      }
       if (token.tokenType === CloseBrace) this.#close(token)
       else this.#balanced.push(token)
       if (token.tokenType === OpenBrace) this.#push(token)
@@ -107,7 +112,7 @@ class BraceMatcher {
   }
 
   #push(brace: IToken): void {
-    this.#open.push({ brace, indent: indentOf(this.#text, brace.startOffset), indented: undefined })
+    this.#open.push({ brace, indent: this.#indent, indented: undefined })
   }
 
   #close(token: IToken): void {
@@ -130,7 +135,7 @@ class BraceMatcher {
 
   /** Rules 1 and 2 above, for a token that is the first on its line. */
   #closeByIndent(token: IToken): void {
-    const indent = indentOf(this.#text, token.startOffset)
+    const indent = this.#indent
     const isClose = token.tokenType === CloseBrace
     if (isClose && !this.#open.some((block) => block.indent === indent)) return
     for (let block = this.#open.at(-1); block !== undefined && this.#missing > 0; block = this.#open.at(-1)) {

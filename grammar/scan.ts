@@ -123,11 +123,3 @@ export function isFirstOnLine(text: string, offset: number): boolean {
 export function columnOf(text: string, offset: number): number {
   return offset - (offset === 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1)
 }
-
-/** 0-based column of the first visible character on the line of `offset`. */
-export function indentOf(text: string, offset: number): number {
-  const lineStart = offset - columnOf(text, offset)
-  let at = lineStart
-  while (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === TAB) at++
-  return at - lineStart
-}

@@ -34,7 +34,7 @@ function isStatementStart(text: string, offset: number, before: readonly IToken[
 }
 
 /** How long a foreign comment may be; a bound on the search for its end. */
-const FOREIGN_COMMENT = 1 << 16
+const FOREIGN_COMMENT = 4096
 
 /** `// to the end of the line`, or C's comment, where no argument can be meant: globs begin with the same characters. */
 function matchForeignComment(text: string, offset: number, before: readonly IToken[]): Match | null {

@@ -85,7 +85,7 @@ function cut(line: string, from: number, to: number): Shown {
   const room = LINE_WIDTH - shortHead.length
   const shortMiddle = middle.length > room ? middle.slice(0, room - CUT.length) + CUT : middle
   const rest = room - shortMiddle.length
-  const shortTail = tail.length > rest ? tail.slice(0, Math.max(0, rest - CUT.length)) + CUT : tail
+  const shortTail = tail.length <= rest ? tail : rest > CUT.length ? tail.slice(0, rest - CUT.length) + CUT : ''
   return assemble(shortHead, shortMiddle, shortTail)
 }
 
