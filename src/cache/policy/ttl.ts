@@ -1,17 +1,11 @@
 /**
  * Which of the operator's `ttl` statements is for a response: the first that fits, since the Plan has them in order of
  * strength (a rule's before its cache's, the more exact first).
- *
- * A statement that names no status is not for errors: `ttl 1d override;` shall not keep a page for a day that nobody
- * thought of. `ttl 404 1m;` says it where it is meant.
  */
 
 import { trimBlanks } from '../../http/tokens.ts'
 import type { TtlRule } from '../../plan/plan.ts'
 import { compilePathGlob, type Glob } from '../../util/glob.ts'
-
-/** The statuses of RFC 9110 §15.1 that are cacheable by default and no errors; 206 is not stored. */
-const unnamedStatuses: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308])
 
 /** undefined: no statement is for it. `contentType` is the field's value. */
 export function selectTtl(
@@ -30,8 +24,7 @@ function matches(rule: TtlRule, status: number, path: string, contentType: strin
 }
 
 function coversStatus(rule: TtlRule, status: number): boolean {
-  if (rule.statuses.length === 0) return unnamedStatuses.has(status)
-  return rule.statuses.some(([first, last]) => status >= first && status <= last)
+  return rule.statuses.length === 0 || rule.statuses.some(([first, last]) => status >= first && status <= last)
 }
 
 /** `pattern`: `text/html`, `image/*` or `*` + `/*`. Parameters and letter case of the field do not count (RFC 9110 §8.3.1). */

@@ -96,6 +96,8 @@ describe('heuristics (RFC 9111 §4.2.2)', () => {
 })
 
 describe('ttl statements', () => {
+  test('none fits', () => assert.equal(selectTtl([ttl(1, { path: '/a' })], 200, '/b', undefined), undefined))
+
   const rules = [
     ttl(1, {
       statuses: [
@@ -106,7 +108,7 @@ describe('ttl statements', () => {
     ttl(2, { path: '/img/**', contentType: 'image/*' }),
     ttl(3, { path: '/img/**' }),
     ttl(4, { contentType: 'text/html', mode: 'override' }),
-    ttl(5),
+    ttl(5, { statuses: [[200, 301]] }),
     ttl(6),
   ]
   const cases: [status: number, path: string, type: string | undefined, ttlMs: number | undefined, why: string][] = [
@@ -117,9 +119,8 @@ describe('ttl statements', () => {
     [200, '/img/a', 'IMAGE/png; x=y', 2, 'path and type'],
     [200, '/', 'text/html;charset=utf-8', 4, 'type without parameters'],
     [200, '/', 'text/htmlx', 5, 'whole type'],
-    [301, '/', undefined, 5, 'no status named'],
-    [302, '/', undefined, undefined, 'not cacheable by default'],
-    [410, '/', undefined, undefined, 'errors must be named'],
+    [301, '/', undefined, 5, 'the end of a range'],
+    [302, '/', undefined, 6, 'no status named: every one'],
   ]
   for (const [status, path, type, ttlMs, why] of cases) {
     test(`${status} ${path} ${type} (${why})`, () => assert.equal(selectTtl(rules, status, path, type)?.ttlMs, ttlMs))

@@ -221,10 +221,10 @@ suite('§3: freshness', [
   { title: 'ttl 0s where the origin speaks', fields: fresh, changes: { ttls: [ttl(0)] }, reason: 'none' },
   { title: 'ttl 0s override', fields: fresh, changes: { ttls: [ttl(0, { mode: 'override' })] }, reason: 'ttl-zero' },
   {
-    title: 'a ttl without status is not for errors',
+    title: 'a ttl for another status',
     status: 500,
     fields: [],
-    changes: { ttls: [ttl(1000, { mode: 'override' })] },
+    changes: { ttls: [ttl(1000, { statuses: [[200, 299]], mode: 'override' })] },
     reason: 'status',
   },
   {
