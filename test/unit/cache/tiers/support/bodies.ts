@@ -20,6 +20,11 @@ export function bodyFor(key: string, version: number, most: number): Buffer {
   return noise.subarray(start, start + bytes)
 }
 
+/** `bytes` bytes that differ from one `start` to another. */
+export function noiseFrom(start: number, bytes: number): Buffer {
+  return noise.subarray(start, start + bytes)
+}
+
 export function headFor(key: string, version: number): Buffer {
   return Buffer.from(`HTTP/1.1 200 OK\r\nX-Key: ${key}\r\nX-Version: ${version}\r\n\r\n`, 'latin1')
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FillWriter } from '../../../../../src/cache/tiers/fill-writer.ts'
 import { MemoryTier, type MemoryTierShared } from '../../../../../src/cache/tiers/memory-tier.ts'
-import { bodyFor, headFor } from './bodies.ts'
+import { headFor, noiseFrom } from './bodies.ts'
 
 interface Job {
   readonly shared: MemoryTierShared
@@ -16,7 +16,7 @@ interface Job {
   readonly followers: number
 }
 
-const MOST_BYTES = 300 * 1024
+const BODY_BYTES = 300 * 1024
 const { shared, worker, gate, rounds, followers } = workerData as Job
 const tier = new MemoryTier(shared, worker)
 const outcome = { led: 0, served: 0, early: 0 }
@@ -82,7 +82,7 @@ function follow(key: string, body: Buffer): Promise<boolean> {
 const alive = setInterval(() => {}, 1000)
 for (let round = 0; round < rounds; round++) {
   const key = `/stampede/${round}`
-  const body = bodyFor(key, 8 * round, MOST_BYTES)
+  const body = noiseFrom(100 * round, BODY_BYTES)
   meetOthers(round)
   await Promise.all(Array.from({ length: followers }, () => request(key, body)))
 }
