@@ -2,20 +2,21 @@
  * The admin socket: a unix socket whose file mode says who may command the daemon. Whoever can open it is trusted with
  * what the commands do, not with the daemon's memory: lines, connections and silence are bounded.
  */
-import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { describeError, errorCode } from '../log/errno.ts'
+import { describeError } from '../log/errno.ts'
 import type { CommandTable } from './commands.ts'
 import { LineReader } from './line-reader.ts'
 import { AdminFailure, encodeAnswer, MAX_REQUEST_BYTES, parseRequest } from './protocol.ts'
+import { removeStaleSocket } from './stale-socket.ts'
 
 const MAX_CONNECTIONS = 16
 /** Requests of one connection that wait for their turn. */
 const MAX_WAITING = 16
 const SILENT_MS = 60_000
-/** A living daemon on this machine answers a connect at once. */
-const STALE_PROBE_MS = 1000
+/** A client that does not read its answer must not hold up the end of the daemon. */
+const LAST_ANSWER_MS = 1000
 /** For a folder the daemon has to make: entered by everybody, as the socket's own mode decides. */
 const FOLDER_MODE = 0o755
 
@@ -32,7 +33,6 @@ export class AdminServer {
 
   /** Rejects with an Error that names the path when another daemon answers there or the socket cannot be made. */
   static async open(path: string, mode: number, commands: CommandTable): Promise<AdminServer> {
-    await removeStale(path)
     const sockets: Set<Socket> = new Set()
     const server = createServer((socket) => {
       sockets.add(socket)
@@ -41,6 +41,7 @@ export class AdminServer {
     })
     server.maxConnections = MAX_CONNECTIONS
     try {
+      await removeStaleSocket(path)
       mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE })
       await listen(server, path, mode)
     } catch (error) {
@@ -58,10 +59,9 @@ export class AdminServer {
   close(): void {
     this.#server.close()
     for (const socket of this.#sockets) socket.end()
-    // A client that does not read must not hold up the end of the daemon.
     setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy()
-    }, STALE_PROBE_MS).unref()
+    }, LAST_ANSWER_MS).unref()
   }
 }
 
@@ -79,33 +79,6 @@ function listen(server: Server, path: string, mode: number): Promise<void> {
     } finally {
       process.umask(before)
     }
-  })
-}
-
-/** A socket file outlives a killed daemon; only one that nobody answers on may be removed, and nothing but a socket. */
-async function removeStale(path: string): Promise<void> {
-  const stats = lstatSync(path, { throwIfNoEntry: false })
-  if (stats === undefined) return
-  if (!stats.isSocket()) throw new Error(`cannot open the admin socket "${path}": there is a file of another kind`)
-  const reason = await connectError(path)
-  if (reason === undefined) throw new Error(`another daemon answers on the admin socket "${path}"; stop it first`)
-  if (errorCode(reason) !== 'ECONNREFUSED') {
-    throw new Error(`cannot tell whether a daemon lives on the admin socket "${path}": ${describeError(reason)}`)
-  }
-  rmSync(path, { force: true })
-}
-
-/** undefined: somebody answered. */
-function connectError(path: string): Promise<Error | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(path)
-    const finish = (error: Error | undefined): void => {
-      socket.destroy()
-      resolve(error)
-    }
-    socket.setTimeout(STALE_PROBE_MS, () => finish(undefined))
-    socket.once('connect', () => finish(undefined))
-    socket.once('error', finish)
   })
 }
 

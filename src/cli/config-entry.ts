@@ -1,19 +1,15 @@
 /** Which configuration a command is about, and how it is read: a file, or the built-in one of the quick start. */
 import { existsSync } from 'node:fs'
 import type { Document } from '../config/ast.ts'
-import type { Diagnostic } from '../config/diagnostics.ts'
 import { realFileAccess } from '../config/file-access.ts'
-import { type ConfigEntry, loadConfig } from '../config/load.ts'
+import { type ConfigEntry, type LoadedConfig, loadConfig } from '../config/load.ts'
 import { formatDiagnostics } from '../config/print.ts'
-import { quickStartText } from '../config/quick-start.ts'
+import { QUICK_START_LISTEN, quickStartText } from '../config/quick-start.ts'
 import type { Loaded } from '../daemon/loaded.ts'
-import type { Plan } from '../plan/plan.ts'
 import { type OptionValues, UsageError } from './options.ts'
 
 /** Tried in this order when no file is named. */
 export const DEFAULT_FILES = ['/etc/shellac/shellac.conf', 'shellac.conf'] as const
-/** Where --origin listens unless --listen says otherwise: this machine only, no privilege needed. */
-export const QUICK_START_LISTEN = '127.0.0.1:8000'
 
 /** Throws a UsageError when no file is named and none is in a default place. */
 export function findEntry(options: OptionValues, file?: string): ConfigEntry {
@@ -43,15 +39,7 @@ export function entryName(entry: ConfigEntry): string {
   return entry.kind === 'file' ? entry.path : entry.name
 }
 
-export interface ReadConfig {
-  /** undefined: there are errors. */
-  readonly plan: Plan | undefined
-  readonly diagnostics: readonly Diagnostic[]
-  readonly files: readonly string[]
-  readonly document: Document
-}
-
-export function readConfig(entry: ConfigEntry): ReadConfig {
+export function readConfig(entry: ConfigEntry): LoadedConfig {
   return loadConfig(entry, realFileAccess)
 }
 

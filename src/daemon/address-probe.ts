@@ -6,6 +6,7 @@
  * no connection from anyone. Between probe and worker another program may still come first: then the worker says no.
  */
 import { BoundSocket, isIP } from 'node:net'
+import { removeStaleSocket } from '../admin/stale-socket.ts'
 import { describeError, errorCode } from '../log/errno.ts'
 import { addressText } from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
@@ -17,31 +18,36 @@ export class AddressError extends Error {
 
 /**
  * The Plan with every port 0 replaced by a free one, the same for all workers; `before` keeps those given earlier.
- * Throws an AddressError for the first address that is not in `before` and cannot be bound.
+ * Rejects with an AddressError for the first address that is not in `before` and cannot be bound. A socket file that was
+ * left behind is removed.
  */
-export function probeAddresses(plan: Plan, before: Plan | undefined): Plan {
-  const listeners = plan.listeners.map((listener): ListenerPlan => {
+export async function probeAddresses(plan: Plan, before: Plan | undefined): Promise<Plan> {
+  const listeners: ListenerPlan[] = []
+  for (const listener of plan.listeners) {
     const old = before?.listeners.find((other) => other.name === listener.name)
-    const addresses = listener.addresses.map((address, at) => settle(address, old?.addresses[at], before, listener))
-    return { ...listener, addresses }
-  })
+    const addresses: ListenAddress[] = []
+    for (const [at, address] of listener.addresses.entries()) {
+      addresses.push(await settle(address, old?.addresses[at], before, listener))
+    }
+    listeners.push({ ...listener, addresses })
+  }
   return { ...plan, listeners }
 }
 
-function settle(
+async function settle(
   address: ListenAddress,
   old: ListenAddress | undefined,
   before: Plan | undefined,
   listener: ListenerPlan,
-): ListenAddress {
-  if (address.kind === 'unix') return address
-  if (address.port === 0 && old?.kind === 'tcp' && old.host === address.host) return old
+): Promise<ListenAddress> {
+  if (address.kind === 'tcp' && address.port === 0 && old?.kind === 'tcp' && old.host === address.host) return old
   const text = addressText(address)
   const isOurs = before?.listeners.some((other) => other.addresses.some((one) => addressText(one) === text))
   if (isOurs) return address
   try {
-    const port = probe(address.host, address.port)
-    return { ...address, port }
+    if (address.kind === 'tcp') return { ...address, port: probe(address.host, address.port) }
+    await removeStaleSocket(address.path)
+    return address
   } catch (error) {
     throw new AddressError(describeListenError(text, error, listener))
   }

@@ -27,6 +27,7 @@ export class ConfigWatch {
   #debounceMs = 0
   #timer: NodeJS.Timeout | undefined
   #firstHintMs = 0
+  #giveUpReady: () => void = () => {}
 
   constructor(options: ConfigWatchOptions) {
     this.#options = options
@@ -49,20 +50,30 @@ export class ConfigWatch {
     }
     this.#watched = planned
     const before = this.#watcher
-    const watcher = this.#open(planned)
-    this.#watcher = watcher
-    await new Promise<void>((resolve) => watcher.once('ready', resolve))
-    await before?.close()
-    // What was saved while the watch was being set up gave no event.
+    this.#watcher = this.#open(planned)
+    await Promise.all([before?.close(), this.#untilReady(this.#watcher)])
+    // What was saved between the two watches gave no event.
     this.#hint()
   }
 
+  /** Nothing is called any more; `follow` begins anew. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const watcher = this.#watcher
     this.#watcher = undefined
+    this.#watched = planWatch([])
+    this.#giveUpReady()
     await watcher?.close()
+  }
+
+  /** A watcher that is closed before it is ready never says so. */
+  #untilReady(watcher: FSWatcher): Promise<void> {
+    this.#giveUpReady()
+    return new Promise((resolve) => {
+      this.#giveUpReady = resolve
+      watcher.once('ready', resolve)
+    })
   }
 
   #open(plan: WatchPlan): FSWatcher {
@@ -79,6 +90,7 @@ export class ConfigWatch {
   }
 
   #hint(): void {
+    if (this.#watcher === undefined) return
     const nowMs = performance.now()
     if (this.#timer === undefined) this.#firstHintMs = nowMs
     else if (nowMs - this.#firstHintMs > this.#debounceMs * MOST_PAUSES) return

@@ -1,7 +1,7 @@
 /**
  * What main thread and workers say to each other. Nothing here is on the path of a request.
  *
- * A worker answers each `apply`, `facts` and `drain` once, with the sequence number it came with; `log` comes unasked.
+ * A worker answers each request but `reopen-logs` once, with the sequence number it came with; `log` comes unasked.
  */
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
@@ -24,7 +24,12 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | { readonly type: 'apply'; readonly sequence: number; readonly target: Target }
+  /** Open what the target adds and build what it needs; nothing changes for clients. */
+  | { readonly type: 'prepare'; readonly sequence: number; readonly target: Target }
+  /** Serve what was prepared. */
+  | { readonly type: 'commit'; readonly sequence: number }
+  /** Forget what was prepared. */
+  | { readonly type: 'rollback'; readonly sequence: number }
   | { readonly type: 'facts'; readonly sequence: number }
   | { readonly type: 'drain'; readonly sequence: number }
   | { readonly type: 'reopen-logs' }

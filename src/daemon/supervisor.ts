@@ -4,6 +4,7 @@
  *
  * Its states: starting -> serving -> draining -> ended. Signals may come in each of them.
  */
+import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AdminCommand } from '../admin/commands.ts'
 import { CommandTable } from '../admin/commands.ts'
@@ -118,7 +119,7 @@ class Supervisor {
     this.#workers = resolveWorkers(configured.process.workers)
     this.#counters = createCounters(this.#workers)
     this.#sharedStates = new SharedStateFactory(this.#workers)
-    const plan = probeAddresses(configured, undefined)
+    const plan = await probeAddresses(configured, undefined)
     const shared = this.#sharedStates.build(plan, undefined)
     this.#target = { generation: ++this.#generation, plan, shared }
     if (plan.process.pidFile !== undefined) {
@@ -133,7 +134,7 @@ class Supervisor {
       heapBytes: workerHeapBytes(this.#workers),
       entry: this.#options.workerEntry ?? ownWorkerEntry(),
       log: (level, message, fields) => this.#log.log(level, message, fields),
-      release: (worker) => releaseWorker(this.#target.shared, worker),
+      release: (worker) => this.#release(worker),
       onHopeless: () => this.#giveUp(),
     })
     await this.#pool.start(this.#target)
@@ -191,7 +192,7 @@ class Supervisor {
   /** The one line that says what changed. Rejects, and has changed nothing, when the new Plan cannot be served. */
   async #replacePlan(configured: Plan): Promise<string> {
     const before = this.#target
-    const plan = probeAddresses(configured, before.plan)
+    const plan = await probeAddresses(configured, before.plan)
     const shared = this.#sharedStates.build(plan, before)
     const target: Target = { generation: ++this.#generation, plan, shared }
     const admin = await this.#replaceAdmin(plan)
@@ -240,6 +241,15 @@ class Supervisor {
     const facts = await this.#pool.facts(FACTS_TIMEOUT_MS)
     const connections = facts.reduce((sum, one) => sum + (one?.connections ?? 0), 0)
     this.#log.log('warn', 'the drain deadline has passed; open connections are cut', { connections })
+  }
+
+  #release(worker: number): void {
+    releaseWorker(this.#target.shared, worker)
+    // A unix socket is listened on by the first worker alone, and its file is in the way of the next.
+    if (worker !== 0) return
+    for (const address of this.#target.plan.listeners.flatMap((listener) => listener.addresses)) {
+      if (address.kind === 'unix') rmSync(address.path, { force: true })
+    }
   }
 
   #giveUp(): void {

@@ -24,8 +24,12 @@ export interface EngineOptions {
 
 /** What a worker wants of its engine; proxy/engine.ts is one. */
 export interface WorkerEngine {
-  /** Rejects, and has changed nothing, when a listener cannot be opened. */
-  apply(plan: Plan, generation: number, shared: SharedState): Promise<void>
+  /** Rejects when a listener cannot be opened, and then has nothing open of the new Plan. Nothing changes for clients. */
+  prepare(plan: Plan, generation: number, shared: SharedState): Promise<void>
+  /** Serves what was prepared, its access log included. */
+  commit(): void
+  /** Forgets what was prepared. */
+  rollback(): void
   /** Resolves when no connection is left. */
   drain(): Promise<void>
   destroy(): void
@@ -60,7 +64,8 @@ class WorkerLife {
   readonly #accessLog: AccessLog
   readonly #send: (message: FromWorker) => void
   #generation = 0
-  /** Plans are taken one after the other, in the order they came. */
+  #preparedGeneration = 0
+  /** One after the other, in the order they came. */
   #last: Promise<void> = Promise.resolve()
 
   constructor(engine: WorkerEngine, accessLog: AccessLog, send: (message: FromWorker) => void) {
@@ -71,14 +76,20 @@ class WorkerLife {
 
   receive(message: ToWorker): void {
     switch (message.type) {
-      case 'apply':
-        this.#last = this.#last.then(() => this.#answer(message.sequence, this.#apply(message.target)))
+      case 'prepare':
+        this.#inTurn(message.sequence, () => this.#prepare(message.target))
+        return
+      case 'commit':
+        this.#inTurn(message.sequence, () => this.#commit())
+        return
+      case 'rollback':
+        this.#inTurn(message.sequence, () => this.#engine.rollback())
         return
       case 'facts':
         this.#send({ type: 'done', sequence: message.sequence, facts: this.#facts() })
         return
       case 'drain':
-        this.#last = this.#last.then(() => this.#answer(message.sequence, this.#drain()))
+        this.#inTurn(message.sequence, () => this.#drain())
         return
       case 'reopen-logs':
         this.#accessLog.reopen()
@@ -88,10 +99,14 @@ class WorkerLife {
     }
   }
 
-  async #apply(target: Target): Promise<void> {
-    await this.#engine.apply(target.plan, target.generation, target.shared)
-    this.#accessLog.configure(target.plan.logs.access)
-    this.#generation = target.generation
+  async #prepare(target: Target): Promise<void> {
+    await this.#engine.prepare(target.plan, target.generation, target.shared)
+    this.#preparedGeneration = target.generation
+  }
+
+  #commit(): void {
+    this.#engine.commit()
+    this.#generation = this.#preparedGeneration
   }
 
   async #drain(): Promise<void> {
@@ -99,9 +114,14 @@ class WorkerLife {
     await this.#accessLog.flush()
   }
 
-  async #answer(sequence: number, work: Promise<void>): Promise<void> {
+  #inTurn(sequence: number, work: () => void | Promise<void>): void {
+    this.#last = this.#last.then(() => this.#answer(sequence, work))
+  }
+
+  /** Never rejects. */
+  async #answer(sequence: number, work: () => void | Promise<void>): Promise<void> {
     try {
-      await work
+      await work()
       this.#send({ type: 'done', sequence, facts: this.#facts() })
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)

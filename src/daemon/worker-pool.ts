@@ -4,8 +4,8 @@
  * The hard part is the change of generations while threads come and go. Always true:
  * - `#current` is what every worker serves, or is on its way to; it moves on only when all of them have said yes.
  * - A worker that starts gets `#current` first, so it can never be older than that.
- * - A new generation goes to one worker first. Most of what can fail (a port, a permission) fails there, while the others
- *   have not been touched. When a later one fails, those that said yes are given the old generation again.
+ * - A new generation comes in two steps. All workers prepare it: they open what it adds, and clients notice nothing. Only
+ *   when every one of them has said yes do they commit, which cannot fail; else all of them forget it.
  */
 import { availableParallelism } from 'node:os'
 import { describeError } from '../log/errno.ts'
@@ -77,14 +77,19 @@ export class WorkerPool {
 
   /** Moves every worker to the target, or none: rejects with a WorkerFailure and the old generation goes on. */
   async apply(target: Target): Promise<void> {
-    const alive = this.#slots.filter((slot) => slot.isAlive)
-    const [first, ...others] = alive
-    if (first !== undefined) await this.#applyOrRestore([first], target)
-    await this.#applyOrRestore(others, target, first)
+    const slots = this.#slots.filter((slot) => slot.isAlive)
+    const results = await Promise.allSettled(slots.map((slot) => slot.prepare(target)))
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) {
+      const prepared = slots.filter((_, at) => results[at]!.status === 'fulfilled')
+      await Promise.all(prepared.map((slot) => this.#orReplace(slot, slot.rollback())))
+      throw failed.reason
+    }
     this.#current = target
+    await Promise.all(slots.map((slot) => this.#orReplace(slot, slot.commit())))
     // A worker that was started meanwhile got the old generation.
     const late = this.#slots.filter((slot) => slot.isAlive && slot.postedGeneration !== target.generation)
-    await Promise.all(late.map((slot) => this.#settle(slot, target)))
+    await Promise.all(late.map((slot) => this.#orReplace(slot, slot.apply(target))))
   }
 
   /** What the workers say of themselves, in their order; undefined for one that is down or does not answer in time. */
@@ -115,21 +120,10 @@ export class WorkerPool {
     this.#restartTimers.clear()
   }
 
-  async #applyOrRestore(slots: WorkerSlot[], target: Target, done?: WorkerSlot): Promise<void> {
-    const results = await Promise.allSettled(slots.map((slot) => slot.apply(target)))
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed === undefined) return
-    const accepted = slots.filter((_, at) => results[at]!.status === 'fulfilled')
-    if (done !== undefined) accepted.push(done)
-    const old = this.#current
-    if (old !== undefined) await Promise.all(accepted.map((slot) => this.#settle(slot, old)))
-    throw failed.reason
-  }
-
-  /** Brings one worker to a generation that is known to work; one that cannot follow is replaced by one that starts on it. */
-  async #settle(slot: WorkerSlot, target: Target): Promise<void> {
+  /** A worker that cannot do what the others did is ended; its replacement starts on the generation that is live. */
+  async #orReplace(slot: WorkerSlot, work: Promise<unknown>): Promise<void> {
     try {
-      await slot.apply(target)
+      await work
     } catch (error) {
       if (error instanceof WorkerFailure && error.died) return
       const fields = { worker: slot.index, error: describeError(error) }

@@ -80,10 +80,24 @@ export class WorkerSlot {
     worker.on('exit', (exitCode) => this.#ended(exitCode))
   }
 
-  /** Resolves when the worker serves the target; rejects with a WorkerFailure, and then it serves what it did before. */
-  apply(target: Target): Promise<WorkerFacts> {
+  /** Resolves when nothing can hinder a `commit` any more; rejects with a WorkerFailure, and then nothing was prepared. */
+  prepare(target: Target): Promise<WorkerFacts> {
     this.postedGeneration = target.generation
-    return this.#ask((sequence) => ({ type: 'apply', sequence, target }))
+    return this.#ask((sequence) => ({ type: 'prepare', sequence, target }))
+  }
+
+  commit(): Promise<WorkerFacts> {
+    return this.#ask((sequence) => ({ type: 'commit', sequence }))
+  }
+
+  rollback(): Promise<WorkerFacts> {
+    return this.#ask((sequence) => ({ type: 'rollback', sequence }))
+  }
+
+  /** Both steps, for a worker alone. */
+  async apply(target: Target): Promise<void> {
+    await this.prepare(target)
+    await this.commit()
   }
 
   facts(): Promise<WorkerFacts> {

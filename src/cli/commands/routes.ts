@@ -13,12 +13,12 @@ export const routes: Command = {
   options: ['config', 'origin', 'listen'],
   doc: 'print the routes of each site in the order they are tried, with the reason for each pair',
   run: ({ options, operands, terminal }: Invocation) => {
-    const { plan, diagnostics } = readConfig(findEntry(options, operands[0]))
-    if (plan === undefined) {
-      terminal.err(formatDiagnostics(diagnostics, { color: terminal.color }))
+    const loaded = readConfig(findEntry(options, operands[0]))
+    if (loaded.plan === undefined) {
+      terminal.err(formatDiagnostics(loaded.diagnostics, { color: terminal.color }))
       return EXIT_CONFIG
     }
-    terminal.out(explainRoutes(plan))
+    terminal.out(explainRoutes(loaded))
     return EXIT_OK
   },
 }

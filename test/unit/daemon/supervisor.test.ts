@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ReloadResult } from '../../../src/daemon/reloader.ts'
@@ -8,7 +8,7 @@ import type { DaemonStats } from '../../../src/daemon/status.ts'
 import type { Plan } from '../../../src/plan/plan.ts'
 import { freePort } from '../../support/ports.ts'
 import { waitFor } from '../../support/wait.ts'
-import { FixtureDaemon, portOf, talk } from './fixture/daemon.ts'
+import { FixtureDaemon, portOf, talk, talkOver } from './fixture/daemon.ts'
 import { makeBackend, makeCache, makeListener, makePlan } from './fixture/plans.ts'
 
 function servingPlan(socket: string, changes: Partial<Plan> = {}): Plan {
@@ -93,11 +93,14 @@ test('a plan that cannot be served is refused as a whole', async () => {
   owner.close()
 })
 
-test('a plan that kills the worker that takes it is rolled back', async () => {
+test('a plan that kills one worker is forgotten by the others', async () => {
   const daemon = new FixtureDaemon((_, socket) => servingPlan(socket))
   const port = portOf(await daemon.ready(), 'web')
-  const site = { name: 'crash-on-apply', hosts: ['*'], listeners: [], routes: [], place: makeListener('x', 1).place }
-  daemon.save(servingPlan(daemon.socket, { sites: [site] }))
+  const more = await freePort()
+  const site = { name: 'crash-worker-1', hosts: ['*'], listeners: [], routes: [], place: makeListener('x', 1).place }
+  daemon.save(
+    servingPlan(daemon.socket, { sites: [site], listeners: [makeListener('web', 0), makeListener('more', more)] }),
+  )
   const failed = await daemon.waitForLog('reload failed')
   assert.match(String(failed.error), /crashed by the plan/)
   await daemon.waitForLog('worker replaced')
@@ -246,7 +249,7 @@ test('a second daemon on the same admin socket does not start; a stale socket is
   await first.ready()
   const second = new FixtureDaemon(() => servingPlan(first.socket))
   assert.equal(await second.process.waitForExit(), 4)
-  assert.ok(second.process.lines.some((line) => line.includes('another daemon answers on the admin socket')))
+  assert.ok(second.process.lines.some((line) => line.includes('another daemon answers there; stop it first')))
   first.process.kill('SIGKILL')
   await first.process.waitForExit()
   assert.equal(existsSync(first.socket), true)
@@ -286,4 +289,24 @@ test('what a worker says too often is counted instead', async () => {
   await daemon.process.waitForExit()
   await chat
   assert.ok(daemon.logs().filter((line) => line.msg === 'chatter').length <= 100)
+})
+
+test('a unix socket is served, also by the next worker and the next daemon', async () => {
+  const listenOn = (dir: string) => {
+    const address = { kind: 'unix', path: join(dir, 'web.sock'), mode: 0o660 } as const
+    return { ...makeListener('web', 0), addresses: [address] }
+  }
+  const plan = (dir: string, socket: string) => servingPlan(socket, { listeners: [listenOn(dir)] })
+  const daemon = new FixtureDaemon(plan)
+  await daemon.ready()
+  const path = join(daemon.dir, 'web.sock')
+  assert.match(await talkOver(connect(path), '/'), /generation 1/)
+  await talkOver(connect(path), 'exit').catch(() => {})
+  await daemon.waitForLog('worker replaced')
+  assert.match(await talkOver(connect(path), '/'), /generation 1/)
+  daemon.process.kill('SIGKILL')
+  await daemon.process.waitForExit()
+  const next = new FixtureDaemon((_, socket) => plan(daemon.dir, socket))
+  await next.ready()
+  assert.match(await talkOver(connect(path), '/'), /generation 1/)
 })
