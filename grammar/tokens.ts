@@ -76,14 +76,14 @@ export const CloseBrace = createToken({ name: 'CloseBrace', label: '}', pattern:
 /** `~"..."`, in which a backslash belongs to the expression, except before a quote. */
 export const Regex = createToken({
   name: 'Regex',
-  label: '~"regex"',
+  label: 'regex',
   pattern: (text: string, offset: number) =>
     text.charAt(offset) === '~' ? matchString(text, offset, offset + 1, isQuote) : null,
   line_breaks: true,
 })
 export const Quoted = createToken({
   name: 'Quoted',
-  label: '"string"',
+  label: 'string',
   pattern: (text: string, offset: number) => matchString(text, offset, offset, isQuote),
   line_breaks: true,
 })
