@@ -1,0 +1,102 @@
+/**
+ * One listening socket of one worker. Every worker opens its own on the same port (SO_REUSEPORT), so the kernel spreads
+ * connections and no worker waits for another.
+ *
+ * The hard part is reading without allocating: net.Server gives its sockets a fresh 64 KiB buffer for every read, while
+ * `onread` sockets read into one buffer that all connections of a worker share (5 µs per request instead of 6). Only
+ * net.connect offers `onread`, so the accepted handle is taken from the server before it makes a socket of its own.
+ */
+import { createServer, type ListenOptions, type Server, Socket } from 'node:net'
+import type { ListenAddress } from '../plan/plan.ts'
+import { assert } from '../util/assert.ts'
+
+/** What a connection does with bytes: `bytes` belongs to the worker and is overwritten when the call returns. */
+export interface Reader {
+  /** False: stop reading until `socket.resume()`. */
+  onBytes(bytes: Buffer, length: number): boolean
+}
+
+interface AcceptingHandle {
+  onconnection: (error: number, handle: object | undefined) => void
+}
+
+interface OnReadOptions {
+  handle: object
+  allowHalfOpen: boolean
+  onread: { buffer: Buffer; callback: (length: number, bytes: Buffer) => boolean }
+}
+
+/** A socket on an accepted handle that reads into `buffer` and hands what came to the Reader that `attach` makes. */
+function openSocket(handle: object, buffer: Buffer, attach: (socket: Socket) => Reader): void {
+  let reader: Reader | undefined
+  const options: OnReadOptions = {
+    handle,
+    allowHalfOpen: true, // a client may shut its sending side down and still wait for the answer
+    onread: { buffer, callback: (length, bytes) => reader!.onBytes(bytes, length) },
+  }
+  // `handle` is an option of net.Socket that the type definitions do not list.
+  const socket = new Socket(options as ConstructorParameters<typeof Socket>[0])
+  socket.setNoDelay(true)
+  reader = attach(socket)
+}
+
+export class Listener {
+  readonly address: ListenAddress
+  readonly #server: Server
+
+  private constructor(address: ListenAddress, server: Server) {
+    this.address = address
+    this.#server = server
+  }
+
+  /**
+   * Listens, or rejects with the system's error (`code` EADDRINUSE, EACCES, EADDRNOTAVAIL ...).
+   * `buffer` receives what any connection of this listener reads; `attach` is called for each accepted connection.
+   */
+  static open(address: ListenAddress, buffer: Buffer, attach: (socket: Socket) => Reader): Promise<Listener> {
+    const server = createServer()
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(listenOptions(address), () => {
+        const accepting = (server as unknown as { _handle: AcceptingHandle | null })._handle
+        assert(typeof accepting?.onconnection === 'function', 'net.Server accepts through a handle with onconnection')
+        accepting.onconnection = (error, handle) => {
+          // An error here (EMFILE) concerns a connection that was never made; the kernel's queue keeps the others.
+          if (error === 0 && handle !== undefined) openSocket(handle, buffer, attach)
+        }
+        server.on('error', () => {})
+        resolve(new Listener(address, server))
+      })
+    })
+  }
+
+  /** The port that was given when the configuration said 0; 0 for a unix socket. */
+  get port(): number {
+    const bound = this.#server.address()
+    return bound !== null && typeof bound === 'object' ? bound.port : 0
+  }
+
+  /** Accepts no more; connections that are open stay open. */
+  close(): void {
+    this.#server.close()
+  }
+}
+
+function listenOptions(address: ListenAddress): ListenOptions {
+  if (address.kind === 'unix') return { path: address.path, backlog: BACKLOG }
+  return { port: address.port, ...hostOption(address.host), reusePort: true, exclusive: true, backlog: BACKLOG }
+}
+
+/** `*` listens on every address of both families, as Node does when no host is given. */
+function hostOption(host: string): { host?: string } {
+  return host === '*' ? {} : { host }
+}
+
+/** Connections the kernel holds until they are accepted; it cuts this down to net.core.somaxconn. */
+const BACKLOG = 4096
+
+/** `127.0.0.1:80`, `[::1]:80`, `*:80`, `unix:/run/x.sock`: as messages and status print an address. */
+export function addressText(address: ListenAddress): string {
+  if (address.kind === 'unix') return `unix:${address.path}`
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+}

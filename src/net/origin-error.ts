@@ -1,0 +1,142 @@
+/** What can go wrong between the proxy and an origin: the one list, with what the client is told and whether to try again. */
+
+export interface OriginErrorRecord {
+  readonly code: string
+  /** Answered when nothing of a response has reached the client. */
+  readonly status: 502 | 503 | 504
+  /**
+   * `any`: not a byte of the request was sent, so every method may be tried again; `idempotent`: the origin may have
+   * acted on it, so only idempotent methods (RFC 9110 §9.2.2); `never`: it answered, badly.
+   */
+  readonly retry: 'any' | 'idempotent' | 'never'
+  readonly message: string
+  /** Whether it counts against the server when it is decided to avoid it. */
+  readonly blames: boolean
+}
+
+export const originErrors = {
+  'no-server': {
+    code: 'no-server',
+    status: 503,
+    retry: 'never',
+    blames: false,
+    message: 'no server of the backend can be used',
+  },
+  'queue-full': {
+    code: 'queue-full',
+    status: 503,
+    retry: 'never',
+    blames: false,
+    message: 'every connection is in use and the queue is full',
+  },
+  'queue-timeout': {
+    code: 'queue-timeout',
+    status: 503,
+    retry: 'never',
+    blames: false,
+    message: 'no connection became free in time',
+  },
+  'dns-failure': {
+    code: 'dns-failure',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the name of the server does not resolve',
+  },
+  'connect-refused': {
+    code: 'connect-refused',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the server refused the connection',
+  },
+  'connect-failed': {
+    code: 'connect-failed',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the server could not be reached',
+  },
+  'connect-timeout': {
+    code: 'connect-timeout',
+    status: 504,
+    retry: 'any',
+    blames: true,
+    message: 'the server did not accept the connection in time',
+  },
+  'closed-early': {
+    code: 'closed-early',
+    status: 502,
+    retry: 'idempotent',
+    blames: true,
+    message: 'the server closed the connection before it answered',
+  },
+  'first-byte-timeout': {
+    code: 'first-byte-timeout',
+    status: 504,
+    retry: 'never',
+    blames: true,
+    message: 'the server did not answer in time',
+  },
+  'between-bytes-timeout': {
+    code: 'between-bytes-timeout',
+    status: 504,
+    retry: 'never',
+    blames: true,
+    message: 'the server stopped in the middle of its answer',
+  },
+  'bad-head': {
+    code: 'bad-head',
+    status: 502,
+    retry: 'never',
+    blames: true,
+    message: 'the server sent a response head that is not HTTP',
+  },
+  'bad-body': {
+    code: 'bad-body',
+    status: 502,
+    retry: 'never',
+    blames: true,
+    message: 'the server broke the framing of its response body',
+  },
+  incomplete: {
+    code: 'incomplete',
+    status: 502,
+    retry: 'never',
+    blames: true,
+    message: 'the server closed before its response was complete',
+  },
+  'unasked-upgrade': {
+    code: 'unasked-upgrade',
+    status: 502,
+    retry: 'never',
+    blames: true,
+    message: 'the server switched protocols without being asked',
+  },
+  'endless-interim': {
+    code: 'endless-interim',
+    status: 502,
+    retry: 'never',
+    blames: true,
+    message: 'the server sent too many interim responses',
+  },
+} as const satisfies Record<string, OriginErrorRecord>
+
+export type OriginErrorCode = keyof typeof originErrors
+
+/** The code for an error of `connect`: `code` as Node names it. */
+export function connectErrorCode(error: NodeJS.ErrnoException): OriginErrorCode {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'connect-refused'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EAI_FAIL':
+    case 'ENODATA':
+      return 'dns-failure'
+    case 'ETIMEDOUT':
+      return 'connect-timeout'
+    default:
+      return 'connect-failed'
+  }
+}
