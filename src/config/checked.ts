@@ -69,8 +69,10 @@ export interface CheckedDocument {
   readonly main: Block
   readonly definitions: readonly ScopedName[]
   readonly references: readonly ScopedName[]
-  /** First arguments of statements nobody knows: perhaps the definitions of objects that then seem undefined. */
+  /** Arguments of statements that could not be read: perhaps the names of objects that then seem undefined. */
   readonly possibleNames: ReadonlySet<string>
+  /** Names and arguments of unknown statements: whatever else is wrong there need not be said. */
+  readonly skippedHeads: readonly Span[]
   /** Something somewhere was skipped: what seems unused may be used there. */
   readonly isIncomplete: boolean
 }

@@ -2,6 +2,7 @@
 import { reasons } from '../log/reasons.ts'
 import { type Context, type Directive, syntaxOf } from './directives/directive.ts'
 import { contexts, findByPeerWord } from './directives/table.ts'
+import { foreignWords } from './foreign-words.ts'
 import { didYouMean, suggest } from './suggest.ts'
 import { unitsText, valueTypes } from './value-types.ts'
 
@@ -16,6 +17,8 @@ export function helpText(topic: string | undefined): string {
   if (entries.length > 0) return entries.map(describeEntry).join('\n')
   const reason = reasons.find((one) => one.name === topic)
   if (reason !== undefined) return `${reason.name}\n${wrap(reason.doc, 4)}\n    cure: ${reason.cure}\n`
+  const advice = foreignWords.get(topic)
+  if (advice !== undefined) return `${topic} is no word of Shellac; ${advice}\n`
   const peers = findByPeerWord(topic)
   if (peers.length > 0) return `Shellac's word for "${topic}":\n\n${peers.map(describeEntry).join('\n')}`
   return unknown(topic)

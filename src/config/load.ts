@@ -3,8 +3,8 @@
  * through `access`: no socket is opened, no name resolved, nothing written, and the same input gives the same result.
  */
 import type { Plan } from '../plan/plan.ts'
-import type { Document } from './ast.ts'
-import { checkAll } from './checks/all.ts'
+import type { Document, Span } from './ast.ts'
+import { checkAll, checkUnused } from './checks/all.ts'
 import { readBlocks } from './checks/read-blocks.ts'
 import type { CompiledSite } from './compile/site.ts'
 import { compile } from './compile.ts'
@@ -32,14 +32,16 @@ export interface LoadedConfig {
 
 export function loadConfig(entry: ConfigEntry, access: FileAccess): LoadedConfig {
   const read = readDocument(entry.kind === 'file' ? { path: entry.path } : textSource(entry), access)
-  const diagnostics: Diagnostic[] = [...read.diagnostics]
-  const report = (diagnostic: Diagnostic): void => void diagnostics.push(diagnostic)
+  const found: Diagnostic[] = []
+  const report = (diagnostic: Diagnostic): void => void found.push(diagnostic)
   const blocks = readBlocks(read.document, report)
   // What the parser skipped may hold what then seems unused or missing.
   const checked = { ...blocks, isIncomplete: blocks.isIncomplete || read.diagnostics.length > 0 }
   const compiled = compile(checked, read.files)
   if (read.document.sources.length > 0) checkAll(checked, compiled, report)
+  const diagnostics = [...read.diagnostics.filter((one) => !isInside(one.span, blocks.skippedHeads)), ...found]
   const isLoaded = diagnostics.every((one) => one.severity !== 'error')
+  if (isLoaded) checkUnused(checked, (warning) => diagnostics.push(warning))
   return {
     plan: isLoaded ? compiled.plan : undefined,
     diagnostics: inTextOrder(diagnostics, read.document),
@@ -51,6 +53,10 @@ export function loadConfig(entry: ConfigEntry, access: FileAccess): LoadedConfig
 
 function textSource(entry: { readonly name: string; readonly text: string }): Source {
   return { name: entry.name, text: entry.text, includedFrom: [] }
+}
+
+function isInside(span: Span, heads: readonly Span[]): boolean {
+  return heads.some((head) => head.source === span.source && span.start >= head.start && span.start < head.end)
 }
 
 /** By file in the order of reading, then by place. */

@@ -33,8 +33,8 @@ function head(): readonly string[] {
     ...valueTypes.flatMap((type) => [
       '.TP',
       `.I ${quote(type.name)}`,
-      escape(type.doc),
-      `Examples: ${escape(type.examples)}`,
+      roff(type.doc),
+      `Examples: ${roff(type.examples)}`,
     ]),
   ]
 }
@@ -43,10 +43,10 @@ function section(context: Context, index: number): readonly string[] {
   const title = index === 0 ? 'TOP LEVEL' : `IN "${context.name.toUpperCase()}"`
   const shared = context.directives.filter((one) => firstHome(one) !== context)
   const own = context.directives.filter((one) => firstHome(one) === context)
-  const lines = [`.SH ${quote(title)}`, escape(context.doc), ...own.flatMap(describe)]
+  const lines = [`.SH ${quote(title)}`, roff(context.doc), ...own.flatMap(describe)]
   if (shared.length === 0) return lines
   const names = shared.map((one) => `${one.name} (see "${firstHome(one).name}")`).join(', ')
-  return [...lines, '.PP', `Also: ${escape(names)}.`]
+  return [...lines, '.PP', `Also: ${roff(names)}.`]
 }
 
 /** The block under which a directive of several blocks is described. */
@@ -59,29 +59,29 @@ function describe(directive: Directive): readonly string[] {
   return [
     '.TP',
     `.B ${quote(syntaxOf(directive))}`,
-    escape(directive.doc),
-    ...(directive.defaultText === undefined ? [] : ['.br', `Default: ${escape(directive.defaultText)}`]),
-    ...(places.length === 1 ? [] : ['.br', `Stands in: ${escape(placesText(places))}`]),
+    roff(directive.doc),
+    ...(directive.defaultText === undefined ? [] : ['.br', `Default: ${roff(directive.defaultText)}`]),
+    ...(places.length === 1 ? [] : ['.br', `Stands in: ${roff(placesText(places))}`]),
     '.br',
     `Phase: ${directive.phase}`,
     '.br',
-    `Example: ${escape(directive.example)}`,
+    `Example: ${roff(directive.example)}`,
   ]
 }
 
 function reasonSection(): readonly string[] {
-  const entries = reasons.flatMap((reason) => ['.TP', `.B ${reason.name}`, escape(`${reason.doc}; ${reason.cure}`)])
+  const entries = reasons.flatMap((reason) => ['.TP', `.B ${reason.name}`, roff(`${reason.doc}; ${reason.cure}`)])
   const intro = 'Why an answer did not come from the cache, as Cache-Status, the access log and the counters say it.'
   return ['.SH REASONS', intro, ...entries]
 }
 
 /** One argument of a macro. */
 function quote(text: string): string {
-  return `"${escape(text).replaceAll('"', '""')}"`
+  return `"${roff(text).replaceAll('"', '""')}"`
 }
 
 /** Text that no macro or escape begins. */
-function escape(text: string): string {
+function roff(text: string): string {
   const escaped = text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll("'", '\\(aq').replaceAll('~', '\\(ti')
   return escaped.startsWith('.') ? `\\&${escaped}` : escaped.replaceAll('^', '\\(ha')
 }

@@ -66,7 +66,7 @@ function diagnose(files: ReadonlyMap<string, string>): string {
   const { diagnostics, plan } = loadConfig({ kind: 'file', path: 'shellac.conf' }, caseAccess(files))
   const hasErrors = diagnostics.some((one) => one.severity === 'error')
   assert.equal(plan === undefined, hasErrors)
-  return formatDiagnostics(diagnostics, { color: false })
+  return formatDiagnostics(diagnostics, { color: false }).replaceAll(`${process.cwd()}/`, '')
 }
 
 describe('wrong configurations', () => {

@@ -3,7 +3,7 @@ import type { CheckedDocument } from '../checked.ts'
 import type { Compiled } from '../compile.ts'
 import type { Report } from '../directives/directive.ts'
 import { checkCaches } from './caches.ts'
-import { checkListeners, checkLogs } from './listeners.ts'
+import { checkListeners, checkLogs, checkUnusedListeners } from './listeners.ts'
 import { checkMatchers } from './matchers.ts'
 import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
 import { checkPrecedence } from './precedence.ts'
@@ -24,5 +24,10 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkSites(checked, report)
   checkRoutes(checked, report)
   checkPrecedence(compiled.sites, report)
+}
+
+/** What nothing refers to. Only for a file without errors: a misspelt name makes its object look unused. */
+export function checkUnused(checked: CheckedDocument, report: Report): void {
   checkUnusedNames(checked, report)
+  checkUnusedListeners(checked, report)
 }

@@ -14,7 +14,7 @@ export function checkCaches(checked: CheckedDocument, report: Report): void {
     if (size === undefined) continue
     const sizeSpan = size.statement.arguments.at(-1)!.span
     if (size.value.bytes < MIN_TIER_BYTES) {
-      report(errorAt(sizeSpan, 'out-of-range', 'a memory tier needs at least 1MiB', 'did you mean a larger unit?'))
+      report(errorAt(sizeSpan, 'out-of-range', 'a memory tier needs at least 1MiB', 'write 1MiB or more'))
     }
     const largest = node.block.node(maxObject)
     if (largest === undefined || largest.value <= size.value.bytes) continue

@@ -10,7 +10,7 @@ export function checkListeners(checked: CheckedDocument, report: Report): void {
   const listeners = checked.main.all(listener)
   checkAddresses(listeners, report)
   checkRedirecting(checked, listeners, report)
-  if (!checked.isIncomplete) checkService(checked, listeners, report)
+  if (!checked.isIncomplete) checkService(checked, report)
 }
 
 function checkAddresses(listeners: readonly Node<string>[], report: Report): void {
@@ -47,18 +47,23 @@ function checkRedirecting(checked: CheckedDocument, listeners: readonly Node<str
   }
 }
 
-/** Listeners without sites, and sites without listeners. */
-function checkService(checked: CheckedDocument, listeners: readonly Node<string>[], report: Report): void {
-  const sites = checked.main.all(site)
-  const serving = listeners.filter((node) => !node.block.mentions(redirectScheme))
-  const firstSite = sites[0]
-  if (firstSite !== undefined && serving.length === 0) {
-    const help = 'add: listener public { address *:80; }'
-    report(errorAt(headOf(firstSite), 'no-listener', 'no listener accepts requests for this site', help))
-  }
-  const named = sites.map((node) => node.block.all(on).flatMap((statement) => statement.value))
+/** A site that no listener serves. */
+function checkService(checked: CheckedDocument, report: Report): void {
+  const firstSite = checked.main.node(site)
+  if (firstSite === undefined || servingListeners(checked).length > 0) return
+  const help = 'add: listener public { address *:80; }'
+  report(errorAt(headOf(firstSite), 'no-listener', 'no listener accepts requests for this site', help))
+}
+
+function servingListeners(checked: CheckedDocument): readonly Node<string>[] {
+  return checked.main.all(listener).filter((node) => !node.block.mentions(redirectScheme))
+}
+
+export function checkUnusedListeners(checked: CheckedDocument, report: Report): void {
+  const named = checked.main.all(site).map((node) => node.block.all(on).flatMap((statement) => statement.value))
+  // A site without "on" is served on all of them.
   if (named.some((names) => names.length === 0)) return
-  for (const node of serving) {
+  for (const node of servingListeners(checked)) {
     if (named.some((names) => names.includes(node.value))) continue
     const message = `listener "${node.value}" is never used`
     const help = `write "on ${node.value};" in a site, or remove it`

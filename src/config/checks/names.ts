@@ -71,7 +71,6 @@ function shownName(kind: ObjectKind, name: string): string {
 const REFERRED_KINDS: ReadonlySet<ObjectKind> = new Set(['backend', 'cache', 'rule', 'matcher'])
 
 export function checkUnusedNames(checked: CheckedDocument, report: Report): void {
-  if (checked.isIncomplete) return
   const used = new Set(checked.references.map((reference) => `${reference.kind} ${reference.name}`))
   for (const definition of checked.definitions) {
     if (!REFERRED_KINDS.has(definition.kind) || used.has(`${definition.kind} ${definition.name}`)) continue

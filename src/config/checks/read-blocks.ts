@@ -3,7 +3,7 @@
  * it counts once, and have arguments that can be read. One mistake gives one diagnostic: a statement that failed is
  * left out, and what stands inside an unknown one is not looked at.
  */
-import type { Document, Statement } from '../ast.ts'
+import type { Document, Span, Statement } from '../ast.ts'
 import { Block, type CheckedDocument, type Node, type ScopedName } from '../checked.ts'
 import type { Diagnostic } from '../diagnostics.ts'
 import { ArgumentReader, type NameUse } from '../directives/arguments.ts'
@@ -22,6 +22,7 @@ export function readBlocks(document: Document, report: Report): CheckedDocument 
     definitions: reader.definitions,
     references: reader.references,
     possibleNames: reader.possibleNames,
+    skippedHeads: reader.skippedHeads,
     isIncomplete: reader.isIncomplete,
   }
 }
@@ -30,6 +31,7 @@ class BlockReader {
   readonly definitions: ScopedName[] = []
   readonly references: ScopedName[] = []
   readonly possibleNames = new Set<string>()
+  readonly skippedHeads: Span[] = []
   isIncomplete = false
   private readonly report: Report
 
@@ -56,6 +58,11 @@ class BlockReader {
   private skipUnknown(statement: Statement, block: Block): void {
     this.report(misplacedStatement(statement, block.context))
     this.skip(block)
+    this.skippedHeads.push(headSpan(statement))
+    this.rememberNames(statement)
+  }
+
+  private rememberNames(statement: Statement): void {
     for (const argument of statement.arguments) {
       if (!argument.secret) this.possibleNames.add(argument.text.replace(/^@/, ''))
     }
@@ -81,6 +88,7 @@ class BlockReader {
       return
     }
     block.unreadable.add(directive)
+    this.rememberNames(statement)
     this.skip(block)
   }
 
@@ -119,7 +127,13 @@ class BlockReader {
   }
 }
 
-/** `listener "public"`, `limits`. */
+/** The name and the arguments of a statement, without its block. */
+function headSpan(statement: Statement): Span {
+  const last = statement.arguments.at(-1)
+  return { ...statement.name.span, end: (last ?? statement.name).span.end }
+}
+
+/** `"listener public"`, `"limits"`. */
 function describe(statement: Statement): string {
   const first = statement.arguments[0]
   const name = `"${statement.name.text}"`
@@ -140,7 +154,7 @@ function wrongBlock(statement: Statement, directive: Directive): Diagnostic | un
 
 function duplicate(statement: Statement, earlier: Statement): Diagnostic {
   const name = statement.name
-  return errorAt(name.span, 'duplicate', `"${name.text}" is given twice in this block`, 'keep one of them', [
+  return errorAt(name.span, 'duplicate', `"${name.text}" is given twice`, 'keep one of them', [
     { message: 'first given here', span: earlier.name.span },
   ])
 }

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../diagnostics.ts'
 import type { Context, ContextName } from '../directives/directive.ts'
 import { contextNamed, contexts, contextsWith, findByPeerWord, type PeerMatch } from '../directives/table.ts'
 import { errorAt } from '../errors.ts'
+import { foreignWords } from '../foreign-words.ts'
 import { didYouMean, suggest } from '../suggest.ts'
 
 /** Blocks with more statements than this are not listed in a help line. */
@@ -12,17 +13,32 @@ const MAX_LISTED = 14
 export function misplacedStatement(statement: Statement, context: ContextName): Diagnostic {
   const { text, span } = statement.name
   const homes = contextsWith(text)
-  const peer = bestPeer(text, context)
-  if (homes.length > 0) {
-    const message = `"${text}" is not allowed ${placeName(context)}`
-    const home = `it belongs ${placeNames(homes)}`
-    return errorAt(span, 'wrong-context', message, peer === undefined ? home : `${home}; ${peerHelp(peer, context)}`)
+  const foreign = foreignHelp(text, context)
+  if (homes.length === 0) {
+    const message = `unknown directive "${text}" ${placeName(context)}`
+    return errorAt(span, 'unknown-directive', message, foreign ?? nearMiss(text, context))
   }
-  const help = peer === undefined ? nearMiss(text, context) : peerHelp(peer, context)
-  return errorAt(span, 'unknown-directive', `unknown directive "${text}" ${placeName(context)}`, help)
+  const home = `it belongs ${placeNames(nearestHomes(homes, context))}`
+  const help = foreign === undefined ? home : `${foreign} (our own "${text}" belongs ${placeNames(homes)})`
+  return errorAt(span, 'wrong-context', `"${text}" is not allowed ${placeName(context)}`, help)
 }
 
-/** `in a route`, `at the top level`. */
+/** What a user of another server should write instead. */
+function foreignHelp(word: string, context: ContextName): string | undefined {
+  const advice = foreignWords.get(word)
+  if (advice !== undefined) return advice
+  const peer = bestPeer(word, context)
+  return peer === undefined ? undefined : peerHelp(peer, context)
+}
+
+/** Of several blocks a statement may stand in, those that may stand here. */
+function nearestHomes(homes: readonly Context[], context: ContextName): readonly Context[] {
+  const inside = contextNamed(context).directives.flatMap((one) => one.block?.contexts ?? [])
+  const near = homes.filter((home) => inside.includes(home.name))
+  return near.length === 0 ? homes : near
+}
+
+/** `in "route"`, `at the top level`. */
 export function placeName(context: ContextName): string {
   return context === 'main' ? 'at the top level' : `in "${context}"`
 }

@@ -1,8 +1,8 @@
 /** `shellac 1;` opens the file: a reader knows at once which language follows. */
 import type { CheckedDocument } from '../checked.ts'
 import type { Report } from '../directives/directive.ts'
-import { shellac } from '../directives/main.ts'
 import { findDirective } from '../directives/table.ts'
+import { shellac } from '../directives/top-level.ts'
 import { errorAt } from '../errors.ts'
 
 export function checkVersion(checked: CheckedDocument, report: Report): void {

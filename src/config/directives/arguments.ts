@@ -43,6 +43,11 @@ export class ArgumentReader {
     return this.statement.arguments[this.at]
   }
 
+  /** How many arguments nobody has taken yet. */
+  remaining(): number {
+    return this.statement.arguments.length - this.at
+  }
+
   /** The next argument as it stands; undefined: there is none. */
   take(): Argument | undefined {
     const argument = this.peek()

@@ -7,7 +7,16 @@
 import type { ListenAddress } from '../../plan/plan.ts'
 import { definition, nothing, one } from './arguments.ts'
 import { type Context, directive, type Shape } from './directive.ts'
-import { duration, hostHeaderValue, identifier, integer, oneOf, serverAddress, size } from './values.ts'
+import {
+  duration,
+  hostHeaderValue,
+  identifier,
+  integer,
+  oneOf,
+  serverAddress,
+  serverIdentifier,
+  size,
+} from './values.ts'
 
 export interface ServerArguments {
   readonly name: string
@@ -16,7 +25,7 @@ export interface ServerArguments {
   readonly backup: boolean
 }
 
-const serverName = definition('server', identifier)
+const serverName = definition('server', serverIdentifier)
 const serverWeight = integer(1, 1000)
 
 const serverShape: Shape<ServerArguments> = {

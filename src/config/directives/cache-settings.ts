@@ -45,11 +45,14 @@ const ttlShape: Shape<TtlArguments> = {
     let contentType: string | undefined
     let isElse = false
     for (let next = reader.peek(); next !== undefined; next = reader.peek()) {
-      if (status.read(next).ok) statuses.push(reader.next(status)!)
-      else if (reader.takeWord('path')) path = reader.next(pathGlob)
+      if (reader.takeWord('path')) path = reader.next(pathGlob)
       else if (reader.takeWord('type')) contentType = reader.next(mediaType)
       else if (reader.takeWord('origin')) isElse = reader.expectWord('else')
-      else break
+      else if (duration.read(next).ok || (reader.remaining() === 1 && !status.read(next).ok)) break
+      else {
+        const range = reader.next(status)
+        if (range !== undefined) statuses.push(range)
+      }
       if (reader.hasFailed) return undefined
     }
     const ttlMs = reader.next(duration)

@@ -147,5 +147,5 @@ export const rule = directive({
     'A named set of cache settings. Routes choose it with "cache NAME;". What a rule does not say, its cache ' +
     'does.',
   example: 'rule static { ttl 1d override; remove request Cookie; remove response Set-Cookie; }',
-  peers: ['vcl_backend_response', 'vcl_recv', 'sub', 'http-response cache-store', 'refresh_pattern'],
+  peers: ['vcl_backend_response', 'vcl_recv', 'http-response cache-store', 'refresh_pattern'],
 })

@@ -25,6 +25,15 @@ const editShape: Shape<EditArguments> = {
     if (op === undefined || name === undefined) return undefined
     const value = op === 'remove' ? noParts : reader.next(headerValue)
     const when = value === undefined ? undefined : readWhen(reader)
+    const next = reader.peek()
+    if (next !== undefined && op !== 'remove' && when === undefined && !reader.hasFailed) {
+      return reader.fail(
+        'unexpected-argument',
+        'the value ends before this word',
+        next.span,
+        'put a value with spaces in quotes',
+      )
+    }
     return value === undefined || reader.hasFailed ? undefined : { op, name, value, when }
   },
 }
@@ -89,14 +98,5 @@ export const headersBlock = directive({
     "Edits of request and response fields. A site's edits run first, then the route's, then the rule's; \"clear " +
     'headers;" in a route drops what it would inherit.',
   example: 'headers { request set X-Request-Id $request.id; response remove Server; }',
-  peers: [
-    'add_header',
-    'proxy_set_header',
-    'header',
-    'set req.http',
-    'set resp.http',
-    'Header',
-    'RequestHeader',
-    'set',
-  ],
+  peers: ['add_header', 'proxy_set_header', 'header', 'set req.http', 'set resp.http', 'Header', 'RequestHeader'],
 })

@@ -167,5 +167,5 @@ export const listener = directive({
   phase: 'accept',
   doc: 'Addresses that accept connections. Sites name the listeners they are served on.',
   example: 'listener public { address *:80; }',
-  peers: ['frontend', 'VirtualHost', 'http', 'defaults'],
+  peers: ['VirtualHost', 'defaults'],
 })

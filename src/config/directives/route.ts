@@ -9,8 +9,8 @@ import { type Context, directive, type Shape } from './directive.ts'
 import { siteStatements } from './site-statements.ts'
 import {
   absolutePath,
+  answerStatus,
   identifier,
-  integer,
   matcherName,
   mediaType,
   method,
@@ -54,7 +54,7 @@ export const when = directive({
     'The route is taken only by requests for which this matcher holds. Such a route is narrower than the same one ' +
     'without.',
   example: 'when @mobile;',
-  peers: ['if', 'acl'],
+  peers: ['if'],
 })
 
 export const overlap = directive({
@@ -82,12 +82,10 @@ export interface RespondArguments {
   readonly contentType: string
 }
 
-const respondStatus = integer(200, 599)
-
 const respondShape: Shape<RespondArguments> = {
   syntax: 'STATUS ["BODY" [type MEDIA-TYPE]]',
   read(reader) {
-    const status = reader.next(respondStatus)
+    const status = reader.next(answerStatus)
     if (status === undefined) return undefined
     const body = reader.peek() === undefined ? '' : reader.next(text)
     const contentType = reader.takeWord('type') ? reader.next(mediaType) : 'text/plain; charset=utf-8'
@@ -101,7 +99,7 @@ export const respond = directive({
   phase: 'deliver',
   doc: 'Answers by itself, without a backend.',
   example: 'respond 200 "ok" type text/plain;',
-  peers: ['return', 'synth', 'http-request return', 'deny_info', 'empty_gif', 'monitor-uri', 'error_page'],
+  peers: ['synth', 'http-request return', 'deny_info', 'empty_gif', 'monitor-uri', 'error_page'],
 })
 
 export interface RedirectArguments {
@@ -144,7 +142,7 @@ export const addPrefix = directive({
   phase: 'request edits',
   doc: 'Puts this prefix before the path that is sent to the backend.',
   example: 'add-prefix /v1;',
-  peers: ['root', 'http-request set-path'],
+  peers: ['http-request set-path'],
 })
 
 export const rewrite = directive({
@@ -160,7 +158,6 @@ export const rewrite = directive({
     'http-request replace-path',
     'regsub',
     'RewriteRule',
-    'try_files',
     'http-request set-path',
     'url_rewrite_program',
   ],
@@ -203,5 +200,5 @@ export const route = directive({
     'Which requests of the site it takes, and what becomes of them. A site without routes sends everything where ' +
     'its "proxy" says.',
   example: 'route api { path /api/**; cache off; }',
-  peers: ['location', 'use_backend', 'if', 'Location', 'Directory', 'handle', 'url_regex', 'Proxy'],
+  peers: ['location', 'use_backend', 'Location', 'Directory', 'handle', 'url_regex', 'Proxy'],
 })

@@ -8,7 +8,7 @@
 import { type ArgumentReader, many, nothing, one, readReference, reference } from './arguments.ts'
 import { type Context, type Directive, directive, type Shape } from './directive.ts'
 import { headersBlock } from './headers.ts'
-import { backendName, identifier, matcherName, network, oneOf, onOff, size, viaName } from './values.ts'
+import { accessMatcher, backendName, identifier, network, oneOf, onOff, size, viaName } from './values.ts'
 
 export const proxy = directive({
   name: 'proxy',
@@ -70,10 +70,10 @@ export interface AccessArguments {
 }
 
 const accessShape: Shape<AccessArguments> = {
-  syntax: `${matcherName.syntax}|all`,
+  syntax: `${accessMatcher.syntax}|all`,
   read(reader: ArgumentReader) {
     if (reader.takeWord('all')) return { matcher: undefined }
-    const matcher = readReference(reader, 'matcher', matcherName)
+    const matcher = readReference(reader, 'matcher', accessMatcher)
     return matcher === undefined ? undefined : { matcher }
   },
 }

@@ -37,15 +37,5 @@ export const site = directive({
     'The hosts it serves, and what becomes of requests for them. "*.example.com" is every host below, "*" every ' +
     'host that no other site takes; the more exact name wins. A request for a host of no site gets 421.',
   example: 'site shop.example.com { proxy app; }',
-  peers: [
-    'server',
-    'server_name',
-    'ServerName',
-    'ServerAlias',
-    'VirtualHost',
-    'hdr(host)',
-    'vhost',
-    'http',
-    'frontend',
-  ],
+  peers: ['server', 'ServerName', 'ServerAlias', 'VirtualHost', 'hdr(host)', 'vhost'],
 })

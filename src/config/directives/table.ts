@@ -7,13 +7,13 @@ import { headersContext } from './headers.ts'
 import { keyContext } from './key.ts'
 import { limitsContext, listenerContext } from './listener.ts'
 import { accessLogContext, daemonLogContext } from './log.ts'
-import { mainContext } from './main.ts'
 import { matchContext } from './match.ts'
 import { adminContext, processContext, reloadContext } from './process.ts'
 import { routeContext } from './route.ts'
 import { siteContext } from './site.ts'
 import { forwardedContext } from './site-statements.ts'
 import { testContext, testMessageContext } from './test-block.ts'
+import { mainContext } from './top-level.ts'
 
 /** In the order of the manual. */
 export const contexts: readonly Context[] = [

@@ -5,7 +5,7 @@ import { readDuration } from '../values/duration.ts'
 import { readHeaderName, readHeaderValue, readMediaType, readMethod, readTarget } from '../values/header.ts'
 import { readHostPattern } from '../values/host.ts'
 import { readNetwork } from '../values/network.ts'
-import { readFileMode, readInteger, readPercent, readStatusRange } from '../values/number.ts'
+import { readFileMode, readInteger, readPercent, readStatus, readStatusRange } from '../values/number.ts'
 import { readPathGlob, readPathPattern, readPlainPath } from '../values/path.ts'
 import { accept, type Read, refuse, refuseAs, shown } from '../values/read.ts'
 import { readRegex } from '../values/regex.ts'
@@ -31,6 +31,7 @@ export const text: Value<string> = { syntax: 'TEXT', read: readText }
 export const filePath: Value<string> = { syntax: '/PATH', read: readFilePath }
 export const fileMode: Value<number> = { syntax: 'MODE', read: readFileMode }
 export const status: Value<readonly [number, number]> = { syntax: 'STATUS', read: readStatusRange }
+export const answerStatus: Value<number> = { syntax: 'STATUS', read: (argument) => readStatus(argument) }
 export const network: Value<Network> = { syntax: 'NETWORK', read: readNetwork }
 export const method: Value<string> = { syntax: 'METHOD', read: readMethod }
 export const hostPattern: Value<string> = { syntax: 'HOST', read: readHostPattern }
@@ -105,6 +106,28 @@ export const logTarget: Value<LogTarget> = {
   },
 }
 
+/** The name of a server; an address alone is what nginx users write. */
+export const serverIdentifier: Value<string> = {
+  syntax: 'NAME',
+  read(argument) {
+    const name = readIdentifier(argument)
+    if (name.ok || !readServerAddress(argument).ok) return name
+    const help = `write: server a ${argument.text};`
+    return refuse(argument, 'bad-name', `a server has a name before its address ${shown(argument)}`, help)
+  },
+}
+
+/** Whom access rules speak of; an address is what nginx users write. */
+export const accessMatcher: Value<string> = {
+  syntax: '@NAME',
+  read(argument) {
+    const name = readMatcherName(argument)
+    if (name.ok || !readNetwork(argument).ok) return name
+    const help = `declare "match @office { source ${argument.text}; }" and name "@office" here`
+    return refuse(argument, 'bad-name', `${shown(argument)} is an address, and a matcher must stand here`, help)
+  },
+}
+
 /** The name of a backend; an URL here is what nginx users write. */
 export const backendName: Value<string> = {
   syntax: 'BACKEND',
@@ -163,7 +186,7 @@ const OWN_FIELDS: ReadonlyMap<string, string> = new Map([
   ['transfer-encoding', 'the body is passed on as it is framed'],
   ['content-length', 'the body is passed on as it is framed'],
   ['upgrade', 'write "upgrade websocket;" in the site or route'],
-  ['host', 'write "host client|server|\\"NAME\\";" in the backend'],
+  ['host', 'the backend decides it: host client; or host server; or host "NAME";'],
 ])
 
 /** The name of a field that edits may touch. */
@@ -174,7 +197,7 @@ export const editableField: Value<string> = {
     if (!name.ok) return name
     const reason = OWN_FIELDS.get(name.value.toLowerCase())
     if (reason === undefined) return name
-    return refuse(argument, 'reserved-field', `${shown(argument)} cannot be edited`, reason.replaceAll('\\', ''))
+    return refuse(argument, 'reserved-field', `${shown(argument)} cannot be edited`, reason)
   },
 }
 

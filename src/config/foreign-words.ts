@@ -1,0 +1,23 @@
+/**
+ * Words of other servers that one word of ours does not answer: what to do instead, in a sentence. Words that have an
+ * answer stand with the directive that is it, as its `peers`.
+ */
+
+export const foreignWords: ReadonlyMap<string, string> = new Map([
+  ['http', 'leave it out: what stands inside belongs at the top level'],
+  ['events', 'leave it out: "process { connections NUMBER; }" bounds connections'],
+  ['if', 'name the condition with "match @NAME { ... }", then use it: when @NAME; bypass @NAME; allow @NAME;'],
+  ['else', 'routes with and without "when @NAME;" are the two branches'],
+  ['set', 'there are no variables to set; write the value where it is used, or "${env:NAME}"'],
+  ['map', 'name each condition with "match @NAME { ... }" and use it with "when @NAME"'],
+  ['return', 'write: respond STATUS "BODY"; or: redirect 308 LOCATION;'],
+  ['server_name', 'the hosts stand behind "site" itself: site shop.example.com www.shop.example.com { ... }'],
+  ['root', 'files are served by a backend: proxy files;'],
+  ['index', 'files are served by a backend: proxy files;'],
+  ['try_files', 'files are served by a backend: proxy files;'],
+  ['gzip', 'compression is left to the servers'],
+  ['frontend', 'addresses stand in "listener NAME { address *:80; }", hosts in "site HOST { ... }"'],
+  ['mode', 'leave it out: this proxy speaks HTTP'],
+  ['vcl_recv', 'there is no program to write: routes and rules say what becomes of a request'],
+  ['sub', 'there is no program to write: routes and rules say what becomes of a request'],
+])
