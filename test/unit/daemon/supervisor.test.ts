@@ -280,7 +280,7 @@ test('a file that vanishes keeps the daemon and is followed when it comes back',
 
 test('what a worker says too often is counted instead', async () => {
   const daemon = new FixtureDaemon((_, socket) =>
-    servingPlan(socket, { process: { ...makePlan().process, workers: 1 } }),
+    servingPlan(socket, { process: { ...makePlan().process, workers: 1, drainMs: 50 } }),
   )
   const port = portOf(await daemon.ready(), 'web')
   const chat = talk(port, 'chatter')
