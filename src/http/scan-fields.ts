@@ -4,7 +4,7 @@
  * Strict on purpose: what two parsers could read differently is refused, never repaired. No obs-fold, no bare CR or LF, no
  * space before the colon, no control characters.
  */
-import { type FieldList, SPAN } from './field-list.ts'
+import { type FieldList, SPAN, zeros } from './field-list.ts'
 import { fieldId } from './fields.ts'
 import { refusal } from './head-errors.ts'
 import { byteClass, COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './tokens.ts'
@@ -89,9 +89,8 @@ function isBlankByte(byte: number): boolean {
   return byte === SP || byte === HTAB
 }
 
-function grow(list: FieldList): Int32Array {
-  const spans = new Int32Array(list.spans.length * 2)
-  spans.set(list.spans)
+function grow(list: FieldList): number[] {
+  const spans = list.spans.concat(zeros(list.spans.length))
   list.spans = spans
   return spans
 }
