@@ -142,16 +142,21 @@ class BraceMatcher {
       block.indented ??= indent > block.indent
       const ended = isClose ? block.indent > indent : block.indented && block.indent >= indent
       if (!ended) return
-      this.#closeMissing()
+      this.#closeMissing(token)
     }
   }
 
-  #closeMissing(): void {
+  /** Closes the innermost block behind the last token; `next` is the token that shows it has ended. */
+  #closeMissing(next?: IToken): void {
     const brace = this.#open.pop()!.brace
     this.#missing--
     const end = endOf(this.#balanced.at(-1)!)
     this.#balanced.push(virtualToken(CloseBrace, end))
     const start = brace.startOffset
+    const notes =
+      next === undefined
+        ? []
+        : [{ message: 'by the indentation it ends before this line', start: next.startOffset, end: endOf(next) }]
     this.#problems.report(
       'unclosed-block',
       start,
@@ -159,6 +164,7 @@ class BraceMatcher {
       'this "{" is never closed',
       'add a "}" where the block ends',
       {
+        notes,
         skipped: { start, end: start + 1 },
       },
     )

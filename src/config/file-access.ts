@@ -1,5 +1,6 @@
 /** What reading a configuration may touch outside its text: files, the environment, credentials. Nothing else, no sockets. */
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { isUtf8 } from 'node:buffer'
+import { closeSync, constants, fstatSync, globSync, openSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 export interface FileAccess {
@@ -19,11 +20,17 @@ const MAX_FILE_BYTES = 4 << 20
 /** Files and environment of this process. */
 export const realFileAccess: FileAccess = {
   readFile(path) {
-    const status = statSync(path)
-    // Reading a FIFO or a device would wait for ever, or never end.
-    if (!status.isFile() && !status.isDirectory()) throw errno('ENXIO', path)
-    if (status.size > MAX_FILE_BYTES) throw errno('EFBIG', path)
-    return readFileSync(path, 'utf8')
+    // Without O_NONBLOCK a FIFO would be waited for.
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const status = fstatSync(file)
+      if (status.isDirectory()) throw errno('EISDIR', path)
+      if (!status.isFile()) throw errno('ENXIO', path)
+      if (status.size > MAX_FILE_BYTES) throw errno('EFBIG', path)
+      return decode(readFileSync(file), path)
+    } finally {
+      closeSync(file)
+    }
   },
   glob(pattern) {
     const takesHidden = basename(pattern).startsWith('.')
@@ -33,6 +40,11 @@ export const realFileAccess: FileAccess = {
   get credentialsDirectory() {
     return process.env.CREDENTIALS_DIRECTORY
   },
+}
+
+function decode(bytes: Buffer, path: string): string {
+  if (!isUtf8(bytes)) throw errno('EILSEQ', path)
+  return bytes.toString('utf8')
 }
 
 function errno(code: string, path: string): Error {
@@ -51,6 +63,7 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ['ENFILE', 'too many open files'],
   ['EIO', 'the disk could not be read'],
   ['ENXIO', 'it is not a regular file'],
+  ['EILSEQ', 'it is not text in UTF-8'],
   ['EFBIG', `it has more than ${MAX_FILE_BYTES >> 20} MiB`],
 ])
 

@@ -30,12 +30,6 @@ export function readDocument(entry: Source | { readonly path: string }, access: 
   return { document, diagnostics: reader.diagnostics, files: [...reader.files] }
 }
 
-/** A file being read: its absolute path, and where it was included (undefined: it is the first). */
-interface OpenFile {
-  readonly path: string
-  readonly includedAt: Span | undefined
-}
-
 class DocumentReader {
   readonly sources: Source[] = []
   readonly diagnostics: Diagnostic[] = []
@@ -52,7 +46,7 @@ class DocumentReader {
     this.files.add(path)
     try {
       const source = { name, text: this.#access.readFile(path), includedFrom: [] }
-      return this.source(source, dirname(path), [{ path, includedAt: undefined }])
+      return this.source(source, dirname(path), [path])
     } catch (error) {
       const span = { source: { name, text: '', includedFrom: [] }, start: 0, end: 0 }
       this.diagnostics.push(errorAt(span, 'unreadable-file', `cannot read "${name}": ${reasonOf(error)}`))
@@ -60,8 +54,8 @@ class DocumentReader {
     }
   }
 
-  /** `open` are the files around this text, outermost first, itself the last. */
-  source(source: Source, folder: string, open: readonly OpenFile[]): readonly Statement[] {
+  /** `open` are the absolute paths of the files around this text, outermost first, its own the last. */
+  source(source: Source, folder: string, open: readonly string[]): readonly Statement[] {
     this.sources.push(source)
     const parsed = parseSource(source)
     const filled = substitute(parsed.statements, folder, this.#access)
@@ -71,7 +65,7 @@ class DocumentReader {
     return this.#expand(filled.statements, folder, open)
   }
 
-  #expand(statements: readonly Statement[], folder: string, open: readonly OpenFile[]): Statement[] {
+  #expand(statements: readonly Statement[], folder: string, open: readonly string[]): Statement[] {
     const expanded: Statement[] = []
     for (const statement of statements) {
       if (statement.name.text === 'include') expanded.push(...this.#include(statement, folder, open))
@@ -81,19 +75,14 @@ class DocumentReader {
     return expanded
   }
 
-  #expandBlock(
-    statement: Statement,
-    block: readonly Statement[],
-    folder: string,
-    open: readonly OpenFile[],
-  ): Statement {
+  #expandBlock(statement: Statement, block: readonly Statement[], folder: string, open: readonly string[]): Statement {
     if (!hasInclude(block)) return statement
     const before = this.diagnostics.length
     const expanded = this.#expand(block, folder, open)
     return { ...statement, block: expanded, damaged: statement.damaged || this.diagnostics.length > before }
   }
 
-  #include(statement: Statement, folder: string, open: readonly OpenFile[]): readonly Statement[] {
+  #include(statement: Statement, folder: string, open: readonly string[]): readonly Statement[] {
     const [argument, extra] = statement.arguments
     const { span } = statement.name
     if (argument === undefined)
@@ -113,18 +102,20 @@ class DocumentReader {
   }
 
   /** The file with the glob in it is left out, so that `include *.conf;` is no cycle. */
-  #glob(pattern: string, open: readonly OpenFile[]): string[] {
+  #glob(pattern: string, open: readonly string[]): string[] {
     this.files.add(fixedFolder(pattern))
-    const including = open.at(-1)?.path
+    const including = open.at(-1)
     const found = this.#access.glob(pattern).filter((path) => path !== including)
     for (const path of found) this.files.add(dirname(path))
     return found.sort()
   }
 
-  #includeFile(path: string, span: Span, written: string, open: readonly OpenFile[]): readonly Statement[] {
+  #includeFile(path: string, span: Span, written: string, open: readonly string[]): readonly Statement[] {
     this.files.add(path)
-    const around = open.findIndex((file) => file.path === path)
-    if (around !== -1) return this.#failCycle(path, span, open.slice(around + 1))
+    if (open.includes(path)) {
+      const help = 'remove one of the "include" statements of this circle'
+      return this.#fail(span, 'include-cycle', `"${nameOf(path, written)}" includes itself`, help)
+    }
     if (open.length >= MAX_DEPTH) return this.#fail(span, 'too-deep', `files are included deeper than ${MAX_DEPTH}`)
     if (this.sources.length >= MAX_FILES) return this.#failFull(span)
     let text: string
@@ -135,14 +126,7 @@ class DocumentReader {
     }
     const from = { name: span.source.name, line: positionAt(span.source, span.start).line }
     const source = { name: nameOf(path, written), text, includedFrom: [from, ...span.source.includedFrom] }
-    return this.source(source, dirname(path), [...open, { path, includedAt: span }])
-  }
-
-  #failCycle(path: string, span: Span, chain: readonly OpenFile[]): readonly Statement[] {
-    const notes = chain.map((file) => ({ message: 'included here', span: file.includedAt }))
-    const message = `"${nameOf(path, path)}" includes itself`
-    this.diagnostics.push(errorAt(span, 'include-cycle', message, 'remove one of these "include" statements', notes))
-    return []
+    return this.source(source, dirname(path), [...open, path])
   }
 
   #failFull(span: Span): readonly Statement[] {

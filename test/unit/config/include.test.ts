@@ -72,8 +72,7 @@ test('a cycle is reported once, with the way round it', () => {
       '      |         ^^^^^^^^^^^^^',
       '  note: included from /etc/s/b.conf:2',
       '  note: included from /etc/s/main.conf:2',
-      '  note: included here (/etc/s/b.conf:2:9)',
-      '  help: remove one of these "include" statements',
+      '  help: remove one of the "include" statements of this circle',
       '',
       '1 error',
       '',
@@ -131,11 +130,12 @@ test('real files: globs skip hidden files, a folder and a device are refused', (
   writeFileSync(join(folder, 'conf.d/a.conf'), 'a;')
   writeFileSync(join(folder, 'conf.d/.a.conf.swp'), '\0')
   writeFileSync(join(folder, 'conf.d/.hidden.conf'), 'h;')
-  writeFileSync(join(folder, 'main.conf'), 'include conf.d/*.conf; include conf.d; include /dev/null;')
+  writeFileSync(join(folder, 'main.conf'), 'include conf.d/*.conf; include conf.d; include /dev/null; include latin1;')
+  writeFileSync(join(folder, 'latin1'), Buffer.from([0x61, 0xe9]))
   const { document, diagnostics } = readDocument({ path: join(folder, 'main.conf') }, realFileAccess)
   assert.deepEqual(outlineOf(document.statements), [['a'], ['b']])
   assert.deepEqual(
     diagnostics.map(({ message }) => message.replace(/^.*: /, '')),
-    ['it is a directory', 'it is not a regular file'],
+    ['it is a directory', 'it is not a regular file', 'it is not text in UTF-8'],
   )
 })
