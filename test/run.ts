@@ -21,7 +21,13 @@ if (problem !== undefined) {
   process.exit(1)
 }
 const given = process.argv.slice(2)
-const options = ['--test', `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`]
+// Forced, because one socket that a failed test left open would keep its file, and with it the whole run, from ending.
+const options = [
+  '--test',
+  '--test-force-exit',
+  `--test-concurrency=${CONCURRENCY}`,
+  `--test-timeout=${TEST_TIMEOUT_MS}`,
+]
 const files = given.some((argument) => !argument.startsWith('-')) ? [] : EVERYTHING
 const run = spawnSync(process.execPath, [...options, ...given, ...files], { stdio: 'inherit' })
 process.exit(run.status ?? 1)
