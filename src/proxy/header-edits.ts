@@ -1,0 +1,72 @@
+/**
+ * `headers { request set ...; response remove ...; }`: compiled once per route, run over a flat list of names and values.
+ *
+ * Response edits fall in two. Those whose value is the same for every request run before the response is stored, so a hit
+ * costs nothing for them. Those with a variable or a condition are run for every answer, on a copy of its fields.
+ */
+import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
+import type { HeaderEdit, VariableName } from '../plan/plan.ts'
+import type { Condition, MatcherSet } from '../routing/matchers.ts'
+
+/** Whoever knows the values of `$variables` for one request. */
+export interface VariableSource {
+  variable(name: VariableName): string
+}
+
+interface CompiledEdit {
+  readonly edit: HeaderEdit
+  readonly lowerName: string
+  readonly condition: Condition | undefined
+}
+
+export class HeaderEdits {
+  readonly #edits: readonly CompiledEdit[]
+  readonly isEmpty: boolean
+
+  constructor(edits: readonly HeaderEdit[], matchers: MatcherSet) {
+    this.isEmpty = edits.length === 0
+    this.#edits = edits.map((edit) => ({
+      edit,
+      lowerName: edit.name.toLowerCase(),
+      condition: edit.when === undefined ? undefined : matchers.condition(edit.when),
+    }))
+  }
+
+  /** Runs top to bottom, as they stand in the file; `list` is flat names and values and is changed in place. */
+  apply(list: string[], source: VariableSource, request: RequestFacts, response: ResponseFacts | undefined): void {
+    for (const { edit, lowerName, condition } of this.#edits) {
+      if (condition !== undefined && !condition(request, response)) continue
+      if (edit.op === 'default' && has(list, lowerName)) continue
+      if (edit.op === 'remove' || edit.op === 'set') removeField(list, lowerName)
+      if (edit.op !== 'remove') list.push(edit.name, valueText(edit, source))
+    }
+  }
+}
+
+/** Whether an edit gives the same result for every request. */
+export function isConstant(edit: HeaderEdit): boolean {
+  return edit.when === undefined && edit.value.every((part) => part.kind === 'text')
+}
+
+function valueText(edit: HeaderEdit, source: VariableSource): string {
+  let text = ''
+  for (const part of edit.value) text += part.kind === 'text' ? part.text : source.variable(part.name)
+  return text
+}
+
+function has(list: readonly string[], lowerName: string): boolean {
+  for (let i = 0; i < list.length; i += 2) if (list[i]!.toLowerCase() === lowerName) return true
+  return false
+}
+
+/** Removes every line of a field from a flat list, in place. */
+export function removeField(list: string[], lowerName: string): void {
+  let kept = 0
+  for (let i = 0; i < list.length; i += 2) {
+    if (list[i]!.toLowerCase() === lowerName) continue
+    list[kept] = list[i]!
+    list[kept + 1] = list[i + 1]!
+    kept += 2
+  }
+  list.length = kept
+}

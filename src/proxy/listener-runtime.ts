@@ -1,0 +1,40 @@
+/** A listener of one worker: its socket, and what of the current Plan its connections follow. Outlives reloads. */
+import type { HeadLimits } from '../http/request-head.ts'
+import type { Listener } from '../net/listener.ts'
+import type { LimitsPlan, ListenAddress, ListenerPlan } from '../plan/plan.ts'
+import type { Runtime } from './runtime.ts'
+
+export class ListenerRuntime {
+  readonly address: ListenAddress
+  /** undefined only while it is being opened. */
+  socket: Listener | undefined = undefined
+  /** No longer in the Plan: open connections finish their request. */
+  closed = false
+  name: string
+  limits: LimitsPlan
+  headLimits: HeadLimits
+  redirectHttps: boolean
+  runtime: Runtime
+
+  constructor(address: ListenAddress, plan: ListenerPlan, runtime: Runtime) {
+    this.address = address
+    this.name = plan.name
+    this.limits = plan.limits
+    this.headLimits = headLimits(plan.limits)
+    this.redirectHttps = plan.redirectHttps
+    this.runtime = runtime
+  }
+
+  /** From now on requests follow another Plan; those in work keep the Runtime they began with. */
+  follow(plan: ListenerPlan, runtime: Runtime): void {
+    this.name = plan.name
+    this.limits = plan.limits
+    this.headLimits = headLimits(plan.limits)
+    this.redirectHttps = plan.redirectHttps
+    this.runtime = runtime
+  }
+}
+
+function headLimits(limits: LimitsPlan): HeadLimits {
+  return { headBytes: limits.headerBytes, targetBytes: limits.targetBytes, fields: limits.headers }
+}

@@ -1,0 +1,120 @@
+/**
+ * The request head that goes to an origin: what the client said end to end, with Host, framing, Via and the forwarding
+ * fields written anew (RFC 9110 §7.6, RFC 7239). Framing is built from what was parsed, never copied.
+ */
+import { B } from '../http/body-kind.ts'
+import { F } from '../http/fields.ts'
+import { appendForwardableFields } from '../http/serialize.ts'
+import type { ServerPlan } from '../plan/plan.ts'
+import { fieldLines, fieldsOf } from './facts.ts'
+import type { RequestContext } from './request-context.ts'
+
+export interface OutgoingRequest {
+  readonly context: RequestContext
+  /** A fetch that fills the cache: without the client's conditions and ranges, with the cache's own `validators`. */
+  readonly fills: boolean
+  /** Complete lines (`If-None-Match: ...`), or empty. */
+  readonly validators: string
+  /** The protocol to switch to; undefined: none. */
+  readonly upgrade: string | undefined
+}
+
+/** The head as wire text, with the blank line. `server` decides the Host field where the backend says so. */
+export function requestHeadText(out: OutgoingRequest, server: ServerPlan): string {
+  const start = `${out.context.head.method} ${outgoingUri(out.context)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
+  return start + fields(out) + forwardingFields(out.context) + out.validators + connectionFields(out)
+}
+
+function hostValue(out: OutgoingRequest, server: ServerPlan): string {
+  const choice = out.context.route.backend!.plan.hostHeader
+  if (choice.kind === 'fixed') return choice.value
+  // An HTTP/1.0 request may come without Host; then only the server's own name is left.
+  if (choice.kind === 'client' && out.context.head.authority !== '') return out.context.head.authority
+  if (server.address.kind === 'unix') return 'localhost'
+  const { host, port } = server.address
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === 80 ? name : `${name}:${port}`
+}
+
+/** The request target: as received, unless the route rewrites it. `$1`.. are the wildcards of the route's pattern. */
+function outgoingUri({ head, route }: RequestContext): string {
+  const rewrite = route.plan.rewrite
+  if (rewrite === undefined || head.form === 'asterisk') return head.uri
+  const query = head.hasQuery ? `?${head.query}` : ''
+  switch (rewrite.kind) {
+    case 'strip-prefix': {
+      if (!head.path.startsWith(rewrite.prefix)) return head.uri
+      const rest = head.path.slice(rewrite.prefix.length)
+      return (rest.startsWith('/') ? rest : `/${rest}`) + query
+    }
+    case 'add-prefix':
+      return rewrite.prefix + head.path + query
+    case 'path':
+      return fillCaptures(rewrite.to, route.entry.captures(head.path)) + query
+  }
+}
+
+/** Puts `$1`.. into a template; a number without a capture is left out. */
+export function fillCaptures(template: string, captures: readonly string[]): string {
+  let text = ''
+  let from = 0
+  for (let at = template.indexOf('$'); at !== -1; at = template.indexOf('$', from)) {
+    const digit = template.charCodeAt(at + 1) - 0x30
+    const isCapture = digit >= 1 && digit <= 9
+    text += template.slice(from, at) + (isCapture ? (captures[digit - 1] ?? '') : '$')
+    from = at + (isCapture ? 2 : 1)
+  }
+  return text + template.slice(from)
+}
+
+function fields(out: OutgoingRequest): string {
+  const { head, route, facts } = out.context
+  const skipped = out.fills ? route.skippedFetchFields : route.skippedRequestFields
+  if (route.requestEdits.isEmpty) return appendForwardableFields(head, skipped, head.connectionOptions)
+  const list = fieldsOf(head, skipped, head.connectionOptions)
+  route.requestEdits.apply(list, out.context, facts, undefined)
+  return fieldLines(list)
+}
+
+/** Via, X-Forwarded-* and Forwarded. What a peer that is not trusted says of the hops before it is dropped. */
+function forwardingFields({ head, route, facts, clientAddress }: RequestContext): string {
+  const plan = route.plan.forwarded
+  let text = ''
+  if (route.via !== undefined) {
+    const before = head.value(F.via)
+    text += before === undefined ? `Via: ${route.via}\r\n` : `Via: ${before}, ${route.via}\r\n`
+  }
+  if (!plan.xForwarded && !plan.forwarded) return text
+  const trusted = plan.trust.length > 0 && route.trusted.has(clientAddress)
+  if (plan.xForwarded) {
+    const before = trusted ? head.value(F.xForwardedFor) : undefined
+    const proto = (trusted ? head.value(F.xForwardedProto) : undefined) ?? facts.scheme
+    const host = (trusted ? head.value(F.xForwardedHost) : undefined) ?? head.authority
+    text += `X-Forwarded-For: ${before === undefined ? '' : `${before}, `}${clientAddress}\r\n`
+    text += `X-Forwarded-Proto: ${proto}\r\n`
+    if (host !== '') text += `X-Forwarded-Host: ${host}\r\n`
+  }
+  if (plan.forwarded) {
+    const before = trusted ? head.value(F.forwarded) : undefined
+    const own = forwardedElement(clientAddress, head.authority, facts.scheme)
+    text += before === undefined ? `Forwarded: ${own}\r\n` : `Forwarded: ${before}, ${own}\r\n`
+  }
+  return text
+}
+
+/** RFC 7239 §4, §6: IPv6 addresses and hosts with a port are quoted. */
+function forwardedElement(address: string, authority: string, scheme: string): string {
+  const node = address === '' ? 'unknown' : address.includes(':') ? `"[${address}]"` : address
+  const host = authority === '' ? '' : `;host="${authority}"`
+  return `for=${node}${host};proto=${scheme}`
+}
+
+function connectionFields(out: OutgoingRequest): string {
+  const { head } = out.context
+  let text = ''
+  if (head.expectContinue && head.bodyKind !== B.none) text += 'Expect: 100-continue\r\n'
+  if (head.bodyKind === B.sized) text += `Content-Length: ${head.contentLength}\r\n`
+  else if (head.bodyKind === B.chunked) text += 'Transfer-Encoding: chunked\r\n'
+  if (out.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${out.upgrade}\r\n`
+  return `${text}\r\n`
+}

@@ -1,0 +1,98 @@
+/** Response heads that go to clients or into the store, made of what an origin sent. */
+
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { B } from '../http/body-kind.ts'
+import { httpDate } from '../http/date.ts'
+import { fieldIdSet } from '../http/field-list.ts'
+import { F } from '../http/fields.ts'
+import { hopByHop } from '../http/hop-by-hop.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import { appendForwardableFields } from '../http/serialize.ts'
+import { clock } from '../util/clock.ts'
+import { fieldLines, fieldsOf } from './facts.ts'
+import { removeField } from './header-edits.ts'
+import type { RequestContext } from './request-context.ts'
+import type { RouteRuntime } from './route-runtime.ts'
+
+/** Fields of a response that are dropped or written anew when it is passed on. */
+const passSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus])
+/** When it is stored: its age is kept as a number, and Cache-Status tells of one delivery only. */
+const storeSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus, F.age])
+/** Interim responses: nothing is added to them. */
+const interimSkipped = withHopByHop([F.contentLength])
+
+function withHopByHop(ids: readonly number[]): Uint8Array {
+  const set = fieldIdSet(ids)
+  for (let id = 0; id < set.length; id++) if (hopByHop[id] === 1) set[id] = 1
+  return set
+}
+
+/** How a body is framed towards the client. */
+export type Framing = 'none' | 'sized' | 'chunked' | 'close'
+
+/** The start line and the fields of a passed response; framing and Connection are the caller's. */
+export function passHeadText(head: ResponseHead, context: RequestContext, cacheStatus: string): string {
+  const { route } = context
+  const before = head.value(F.cacheStatus)
+  const status = before === undefined ? cacheStatus : `${before}, ${cacheStatus}`
+  const start = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
+  const added = addedFields(head, route)
+  if (route.storedEdits.isEmpty && route.deliveryEdits.isEmpty) {
+    const lines = appendForwardableFields(head, passSkipped, head.connectionOptions)
+    return `${start}${lines}${fieldLines(added)}Cache-Status: ${status}\r\n`
+  }
+  const list = [...fieldsOf(head, passSkipped, head.connectionOptions), ...added]
+  const facts = new FlatFacts(head.status, list)
+  route.storedEdits.apply(list, context, context.facts, facts)
+  route.deliveryEdits.apply(list, context, context.facts, facts)
+  return `${start}${fieldLines(list)}Cache-Status: ${status}\r\n`
+}
+
+/** Date where the origin gave none (RFC 9110 §6.6.1), and Via with this hop (§7.6.3). */
+function addedFields(head: ResponseHead, route: RouteRuntime): string[] {
+  const list = head.has(F.date) ? [] : ['Date', httpDate(clock.nowMs)]
+  const before = head.value(F.via)
+  const via = route.via === undefined ? before : before === undefined ? route.via : `${before}, ${route.via}`
+  if (via !== undefined) list.push('Via', via)
+  return list
+}
+
+/** The end-to-end fields of a response as a flat list, with this hop's, after the edits that are stored. */
+export function storableFields(head: ResponseHead, context: RequestContext): string[] {
+  const { route } = context
+  const list = [...fieldsOf(head, storeSkipped, head.connectionOptions), ...addedFields(head, route)]
+  route.storedEdits.apply(list, context, context.facts, new FlatFacts(head.status, list))
+  return list
+}
+
+/** What is stored as the head of an object: field lines and the blank line, so that the body follows at once. */
+export function storedHeadBytes(list: readonly string[], withheld: readonly string[]): Buffer {
+  const kept = [...list]
+  for (const name of withheld) removeField(kept, name)
+  return Buffer.from(`${fieldLines(kept)}\r\n`, 'latin1')
+}
+
+/** An interim response, passed on as it came (RFC 9110 §15.2). */
+export function interimText(head: ResponseHead): string {
+  const lines = appendForwardableFields(head, interimSkipped, head.connectionOptions)
+  return `HTTP/1.1 ${head.status} ${head.reason}\r\n${lines}\r\n`
+}
+
+/** How the body of a passed response is framed for a client of HTTP/1.`minor`. */
+export function passFraming(head: ResponseHead, minor: number): Framing {
+  if (head.bodyKind === B.none) return 'none'
+  if (head.bodyKind === B.sized) return 'sized'
+  return minor === 1 ? 'chunked' : 'close'
+}
+
+/** The field that tells the framing; empty for a body that ends with the connection. */
+export function framingLine(framing: Framing, contentLength: number): string {
+  switch (framing) {
+    case 'sized':
+      return `Content-Length: ${contentLength}\r\n`
+    case 'chunked':
+      return 'Transfer-Encoding: chunked\r\n'
+    default:
+      return ''
+  }
+}

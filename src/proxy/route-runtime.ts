@@ -1,0 +1,133 @@
+/** One route made ready to run: everything about it that can be decided before a request comes. */
+import { compileKey } from '../cache/key.ts'
+import { fieldIdSet } from '../http/field-list.ts'
+import { F } from '../http/fields.ts'
+import { hopByHop } from '../http/hop-by-hop.ts'
+import type { RequestFacts } from '../plan/facts.ts'
+import type { CacheSettings, RoutePlan } from '../plan/plan.ts'
+import type { Condition } from '../routing/matchers.ts'
+import { NetworkSet } from '../routing/networks.ts'
+import type { RouteEntry } from '../routing/route-entry.ts'
+import { assert } from '../util/assert.ts'
+import { HeaderEdits, isConstant } from './header-edits.ts'
+import type { BackendRuntime, CacheRuntime, Runtime } from './runtime.ts'
+
+/** A route's cache with its rules and its key. */
+export class RouteCache {
+  readonly cache: CacheRuntime
+  readonly settings: CacheSettings
+  readonly keyOf: (request: RequestFacts) => string
+  readonly bypass: readonly Condition[]
+  /** Who may PURGE; undefined: nobody. */
+  readonly purgeAllowed: Condition | undefined
+
+  constructor(
+    cache: CacheRuntime,
+    settings: CacheSettings,
+    bypass: readonly Condition[],
+    purgeAllowed: Condition | undefined,
+  ) {
+    this.cache = cache
+    this.settings = settings
+    this.keyOf = compileKey(settings.key)
+    this.bypass = bypass
+    this.purgeAllowed = purgeAllowed
+  }
+
+  isBypassed(request: RequestFacts): boolean {
+    for (const condition of this.bypass) if (condition(request)) return true
+    return false
+  }
+}
+
+interface AccessRule {
+  readonly allow: boolean
+  readonly condition: Condition | undefined
+}
+
+export class RouteRuntime {
+  readonly entry: RouteEntry
+  readonly plan: RoutePlan
+  readonly backend: BackendRuntime | undefined
+  readonly cache: RouteCache | undefined
+  readonly requestEdits: HeaderEdits
+  /** Response edits that give the same result for every request: run before storing. */
+  readonly storedEdits: HeaderEdits
+  /** Response edits that look at the request: run for every answer. */
+  readonly deliveryEdits: HeaderEdits
+  readonly trusted: NetworkSet
+  /** What this hop adds to Via (RFC 9110 §7.6.3); undefined: nothing. */
+  readonly via: string | undefined
+  /** Ids of request fields that are written anew instead of being copied. */
+  readonly skippedRequestFields: Uint8Array
+  /** The same for a fetch that fills the cache: the client's own conditions are not the cache's. */
+  readonly skippedFetchFields: Uint8Array
+  readonly #access: readonly AccessRule[]
+  readonly #allowByDefault: boolean
+
+  constructor(entry: RouteEntry, runtime: Runtime) {
+    const plan = entry.route
+    const matchers = runtime.table.matchers
+    this.entry = entry
+    this.plan = plan
+    this.backend = plan.action.kind === 'proxy' ? runtime.backends.get(plan.action.backend) : undefined
+    assert(plan.action.kind !== 'proxy' || this.backend !== undefined, `${plan.id} has a backend`)
+    this.cache = routeCache(plan, runtime)
+    this.requestEdits = new HeaderEdits(plan.requestHeaders, matchers)
+    this.storedEdits = new HeaderEdits(plan.responseHeaders.filter(isConstant), matchers)
+    this.deliveryEdits = new HeaderEdits(
+      plan.responseHeaders.filter((edit) => !isConstant(edit)),
+      matchers,
+    )
+    this.trusted = new NetworkSet(plan.forwarded.trust)
+    this.via = plan.forwarded.via === undefined ? undefined : `1.1 ${plan.forwarded.via}`
+    const own = rewrittenFields(plan)
+    this.skippedRequestFields = skippedFields(own)
+    this.skippedFetchFields = skippedFields([...own, F.ifNoneMatch, F.ifModifiedSince, F.range, F.ifRange])
+    this.#access = plan.access.map((rule) => ({
+      allow: rule.allow,
+      condition: rule.matcher === undefined ? undefined : matchers.condition(rule.matcher),
+    }))
+    this.#allowByDefault = !plan.access.some((rule) => rule.allow)
+  }
+
+  /** The first rule whose matcher holds decides. */
+  allows(request: RequestFacts): boolean {
+    for (const rule of this.#access) if (rule.condition === undefined || rule.condition(request)) return rule.allow
+    return this.#allowByDefault
+  }
+}
+
+function routeCache(plan: RoutePlan, runtime: Runtime): RouteCache | undefined {
+  if (plan.cache === undefined) return undefined
+  const cache = runtime.caches.get(plan.cache.name)
+  assert(cache !== undefined, `${plan.id} has a cache`)
+  const { matchers } = runtime.table
+  const bypass = plan.cache.settings.bypass.map((name) => matchers.condition(name))
+  const allow = cache.plan.purge.allow
+  return new RouteCache(
+    cache,
+    plan.cache.settings,
+    bypass,
+    allow === undefined ? undefined : matchers.condition(allow),
+  )
+}
+
+/** Fields that the request writer makes itself, as the route says. */
+function rewrittenFields(plan: RoutePlan): number[] {
+  const { via, xForwarded, forwarded } = plan.forwarded
+  return [
+    F.host,
+    F.contentLength,
+    F.expect,
+    ...(via === undefined ? [] : [F.via]),
+    ...(xForwarded ? [F.xForwardedFor, F.xForwardedProto, F.xForwardedHost] : []),
+    ...(forwarded ? [F.forwarded] : []),
+  ]
+}
+
+function skippedFields(ids: readonly number[]): Uint8Array {
+  const skipped = fieldIdSet(ids)
+  for (let id = 0; id < skipped.length; id++) if (hopByHop[id] === 1) skipped[id] = 1
+  return skipped
+}

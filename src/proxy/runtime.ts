@@ -1,0 +1,144 @@
+/**
+ * One Plan made ready to run in one worker. A request holds on to the Runtime it began with; what outlives a reload
+ * (stores, backend states, connection pools) is carried over by identity.
+ */
+
+import { Balancer } from '../balance/balancer.ts'
+import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import { OriginPool } from '../net/origin-pool.ts'
+import type { BackendPlan, CachePlan, Plan } from '../plan/plan.ts'
+import type { Condition } from '../routing/matchers.ts'
+import { RouteTable } from '../routing/table.ts'
+import { assert } from '../util/assert.ts'
+import { clock } from '../util/clock.ts'
+import { type AddressSource, HeadFacts } from './facts.ts'
+import { RouteRuntime } from './route-runtime.ts'
+import type { Worker } from './worker.ts'
+
+/**
+ * Something the main thread made in shared memory. `id` is its identity: every message gives a worker new
+ * SharedArrayBuffer objects on the same memory, so they cannot be compared themselves.
+ */
+export interface SharedObject<T> {
+  readonly id: number
+  readonly value: T
+}
+
+/** What the main thread makes and every worker attaches to; keyed by the names of the Plan. */
+export interface SharedState {
+  readonly caches: ReadonlyMap<string, SharedObject<MemoryTierShared>>
+  /** As `createBackendState` makes it. */
+  readonly backends: ReadonlyMap<string, SharedObject<SharedArrayBuffer>>
+}
+
+/** A backend of one worker: who is chosen, and the connections there. */
+export class BackendRuntime {
+  readonly plan: BackendPlan
+  readonly stateId: number
+  readonly balancer: Balancer
+  readonly pools: readonly OriginPool[]
+  /** Equal for two Plans that mean the same backend; its place in the file does not matter. */
+  readonly identity: string
+
+  constructor(plan: BackendPlan, state: SharedObject<SharedArrayBuffer>, worker: Worker) {
+    this.plan = plan
+    this.stateId = state.id
+    this.identity = backendIdentity(plan)
+    this.balancer = new Balancer(plan, state.value, worker.index, () => clock.nowMs)
+    this.pools = plan.servers.map((server) => new OriginPool(server, plan, worker.wheel, worker.resolver))
+  }
+
+  close(): void {
+    for (const pool of this.pools) pool.close()
+  }
+}
+
+function backendIdentity(plan: BackendPlan): string {
+  return JSON.stringify({ ...plan, place: undefined })
+}
+
+/** A cache of one worker. */
+export class CacheRuntime {
+  readonly plan: CachePlan
+  readonly memoryId: number
+  readonly tier: MemoryTier
+  /** How many requests of this worker wait for the fetch of a key; only keys with any. */
+  readonly #queues = new Map<string, number>()
+
+  constructor(plan: CachePlan, memoryId: number, tier: MemoryTier) {
+    this.plan = plan
+    this.memoryId = memoryId
+    this.tier = tier
+  }
+
+  /** False when `most` requests wait for this key already. */
+  joinQueue(key: string, most: number): boolean {
+    const length = this.#queues.get(key) ?? 0
+    if (length >= most) return false
+    this.#queues.set(key, length + 1)
+    return true
+  }
+
+  leaveQueue(key: string): void {
+    const length = this.#queues.get(key) ?? 0
+    if (length > 1) this.#queues.set(key, length - 1)
+    else this.#queues.delete(key)
+  }
+}
+
+export class Runtime {
+  readonly plan: Plan
+  readonly generation: number
+  readonly table: RouteTable
+  readonly backends: ReadonlyMap<string, BackendRuntime>
+  readonly caches: ReadonlyMap<string, CacheRuntime>
+  readonly #logged: Condition | undefined
+
+  constructor(plan: Plan, generation: number, shared: SharedState, before: Runtime | undefined, worker: Worker) {
+    this.plan = plan
+    this.generation = generation
+    this.table = new RouteTable(plan)
+    this.backends = new Map(
+      plan.backends.map((backend) => [backend.name, keepBackend(backend, shared, before, worker)]),
+    )
+    this.caches = new Map(plan.caches.map((cache) => [cache.name, keepCache(cache, shared, before, worker)]))
+    const when = plan.logs.access?.when
+    this.#logged = when === undefined ? undefined : this.table.matchers.condition(when)
+    for (const entry of this.table.entries) entry.user = new RouteRuntime(entry, this)
+  }
+
+  /** Whether the access log wants this answer (`when @matcher`). */
+  isLogged(source: AddressSource, head: RequestHead | undefined, status: number): boolean {
+    const condition = this.#logged
+    if (condition === undefined) return true
+    if (head === undefined) return false
+    return condition(new HeadFacts(head, source), { status, header: () => undefined, headers: () => [] })
+  }
+
+  /** Closes the connections of backends that `after` does not use. */
+  retire(after: Runtime): void {
+    for (const [name, backend] of this.backends) if (after.backends.get(name) !== backend) backend.close()
+  }
+}
+
+function keepBackend(
+  plan: BackendPlan,
+  shared: SharedState,
+  before: Runtime | undefined,
+  worker: Worker,
+): BackendRuntime {
+  const state = shared.backends.get(plan.name)
+  assert(state !== undefined, `backend ${plan.name} has shared state`)
+  const old = before?.backends.get(plan.name)
+  if (old !== undefined && old.stateId === state.id && old.identity === backendIdentity(plan)) return old
+  return new BackendRuntime(plan, state, worker)
+}
+
+function keepCache(plan: CachePlan, shared: SharedState, before: Runtime | undefined, worker: Worker): CacheRuntime {
+  const state = shared.caches.get(plan.name)
+  assert(state !== undefined, `cache ${plan.name} has shared memory`)
+  const old = before?.caches.get(plan.name)
+  const tier = old?.memoryId === state.id ? old.tier : new MemoryTier(state.value, worker.index)
+  return new CacheRuntime(plan, state.id, tier)
+}
