@@ -5,7 +5,8 @@
  * with the next buffer. Payload is never copied or joined: the reader says where it lies in the caller's buffer.
  *
  *     size -> [extension] -> sizeLf -> chunk -> chunkCr -> chunkLf -> size ...
- *       '-- 0 --> [extension] -> lastLf -> trailer (a line at a time) -> end
+ *       '-- 0 --> [extension] -> sizeLf -> last -> lastLf -> end
+ *                                            '-> trailer -> end
  *
  * Always true: `remaining` is what is left of the sized body or of the chunk; payload is given out only while it is > 0;
  * after 'end' or 'error' every further call returns the same.
@@ -28,7 +29,9 @@ const State = {
   chunk: 7,
   chunkCr: 8,
   chunkLf: 9,
-  trailer: 10,
+  last: 10,
+  lastLf: 11,
+  trailer: 12,
 } as const
 
 export type BodyStep = 'data' | 'more' | 'end' | 'error'
@@ -115,7 +118,7 @@ export class BodyReader {
           break
         case State.sizeLf:
           if (byte !== LF) return this.fail('bad-chunk-line-ending')
-          this.state = this.remaining === 0 ? State.trailer : State.chunk
+          this.state = this.remaining === 0 ? State.last : State.chunk
           break
         case State.chunk:
           return this.readChunkData(p, end)
@@ -128,6 +131,16 @@ export class BodyReader {
           this.state = State.size
           this.sizeDigits = 0
           break
+        case State.last:
+          // Hardly any message has trailers, so their reader is only made for those that do.
+          if (byte !== CR) return this.readTrailers(bytes, p, end)
+          this.state = State.lastLf
+          break
+        case State.lastLf:
+          if (byte !== LF) return this.fail('bad-line-ending')
+          this.state = State.end
+          this.position = p + 1
+          return 'end'
         default:
           return this.readTrailers(bytes, p, end)
       }
@@ -172,6 +185,7 @@ export class BodyReader {
   }
 
   private readTrailers(bytes: Uint8Array, start: number, end: number): BodyStep {
+    this.state = State.trailer
     this.trailerReader ??= new TrailerReader()
     const consumed = this.trailerReader.read(bytes, start, end)
     if (consumed < 0) return this.fail(this.trailerReader.error)

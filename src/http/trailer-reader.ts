@@ -1,6 +1,6 @@
 /**
- * The trailer section behind a chunked body (RFC 9112 §7.1.2): collected, since it may come in pieces, then checked by the
- * same scanner as the fields of a head. Bounded in bytes and fields.
+ * The trailer section behind a chunked body, when it is not empty (RFC 9112 §7.1.2): collected, since it may come in
+ * pieces, then checked by the same scanner as the fields of a head. Bounded in bytes and fields.
  */
 import { FieldList, fieldIdSet } from './field-list.ts'
 import { F } from './fields.ts'
