@@ -18,6 +18,5 @@ export const foreignWords: ReadonlyMap<string, string> = new Map([
   ['gzip', 'compression is left to the servers'],
   ['frontend', 'addresses stand in "listener NAME { address *:80; }", hosts in "site HOST { ... }"'],
   ['mode', 'leave it out: this proxy speaks HTTP'],
-  ['vcl_recv', 'there is no program to write: routes and rules say what becomes of a request'],
   ['sub', 'there is no program to write: routes and rules say what becomes of a request'],
 ])

@@ -12,9 +12,10 @@ import { contextNamed, findDirective } from '../directives/table.ts'
 import { errorAt } from '../errors.ts'
 import { misplacedStatement } from './unknown-directives.ts'
 
-export function readBlocks(document: Document, report: Report): CheckedDocument {
+/** `context`: the block whose statements the document holds; a file is the top level. */
+export function readBlocks(document: Document, report: Report, context: ContextName = 'main'): CheckedDocument {
   const reader = new BlockReader(report)
-  const main = new Block('main', undefined, undefined)
+  const main = new Block(context, undefined, undefined)
   reader.readStatements(document.statements, main)
   return {
     document,

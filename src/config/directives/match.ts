@@ -246,5 +246,5 @@ export const match = directive({
     `A named condition, used as "when @NAME", "bypass @NAME", "allow @NAME". ${conditionDoc} A condition changes ` +
     'settings, never who answers.',
   example: 'match @logged-in { cookie session present; }',
-  peers: ['map', 'acl', 'geo', 'elsif', 'else', 'LocationMatch', 'unless', 'SetEnvIf'],
+  peers: ['acl', 'geo', 'elsif', 'LocationMatch', 'unless', 'SetEnvIf'],
 })

@@ -59,7 +59,7 @@ export const connections = directive({
   phase: 'accept',
   doc: 'Client connections of one worker. Past the bound new ones are closed at once, so that memory stays bounded.',
   example: 'connections 50000;',
-  peers: ['worker_connections', 'maxconn', 'events'],
+  peers: ['worker_connections', 'maxconn'],
 })
 
 export const processContext: Context = {

@@ -54,7 +54,6 @@ export const when = directive({
     'The route is taken only by requests for which this matcher holds. Such a route is narrower than the same one ' +
     'without.',
   example: 'when @mobile;',
-  peers: ['if'],
 })
 
 export const overlap = directive({
