@@ -96,6 +96,7 @@ class DocumentReader {
     if (argument.kind === 'regex' || argument.text === '') {
       return this.#fail(argument.span, 'bad-path', '"include" needs a path', 'write: include conf.d/*.conf;')
     }
+    if (argument.secret) return this.#fail(argument.span, 'bad-path', 'a path that is included cannot be secret')
     const pattern = resolve(folder, argument.text)
     const paths = /[*?[]/.test(argument.text) ? this.#glob(pattern, open) : [pattern]
     return paths.flatMap((path) => this.#includeFile(path, argument.span, argument.text, open))

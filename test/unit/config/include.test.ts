@@ -117,6 +117,12 @@ test('a path may be substituted, and files read for it are listed', () => {
   assert.deepEqual(outlineOf(document.statements), [['y']])
 })
 
+test('a secret is no path, and is not printed', () => {
+  const { diagnostics } = read({ '/etc/s/main.conf': `include \${file:key};`, '/etc/s/key': 'hunter2' })
+  assert.deepEqual(codesOf(diagnostics), ['1:9 bad-path'])
+  assert.doesNotMatch(formatDiagnostics(diagnostics, { color: false }), /hunter2/)
+})
+
 test('a text that is in no file can be read too', () => {
   const entry = { name: '(built-in)', text: 'a;', includedFrom: [] }
   assert.deepEqual(outlineOf(readDocument(entry, filesOf({})).document.statements), [['a']])
