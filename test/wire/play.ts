@@ -75,17 +75,22 @@ function requestFacts(head: RequestHead): string[] {
     `form ${head.form}`,
     `target ${head.target}`,
     `path ${head.path}`,
-    `uri ${head.uri}`,
-    `authority ${head.authority}`,
-    `host ${head.host}`,
+    `uri ${shown(head.uri)}`,
+    `authority ${shown(head.authority)}`,
+    `host ${shown(head.host)}`,
   ]
-  if (head.hasQuery) lines.push(`query ${head.query}`)
+  if (head.hasQuery) lines.push(`query ${shown(head.query)}`)
   if (head.expectContinue) lines.push('expects 100-continue')
   return lines
 }
 
 function responseFacts(head: ResponseHead): string[] {
-  return [`status ${head.status}`, `reason ${escapeText(head.reason)}`]
+  return [`status ${head.status}`, `reason ${shown(head.reason)}`]
+}
+
+/** Text as the pages write it. */
+function shown(text: string): string {
+  return text === '' ? '(empty)' : escapeText(text)
 }
 
 function messageFacts(head: MessageHead): string[] {
