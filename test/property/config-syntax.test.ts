@@ -27,7 +27,7 @@ const piece = fc.oneof(
   },
   { weight: 1, arbitrary: fc.string({ maxLength: 8, unit: 'binary' }) },
 )
-const soup = fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join(''))
+const soup = fc.array(piece, { maxLength: 60, size: 'max' }).map((pieces) => pieces.join(''))
 
 test('any text gives a tree and diagnostics that can be printed', () => {
   fc.assert(
