@@ -10,8 +10,10 @@ import { literalStart, relatePaths } from '../overlap/relate.ts'
 
 export function checkRoutes(checked: CheckedDocument, report: Report): void {
   for (const siteNode of checked.main.all(site)) {
-    checkCacheChoice(siteNode.block, siteNode.block, report)
-    for (const node of siteNode.block.all(route)) {
+    const routes = siteNode.block.all(route)
+    const isCached = routes.some((node) => node.block.mentions(useCache))
+    if (!isCached) checkCacheChoice(siteNode.block, siteNode.block, report)
+    for (const node of routes) {
       checkAction(node, siteNode.block, report)
       checkPathEdits(node.block, report)
       checkReachable(node.block, report)

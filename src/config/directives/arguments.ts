@@ -8,6 +8,8 @@ import type { ObjectKind, Report, Shape } from './directive.ts'
 export interface Value<T> {
   /** As help shows it: `TIME`, `on|off`. */
   readonly syntax: string
+  /** What it gives is marked as secret in the Plan, so a secret may stand here. */
+  readonly takesSecrets?: true
   read(argument: Argument): Read<T>
 }
 
@@ -76,6 +78,11 @@ export class ArgumentReader {
   next<T>(value: Value<T>): T | undefined {
     const argument = this.take()
     if (argument === undefined) return this.missing(value.syntax)
+    // Whatever is not marked may be logged, or named in a message.
+    if (argument.secret && value.takesSecrets === undefined) {
+      const help = 'only values of header fields and what fields are compared with may be secret; take "${env:NAME}"'
+      return this.fail('secret-not-allowed', 'a secret cannot stand here', argument.span, help)
+    }
     const read = value.read(argument)
     return read.ok ? read.value : this.reject(read.diagnostic)
   }

@@ -1,5 +1,5 @@
 /** The types of arguments that directives are made of: how each is shown in help, and its reader. */
-import type { LogTarget, Network, PathPattern, StringTest } from '../../plan/plan.ts'
+import type { LogTarget, Network, PathPattern, StringTest, ValuePart } from '../../plan/plan.ts'
 import { readListenAddress, readServerAddress, readUnixAddress } from '../values/address.ts'
 import { readDuration } from '../values/duration.ts'
 import { readHeaderName, readHeaderValue, readMediaType, readMethod, readTarget } from '../values/header.ts'
@@ -39,7 +39,7 @@ export const pathPattern: Value<PathPattern> = { syntax: 'GLOB|~"REGEX"', read: 
 export const pathGlob: Value<string> = { syntax: 'GLOB', read: readPathGlob }
 export const absolutePath: Value<string> = { syntax: '/PATH', read: readPlainPath }
 export const headerName: Value<string> = { syntax: 'FIELD', read: readHeaderName }
-export const headerValue = { syntax: 'VALUE', read: readHeaderValue }
+export const headerValue: Value<readonly ValuePart[]> = { syntax: 'VALUE', takesSecrets: true, read: readHeaderValue }
 export const mediaType: Value<string> = { syntax: 'MEDIA-TYPE', read: readMediaType }
 export const listenAddress = { syntax: 'ADDRESS', read: readListenAddress }
 export const serverAddress = { syntax: 'ADDRESS', read: readServerAddress }
@@ -213,6 +213,7 @@ export const freshnessField: Value<string> = {
 /** What a field, cookie or parameter is compared with: a text, a word with `*`, or a regex. */
 export const fieldTest: Value<StringTest> = {
   syntax: 'VALUE|GLOB|~"REGEX"',
+  takesSecrets: true,
   read(argument) {
     if (argument.kind === 'regex') return mapRead(readRegex(argument), (source) => ({ kind: 'regex', source }))
     if (argument.kind === 'bare' && !argument.substituted && argument.text.includes('*')) {
