@@ -1,7 +1,7 @@
 /**
  * Makes braces balance before the parser sees them, so that one lost brace costs one message and one block.
  *
- * A `}` too many is left out. Where one is missing, the file is read again with an eye on its indentation, which means
+ * A `}` too many is explained by stray-braces.ts or left out. Where one is missing, the file is read again with an eye on its indentation, which means
  * nothing in a file that balances but shows best where its author meant a block to end:
  *
  *      site a {
@@ -14,34 +14,34 @@
  *
  * Rule 1 holds only for a block whose first line is indented, or a file without indentation would fall apart.
  */
-import { createTokenInstance, type IToken, type TokenType } from 'chevrotain'
+import type { IToken } from 'chevrotain'
 import type { ProblemList } from './problems.ts'
 import { columnOf, isFirstOnLine } from './scan.ts'
-import { CloseBrace, endOf, OpenBrace, Semicolon } from './tokens.ts'
+import { explainStrayBraces } from './stray-braces.ts'
+import { CloseBrace, endOf, OpenBrace, Semicolon, virtualToken } from './tokens.ts'
 
 /** Blocks inside blocks; the language needs five. The parser recurses, so this bounds its stack. */
 const MAX_DEPTH = 32
 
-/** A token of no length at `offset`, for what the author left out. */
-export function virtualToken(type: TokenType, offset: number): IToken {
-  return createTokenInstance(type, '', offset, offset - 1, Number.NaN, Number.NaN, Number.NaN, Number.NaN)
-}
-
 /** The same tokens with balanced braces, at most MAX_DEPTH deep; what had to be changed is reported. */
 export function balanceBraces(text: string, tokens: readonly IToken[], problems: ProblemList): IToken[] {
   const shallow = dropDeepBlocks(tokens, problems)
-  const missing = countUnclosed(shallow)
-  return new BraceMatcher(text, shallow, missing, problems).run()
+  const { stray } = countUnbalanced(shallow)
+  const explained = stray === 0 ? shallow : explainStrayBraces(text, shallow, stray, problems)
+  const { missing } = countUnbalanced(explained)
+  return new BraceMatcher(text, explained, missing, problems).run()
 }
 
-/** How many `}` are missing when every `}` closes the innermost open block. */
-function countUnclosed(tokens: readonly IToken[]): number {
-  let open = 0
+/** How many `}` are missing, and how many close nothing, when every `}` closes the innermost open block. */
+function countUnbalanced(tokens: readonly IToken[]): { readonly missing: number; readonly stray: number } {
+  let missing = 0
+  let stray = 0
   for (const token of tokens) {
-    if (token.tokenType === OpenBrace) open++
-    else if (token.tokenType === CloseBrace && open > 0) open--
+    if (token.tokenType === OpenBrace) missing++
+    else if (token.tokenType === CloseBrace && missing > 0) missing--
+    else if (token.tokenType === CloseBrace) stray++
   }
-  return open
+  return { missing, stray }
 }
 
 /** Replaces each block that is nested too deep by a `;`. */

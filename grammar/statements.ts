@@ -9,10 +9,9 @@
  */
 import type { IToken } from 'chevrotain'
 import { splitAssignment } from './assignment.ts'
-import { virtualToken } from './braces.ts'
 import type { ProblemList } from './problems.ts'
 import { columnOf, isFirstOnLine } from './scan.ts'
-import { CloseBrace, endOf, OpenBrace, Semicolon, Word } from './tokens.ts'
+import { CloseBrace, endOf, OpenBrace, Semicolon, virtualToken, Word } from './tokens.ts'
 
 const NAME = /^[A-Za-z][\w-]*$/
 

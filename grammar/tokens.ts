@@ -5,7 +5,14 @@
  * The hard part is what people paste: single quotes, typographic quotes, `//` comments and no-break spaces are tokens of
  * their own, so that each is reported once, by its name, and read as what was meant.
  */
-import { type CustomPatternMatcherReturn, createToken, type IToken, Lexer, type TokenType } from 'chevrotain'
+import {
+  type CustomPatternMatcherReturn,
+  createToken,
+  createTokenInstance,
+  type IToken,
+  Lexer,
+  type TokenType,
+} from 'chevrotain'
 import { isInvisible, isSmartQuote, type QuotedEnd, quotedEnd, wordEnd } from './scan.ts'
 
 const QUOTE = 34
@@ -156,4 +163,9 @@ export function endOf(token: IToken): number {
 /** `;`, `{` or `}`. */
 export function isPunctuation({ tokenType }: IToken): boolean {
   return tokenType === Semicolon || tokenType === OpenBrace || tokenType === CloseBrace
+}
+
+/** A token of no length at `offset`, for what the author left out. */
+export function virtualToken(type: TokenType, offset: number): IToken {
+  return createTokenInstance(type, '', offset, offset - 1, Number.NaN, Number.NaN, Number.NaN, Number.NaN)
 }

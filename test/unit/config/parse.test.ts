@@ -180,6 +180,28 @@ test('a "}" too many is left out', () => {
   check('a { b; } }\nc;', [['a', [['b']]], ['c']], ['1:10 stray-brace'])
 })
 
+test('a "{" that was lost is seen by the indentation', () => {
+  check(
+    'a\n  b 1;\n  c {\n    d;\n  }\n}\ne x y\n{ f; }',
+    [
+      [
+        'a',
+        [
+          ['b', '1'],
+          ['c', [['d']]],
+        ],
+      ],
+      ['e', 'x', 'y', [['f']]],
+    ],
+    ['1:2 missing-brace'],
+  )
+})
+
+test('a "}" in the middle of a block is the one too many', () => {
+  check('a {\n  b; }\n  c;\n}\nd;', [['a', [['b'], ['c']]], ['d']], ['2:6 stray-brace'])
+  check('a {\n  b {\n    c;\n  }\n  }\n  d;\n}', [['a', [['b', [['c']]], ['d']]]], ['5:3 stray-brace'])
+})
+
 test('";" where no statement ends', () => {
   check('a { b; };\n;c;', [['a', [['b']]], ['c']], ['1:9 stray-semicolon', '2:1 stray-semicolon'])
 })
