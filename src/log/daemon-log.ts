@@ -1,30 +1,39 @@
 /**
  * The daemon's own log: pino, in the main thread only; workers post their messages to it. Written synchronously, so that
  * order holds and the last words of a dying process arrive; no request ever waits for the main thread.
+ *
+ * pino's own destination is not used: it keeps what a full disk did not take and tries again inside of every call.
+ * Here a line that cannot be written is lost, and one message a minute on stderr says so.
  */
-import { writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
 import type { LogsPlan, LogTarget } from '../plan/plan.ts'
 import { describeError } from './errno.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type DaemonLogPlan = LogsPlan['daemon']
-type Destination = ReturnType<typeof pino.destination>
 
-/** Kept while the disk is full; the oldest words of a trouble matter most, so what comes later is dropped. */
-const MAX_WAITING_BYTES = 1024 * 1024
 const REPORT_EVERY_MS = 60_000
+/** Readable by the group, as log collectors expect. */
+const FILE_MODE = 0o640
+const STDOUT = 1
+const STDERR = 2
 
 export class DaemonLog {
-  #plan: DaemonLogPlan
-  #destination: Destination
-  #logger: Logger
-  #lastReportMs = Number.NEGATIVE_INFINITY
+  readonly #sink: LineSink
+  readonly #logger: Logger
 
   constructor(plan: DaemonLogPlan) {
-    this.#plan = plan
-    this.#destination = this.#openOrStderr(plan.to)
-    this.#logger = createLogger(plan.level, this.#destination)
+    this.#sink = new LineSink(plan.to)
+    this.#logger = pino(
+      {
+        level: plan.level,
+        base: { pid: process.pid },
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      this.#sink,
+    )
   }
 
   log(level: LogLevel, message: string, fields: object = {}): void {
@@ -33,79 +42,83 @@ export class DaemonLog {
 
   /** Follows a new Plan; a file that cannot be opened is reported and the log goes on to stderr. */
   configure(plan: DaemonLogPlan): void {
-    if (targetName(plan.to) !== targetName(this.#plan.to)) {
-      const before = this.#destination
-      this.#destination = this.#openOrStderr(plan.to)
-      this.#logger = createLogger(plan.level, this.#destination)
-      closeDestination(before)
-    } else {
-      this.#logger.level = plan.level
-    }
-    this.#plan = plan
+    this.#logger.level = plan.level
+    this.#sink.follow(plan.to)
   }
 
   /** After the files have been rotated. */
   reopen(): void {
-    if (this.#plan.to.kind !== 'file') return
-    const before = this.#destination
-    this.#destination = this.#openOrStderr(this.#plan.to)
-    this.#logger = createLogger(this.#plan.level, this.#destination)
-    closeDestination(before)
+    this.#sink.reopen()
   }
 
   close(): void {
-    closeDestination(this.#destination)
+    this.#sink.close()
+  }
+}
+
+/** Where pino writes its lines. Never throws. */
+class LineSink {
+  #target: LogTarget
+  #fd: number
+  #lastReportMs = Number.NEGATIVE_INFINITY
+
+  constructor(target: LogTarget) {
+    this.#target = target
+    this.#fd = this.#open()
   }
 
-  #openOrStderr(target: LogTarget): Destination {
+  write(line: string): void {
     try {
-      const destination = open(target)
-      destination.on('error', (error) => this.#report(target, error))
-      return destination
+      const bytes = Buffer.from(line, 'utf8')
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
     } catch (error) {
-      this.#report(target, error)
-      return open({ kind: 'stderr' })
+      this.#report(error)
     }
   }
 
-  #report(target: LogTarget, error: unknown): void {
-    const nowMs = Date.now()
-    if (target.kind !== 'file' || nowMs - this.#lastReportMs < REPORT_EVERY_MS) return
-    this.#lastReportMs = nowMs
-    const message = `cannot write the daemon log "${target.path}": ${describeError(error)}`
+  follow(target: LogTarget): void {
+    if (targetName(target) === targetName(this.#target)) return
+    this.close()
+    this.#target = target
+    this.#fd = this.#open()
+  }
+
+  reopen(): void {
+    this.close()
+    this.#fd = this.#open()
+  }
+
+  close(): void {
+    if (this.#fd <= STDERR) return
     try {
-      writeSync(2, `${JSON.stringify({ level: 'error', time: new Date(nowMs).toISOString(), msg: message })}\n`)
+      closeSync(this.#fd)
+    } catch {
+      // The descriptor is gone all the same.
+    }
+    this.#fd = STDERR
+  }
+
+  #open(): number {
+    if (this.#target.kind !== 'file') return this.#target.kind === 'stdout' ? STDOUT : STDERR
+    try {
+      return openSync(this.#target.path, 'a', FILE_MODE)
+    } catch (error) {
+      this.#report(error)
+      return STDERR
+    }
+  }
+
+  #report(error: unknown): void {
+    const nowMs = Date.now()
+    if (this.#target.kind !== 'file' || nowMs - this.#lastReportMs < REPORT_EVERY_MS) return
+    this.#lastReportMs = nowMs
+    const message = `cannot write the daemon log "${this.#target.path}": ${describeError(error)}`
+    try {
+      writeSync(STDERR, `${JSON.stringify({ level: 'error', time: new Date(nowMs).toISOString(), msg: message })}\n`)
     } catch {
       // stderr is gone as well: nobody is left to tell.
     }
   }
-}
-
-function open(target: LogTarget): Destination {
-  const dest = target.kind === 'file' ? target.path : target.kind === 'stdout' ? 1 : 2
-  // Without retryEAGAIN a full pipe would put the main thread to sleep until its reader wakes up.
-  return pino.destination({ dest, sync: true, append: true, maxLength: MAX_WAITING_BYTES, retryEAGAIN: () => false })
-}
-
-function closeDestination(destination: Destination): void {
-  try {
-    destination.flushSync()
-    destination.end()
-  } catch {
-    // A full disk: what could not be written was reported when it failed.
-  }
-}
-
-function createLogger(level: LogLevel, destination: Destination): Logger {
-  return pino(
-    {
-      level,
-      base: { pid: process.pid },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination,
-  )
 }
 
 function targetName(target: LogTarget): string {

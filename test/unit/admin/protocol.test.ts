@@ -30,7 +30,14 @@ test('what is no request is answered with what is missing', () => {
 })
 
 test('answers to others, of other versions or of other programs are none', () => {
-  for (const line of ['', 'HTTP/1.1 400', '{}', '{"v":2,"id":1,"ok":true}', '{"v":1,"id":2,"ok":true}', '{"v":1,"id":1}'])
+  for (const line of [
+    '',
+    'HTTP/1.1 400',
+    '{}',
+    '{"v":2,"id":1,"ok":true}',
+    '{"v":1,"id":2,"ok":true}',
+    '{"v":1,"id":1}',
+  ])
     assert.equal(parseAnswer(line, 1), undefined)
 })
 
