@@ -16,6 +16,7 @@ import { matchesGlob, relative, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import type { FileAccess } from '../../src/config/file-access.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { formatSource } from '../../src/config/format.ts'
 import { formatDiagnostics } from '../../src/config/print.ts'
 
 const folder = new URL('.', import.meta.url)
@@ -84,10 +85,12 @@ describe('wrong configurations', () => {
 describe('shipped configurations', () => {
   const examples = readdirSync('examples').filter((name) => name.endsWith('.conf'))
   for (const path of ['shellac.conf', ...examples.map((name) => `examples/${name}`)]) {
-    it(`${path} gives its Plan without a warning`, () => {
+    it(`${path} is canonical and gives its Plan without a warning`, () => {
       const access = caseAccess(new Map([[path, readFileSync(path, 'utf8')]]))
       const { diagnostics, plan } = loadConfig({ kind: 'file', path }, access)
       assert.equal(formatDiagnostics(diagnostics, { color: false }), '')
+      const text = readFileSync(path, 'utf8')
+      assert.deepEqual(formatSource({ name: path, text, includedFrom: [] }), { ok: true, text })
       const golden = new URL(`plans/${path.replaceAll('/', '-').replace(/\.conf$/, '.json')}`, folder)
       const found = `${JSON.stringify({ ...plan, files: undefined }, undefined, 2)}\n`
       if (isUpdating) writeFileSync(golden, found)

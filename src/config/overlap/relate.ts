@@ -46,7 +46,7 @@ export function patternAutomaton(patterns: readonly PathPattern[]): Nfa | undefi
 }
 
 export function relatePaths(left: readonly PathPattern[], right: readonly PathPattern[]): PathRelation {
-  if (left.every((one) => right.every((other) => beginDifferently(one, other)))) {
+  if (left.every((one) => right.every((other) => differAtEnds(one, other)))) {
     return { relation: 'disjoint', witness: undefined }
   }
   const leftNfa = patternAutomaton(left)
@@ -55,12 +55,15 @@ export function relatePaths(left: readonly PathPattern[], right: readonly PathPa
   return new Product(leftNfa, rightNfa).relate()
 }
 
-/** The quick answer for most pairs of a large site: `/a/**` and `/b/**` differ before their first star. */
-function beginDifferently(left: PathPattern, right: PathPattern): boolean {
+/** The quick answer for most pairs of a large site: what stands before the first star differs, or behind the last. */
+function differAtEnds(left: PathPattern, right: PathPattern): boolean {
   if (left.kind === 'regex' || right.kind === 'regex') return false
   const leftStart = literalStart(left.pattern)
   const rightStart = literalStart(right.pattern)
-  return !leftStart.startsWith(rightStart) && !rightStart.startsWith(leftStart)
+  if (!leftStart.startsWith(rightStart) && !rightStart.startsWith(leftStart)) return true
+  const leftEnd = left.pattern.slice(left.pattern.lastIndexOf('*') + 1)
+  const rightEnd = right.pattern.slice(right.pattern.lastIndexOf('*') + 1)
+  return !leftEnd.endsWith(rightEnd) && !rightEnd.endsWith(leftEnd)
 }
 
 /** What a glob's paths all begin with: the text before its first star. */
