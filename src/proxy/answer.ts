@@ -1,0 +1,105 @@
+/** Answers the proxy makes itself: errors, `respond`, `redirect`, PURGE results. */
+
+import { localStatus } from '../cache/policy/cache-status.ts'
+import { httpDate } from '../http/date.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import { reasonPhrase } from '../http/status.ts'
+import { C } from '../log/counters.ts'
+import type { Reason } from '../log/reasons.ts'
+import { clock } from '../util/clock.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { finish, Outcome } from './finish.ts'
+import type { RouteRuntime } from './route-runtime.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  readonly contentType: string
+  /** Complete lines (`Location: ...` CR LF), or empty. */
+  readonly fields: string
+  /** Why, for Cache-Status, log and counters. */
+  readonly reason: Reason
+  /** The origin server that failed, if one did. */
+  readonly server?: string
+}
+
+const outcome = new Outcome()
+
+const clientErrorCounters: ReadonlyMap<number, number> = new Map([
+  [400, C.client400],
+  [403, C.client403],
+  [404, C.client404],
+  [405, C.client405],
+  [408, C.client408],
+  [413, C.client413],
+  [414, C.client414],
+  [431, C.client431],
+  [501, C.client501],
+  [505, C.client505],
+])
+
+/** What Connection must say in the current answer, as a line or nothing (RFC 9112 §9.3: 1.0 keeps only if told so). */
+export function connectionLine(connection: ClientConnection): string {
+  if (!connection.keepAlive) return 'Connection: close\r\n'
+  return connection.minor === 1 ? '' : 'Connection: keep-alive\r\n'
+}
+
+/** Sends a whole answer and ends the request. */
+export function sendAnswer(
+  connection: ClientConnection,
+  head: RequestHead | undefined,
+  route: RouteRuntime | undefined,
+  answer: Answer,
+): void {
+  const isEmpty = answer.status === 204 || answer.status === 304
+  const body = Buffer.from(isEmpty ? '' : answer.body, 'utf8')
+  const length = isEmpty ? '' : `Content-Length: ${body.length}\r\n`
+  const type = body.length === 0 ? '' : `Content-Type: ${answer.contentType}\r\n`
+  const text =
+    `HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}\r\nDate: ${httpDate(clock.nowMs)}\r\n` +
+    `${type}${length}${answer.fields}Cache-Status: ${localStatus(answer.reason)}\r\n${connectionLine(connection)}\r\n`
+  const hasBody = head?.method !== 'HEAD' && body.length > 0
+  if (hasBody) connection.worker.output.writeHeadAndBody(connection.socket, text, body)
+  else connection.worker.output.writeText(connection.socket, text)
+  outcome.status = answer.status
+  outcome.bytes = text.length + (hasBody ? body.length : 0)
+  outcome.word = 'synthetic'
+  outcome.reason = answer.reason
+  outcome.backend = route?.backend?.plan.name ?? ''
+  outcome.server = answer.server ?? ''
+  finish(connection, head, route, outcome)
+  connection.endAnswer()
+}
+
+export interface ErrorDetail {
+  readonly reason?: Reason
+  /** Complete lines, or empty. */
+  readonly fields?: string
+  readonly server?: string
+}
+
+/** An error page: plain text, the status and one sentence. */
+export function sendError(
+  connection: ClientConnection,
+  head: RequestHead | undefined,
+  route: RouteRuntime | undefined,
+  status: number,
+  message: string,
+  detail: ErrorDetail = {},
+): void {
+  const counter = clientErrorCounters.get(status)
+  if (counter !== undefined) connection.worker.counters.add(counter, 1)
+  sendAnswer(connection, head, route, {
+    status,
+    body: `${status} ${reasonPhrase(status)}: ${message}\n`,
+    contentType: 'text/plain; charset=utf-8',
+    fields: detail.fields ?? '',
+    reason: detail.reason ?? 'none',
+    server: detail.server ?? '',
+  })
+}
+
+/** Refuses what could not be parsed; the connection closes behind the answer (RFC 9112 §2.2, §6.3). */
+export function refuse(connection: ClientConnection, status: number, code: string, message: string): void {
+  sendError(connection, undefined, undefined, status, `${message} (${code})`)
+}

@@ -1,0 +1,38 @@
+/**
+ * A request in work: what its connection tells it. One of three, which may take turns on one request:
+ * Miss (waits for a fetch and streams what is stored), Pass (streams an origin's response), Tunnel (after 101).
+ */
+import type { ClientConnection } from './client-connection.ts'
+import type { RequestContext } from './request-context.ts'
+
+export abstract class Exchange {
+  readonly connection: ClientConnection
+  readonly context: RequestContext
+
+  /** Takes the connection over from whatever worked on the request before. */
+  constructor(connection: ClientConnection, context: RequestContext) {
+    this.connection = connection
+    this.context = context
+    connection.exchange = this
+  }
+
+  /** The connection is closed: nothing can be written any more. */
+  abstract onClientGone(): void
+
+  /** Bytes of the request body, valid during the call. */
+  onRequestData(_bytes: Buffer, _start: number, _end: number): void {}
+
+  /** The request body is complete. */
+  onRequestEnd(_trailers: string | undefined): void {}
+
+  /** The request body is broken, too large, or did not come in time. */
+  onRequestFailed(_status: number, _message: string): void {
+    this.connection.socket.destroy()
+  }
+
+  /** Bytes behind a 101, valid during the call. */
+  onClientTunnelData(_bytes: Buffer, _length: number): void {}
+
+  /** The client shut its sending side of a tunnel. */
+  onClientTunnelEnd(): void {}
+}

@@ -1,0 +1,312 @@
+/**
+ * One fetch that may fill the cache, made for a Miss or, behind a stale answer, for nobody. It goes on when the client
+ * that caused it goes away, since others may be reading.
+ *
+ *     origin's head --304, something stored--> refresh the stored object
+ *                   --may be stored----------> write into the store; everyone, its owner too, reads from there
+ *                   --may not----------------> decline; the owner takes the origin's response over as a Pass
+ *                   --fails, something stored-> abort; the owner answers stale where it may
+ */
+
+import type { RequestDirectives } from '../cache/policy/cache-control.ts'
+import { revalidationConditions } from '../cache/policy/conditional.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { canServeStaleOnError } from '../cache/policy/reuse.ts'
+import { decideStore, type StoreDecision } from '../cache/policy/store.ts'
+import { isHiddenByStale } from '../cache/policy/status.ts'
+import { isUpdateFor, mergeFields } from '../cache/policy/update.ts'
+import type { FillReader } from '../cache/tiers/fill-reader.ts'
+import type { FillWriter } from '../cache/tiers/fill-writer.ts'
+import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import { variantKey } from '../cache/vary.ts'
+import { B } from '../http/body-kind.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import { C } from '../log/counters.ts'
+import type { Reason } from '../log/reasons.ts'
+import type { OriginErrorCode } from '../net/origin-error.ts'
+import { clock } from '../util/clock.ts'
+import { fieldsOf } from './facts.ts'
+import type { Found } from './find-stored.ts'
+import { OriginRequest, type OriginSink } from './origin-request.ts'
+import type { RequestContext } from './request-context.ts'
+import { storableFields, storedHeadBytes } from './response-out.ts'
+import type { RouteCache } from './route-runtime.ts'
+import { keyOfVariant, markerCells, nextMarkerId, responseCells, type Stored, storedOf } from './stored.ts'
+
+/** The request a fetch was made for. Exactly one of the last five is called. */
+export interface FetchOwner {
+  onInterim(head: ResponseHead): void
+  /** More of the stored response can be read, or it is complete or broken off. */
+  onFillProgress(): void
+  /** The rest of the response does not fit the store: `rest` comes behind what was written, then the origin goes on. */
+  onOverflow(origin: OriginRequest, rest: Buffer): void
+  onFill(reader: FillReader): void
+  /** The response cannot be stored, for `reason`: it is the owner's alone. `head` is valid during the call. */
+  onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void
+  /** The stored object was confirmed. */
+  onRefreshed(): void
+  /** What is stored turned out not to be what the origin talks of: look again. */
+  onGone(): void
+  onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void
+}
+
+const noSkip = new Uint8Array(64)
+
+export class Fetch implements OriginSink {
+  owner: FetchOwner | undefined
+  readonly #context: RequestContext
+  readonly #cache: RouteCache
+  readonly #tier: MemoryTier
+  readonly #origin: OriginRequest
+  readonly #key: string
+  readonly #primaryKey: string
+  readonly #varyNames: string
+  readonly #directives: RequestDirectives | undefined
+  readonly #stale: StoredObject | undefined
+  #writer: FillWriter
+  #requestMs: number
+  #filling = false
+
+  private constructor(
+    context: RequestContext,
+    cache: RouteCache,
+    found: Found,
+    writer: FillWriter,
+    directives: RequestDirectives | undefined,
+    owner: FetchOwner | undefined,
+  ) {
+    this.owner = owner
+    this.#context = context
+    this.#cache = cache
+    this.#tier = cache.cache.tier
+    this.#key = found.key
+    this.#primaryKey = found.primaryKey
+    this.#varyNames = found.varyNames
+    this.#directives = directives
+    this.#writer = writer
+    this.#stale = readable(this.#tier, found.object)
+    this.#requestMs = clock.nowMs
+    const validators = this.#stale === undefined ? '' : validatorLines(storedOf(this.#stale))
+    this.#origin = new OriginRequest(context.worker, { context, fills: true, validators, upgrade: undefined }, this)
+  }
+
+  /** Fetches what `found` says is missing or stale; undefined when another request is doing so already. */
+  static lead(
+    context: RequestContext,
+    cache: RouteCache,
+    found: Found,
+    directives: RequestDirectives | undefined,
+    owner: FetchOwner | undefined,
+  ): Fetch | undefined {
+    const writer = cache.cache.tier.lead(found.key)
+    return writer === undefined ? undefined : new Fetch(context, cache, found, writer, directives, owner)
+  }
+
+  /** RFC 5861 §3: a stale answer was sent; one request in the whole machine brings the new one. */
+  static refreshBehind(context: RequestContext, cache: RouteCache, found: Found): void {
+    Fetch.lead(context, cache, found, undefined, undefined)?.start()
+  }
+
+  start(): void {
+    this.#origin.start()
+  }
+
+  onRequestReady(): void {
+    this.#requestMs = clock.nowMs
+  }
+
+  onInterim(head: ResponseHead): void {
+    this.owner?.onInterim(head)
+  }
+
+  onHead(head: ResponseHead): void {
+    if (head.status === 304 && this.#stale !== undefined) {
+      this.#refresh(head, this.#stale)
+      return
+    }
+    if (isHiddenByStale(head.status) && this.#mayHideError()) {
+      this.#origin.cancel()
+      this.onFail(undefined)
+      return
+    }
+    const { context, decision, fields } = this.#decide(head)
+    if (!decision.store) {
+      this.#decline(head, decision.reason, decision.hitForMiss)
+      return
+    }
+    const writer = this.#writerFor(decision.vary.names)
+    const length = head.bodyKind === B.sized ? head.contentLength : head.bodyKind === B.none ? 0 : -1
+    if (writer === undefined) {
+      this.#decline(head, 'vary-mismatch', false)
+      return
+    }
+    this.#writer = writer
+    if (!writer.start(responseCells(decision.meta), storedHeadBytes(fields, decision.withheldFields), length)) {
+      const tooLarge = length > this.#cache.settings.maxObjectBytes
+      this.#decline(head, tooLarge ? 'too-large' : 'no-space', tooLarge)
+      return
+    }
+    context.worker.counters.add(C.fills, 1)
+    this.#filling = true
+    const reader = this.owner === undefined ? undefined : writer.reader()
+    if (reader !== undefined) this.owner!.onFill(reader)
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    if (!this.#filling) return
+    const before = this.#writer.written
+    if (!this.#isTooLarge(end - start) && this.#writer.write(bytes, start, end)) return
+    this.#overflow(bytes.subarray(start + this.#writer.written - before, end))
+  }
+
+  onPause(): void {
+    if (this.#filling) this.owner?.onFillProgress()
+  }
+
+  onEnd(): void {
+    if (!this.#filling) return
+    this.#filling = false
+    this.#writer.complete()
+    this.owner?.onFillProgress()
+  }
+
+  /** `code` undefined: the origin answered, with an error that something stale hides. */
+  onFail(code: OriginErrorCode | undefined): void {
+    const { counters, log } = this.#context.worker
+    this.#writer.abort()
+    if (code !== undefined) {
+      const { name } = this.#context.route.backend!.plan
+      log('warn', 'origin failed', { backend: name, server: this.#origin.serverName, code })
+    }
+    if (this.#filling) {
+      this.#filling = false
+      counters.add(C.fillsFailed, 1)
+      this.owner?.onFillProgress()
+    } else {
+      this.owner?.onFailed(this.#origin, code)
+    }
+  }
+
+  // Never asked for, so the connection has failed before these could be called.
+  onUpgrade(): void {}
+  onTunnelData(): void {}
+  onTunnelEnd(): void {}
+
+  #decide(head: ResponseHead): { context: RequestContext; decision: StoreDecision; fields: string[] } {
+    const context = this.#context
+    const fields = storableFields(head, context)
+    const facts = new FlatFacts(head.status, withReceived(fields, head))
+    const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
+    return { context, fields, decision: decideStore(context.facts, facts, this.#cache.settings, times, Math.random()) }
+  }
+
+  /** RFC 9111 §4.3.4. */
+  #refresh(head: ResponseHead, stale: StoredObject): void {
+    const context = this.#context
+    const stored = storedOf(stale)
+    const update = fieldsOf(head, noSkip, undefined)
+    if (!isUpdateFor(stored.facts, new FlatFacts(304, update))) {
+      this.#tier.remove(this.#key)
+      this.#writer.notModified()
+      this.owner?.onGone()
+      return
+    }
+    const merged = mergeFields(stored.fields, update, clock.nowMs)
+    const age = head.valueOf('age')
+    const facts = new FlatFacts(stored.meta.status, age === undefined ? merged : [...merged, 'Age', age])
+    const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
+    const decision = decideStore(context.facts, facts, this.#cache.settings, times, Math.random())
+    const bytes = storedHeadBytes(merged, decision.withheldFields)
+    const kept = this.#tier.refresh(stale, responseCells(decision.meta), bytes)
+    this.#writer.notModified()
+    if (kept) this.owner?.onRefreshed()
+    else this.owner?.onGone()
+    // What the update forbids to keep has answered those who waited for it, and no one after them.
+    if (!decision.store) this.#tier.remove(this.#key)
+  }
+
+  /**
+   * The fill to write to, by what the response varies on (RFC 9111 §4.1):
+   * 1. no Vary: where the request looked;
+   * 2. the names of the marker that the request was led by: the same;
+   * 3. other names, or no marker yet: a new marker under the primary key, and the fill of the variant below it.
+   * undefined: someone else is filling that variant.
+   */
+  #writerFor(names: readonly string[]): FillWriter | undefined {
+    const varyNames = names.join(',')
+    if (names.length === 0 || varyNames === this.#varyNames) return this.#writer
+    const tier = this.#tier
+    let marker: FillWriter | undefined = this.#writer
+    if (this.#key !== this.#primaryKey) {
+      marker.decline(0)
+      marker = tier.lead(this.#primaryKey)
+      if (marker === undefined) return undefined
+    }
+    const id = nextMarkerId(this.#context.worker.index)
+    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, variantKey(names, this.#context.facts)))
+    const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
+    if (isMarked) marker.complete()
+    else marker.decline(0)
+    if (isMarked) return variant
+    variant?.decline(0)
+    return undefined
+  }
+
+  #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean): void {
+    this.#writer.decline(hitForMiss ? clock.nowMs + this.#cache.settings.hitForMissMs : 0)
+    // A new answer that may not be kept still says that the old one is no longer the answer.
+    if (this.#stale !== undefined && head.status < 500) this.#tier.remove(this.#key)
+    const { owner } = this
+    if (owner === undefined) this.#origin.cancel()
+    else owner.onDeclined(this.#origin, head, reason)
+  }
+
+  #isTooLarge(more: number): boolean {
+    return this.#writer.written + more > this.#cache.settings.maxObjectBytes
+  }
+
+  #overflow(rest: Buffer): void {
+    const { owner } = this
+    this.#filling = false
+    this.#context.worker.counters.add(C.fillsFailed, 1)
+    this.#writer.decline(clock.nowMs + this.#cache.settings.hitForMissMs)
+    if (owner === undefined) {
+      this.#origin.cancel()
+      return
+    }
+    this.#origin.connection?.pause()
+    owner.onOverflow(this.#origin, Buffer.from(rest))
+  }
+
+  #mayHideError(): boolean {
+    const stale = this.#stale
+    if (stale === undefined) return false
+    return canServeStaleOnError(storedOf(stale).meta, stale.softPurged, this.#directives, clock.nowMs)
+  }
+}
+
+/** The object, if it is still there; its fields have been read and stay known. */
+function readable(tier: MemoryTier, object: StoredObject | undefined): StoredObject | undefined {
+  if (object === undefined || !tier.pin(object)) return undefined
+  void storedOf(object).fields
+  tier.unpin(object)
+  return object
+}
+
+/** RFC 9111 §4.3.1. */
+function validatorLines(stored: Stored): string {
+  const { ifNoneMatch, ifModifiedSince } = revalidationConditions(stored.facts, stored.meta)
+  const etag = ifNoneMatch === undefined ? '' : `If-None-Match: ${ifNoneMatch}\r\n`
+  return ifModifiedSince === undefined ? etag : `${etag}If-Modified-Since: ${ifModifiedSince}\r\n`
+}
+
+/** The fields as they are to be stored, and those that only the decision looks at. */
+function withReceived(fields: readonly string[], head: ResponseHead): string[] {
+  const list = [...fields]
+  for (const name of ['age', 'content-length']) {
+    const value = head.valueOf(name)
+    if (value !== undefined) list.push(name, value)
+  }
+  return list
+}

@@ -1,0 +1,46 @@
+/** Finding the stored response that matches a request, by key and Vary. */
+import { variantKey } from '../cache/vary.ts'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import type { Reason } from '../log/reasons.ts'
+import type { RequestFacts } from '../plan/facts.ts'
+import type { RouteCache } from './route-runtime.ts'
+import { keyOfVariant, storedOf } from './stored.ts'
+
+/** What is stored for a request; `object` undefined: nothing that matches. One per worker, filled again and again. */
+export class Found {
+  /** Where the answer lies or will lie: the primary key, or a variant's. */
+  key = ''
+  primaryKey = ''
+  object: StoredObject | undefined = undefined
+  /** Why there is none. */
+  reason: Reason = 'absent'
+  /** The names the stored responses vary on, joined by commas; empty without a marker. */
+  varyNames = ''
+}
+
+/** What `findStored` found last. */
+export const found = new Found()
+
+/** Looks up the response that matches the request by key and Vary (RFC 9111 §4.1). The result lives until the next call. */
+export function findStored(cache: RouteCache, request: RequestFacts): Found {
+  const { tier } = cache.cache
+  const primaryKey = cache.keyOf(request)
+  found.primaryKey = primaryKey
+  found.key = primaryKey
+  found.reason = 'absent'
+  found.varyNames = ''
+  found.object = tier.find(primaryKey)
+  if (found.object === undefined) return found
+  const stored = storedOf(found.object)
+  if (stored.markerId === 0) return found
+  const marker = found.object
+  found.object = undefined
+  found.reason = 'vary-mismatch'
+  if (!tier.pin(marker)) return found
+  const names = stored.names
+  tier.unpin(marker)
+  found.varyNames = stored.varyNames
+  found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, request))
+  found.object = tier.find(found.key)
+  return found
+}

@@ -1,0 +1,101 @@
+/** The end of every request: counters and the access log. */
+import { F } from '../http/fields.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import type { AccessRecord } from '../log/access-record.ts'
+import { C } from '../log/counters.ts'
+import type { Reason } from '../log/reasons.ts'
+import { clock } from '../util/clock.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { RouteRuntime } from './route-runtime.ts'
+
+/** How an answer came about, as logs and counters name it. */
+export type CacheWord = 'hit' | 'stale' | 'miss' | 'revalidated' | 'collapsed' | 'pass' | 'synthetic' | 'upgrade'
+
+const wordCounters: Readonly<Record<CacheWord, number>> = {
+  hit: C.hits,
+  stale: C.stale,
+  miss: C.misses,
+  revalidated: C.revalidated,
+  collapsed: C.collapsed,
+  pass: C.passes,
+  synthetic: C.synthetic,
+  upgrade: C.upgrades,
+}
+
+/** What is known of an answer when it ends; each step that ends answers has one and fills it again and again. */
+export class Outcome {
+  status = 0
+  /** Head and body. */
+  bytes = 0
+  word: CacheWord = 'synthetic'
+  reason: Reason = 'none'
+  backend = ''
+  server = ''
+  requestId: string | undefined = undefined
+}
+
+class MutableRecord implements AccessRecord {
+  timeMs = 0
+  clientAddress = ''
+  method = ''
+  scheme = 'http'
+  host = ''
+  uri = ''
+  protocol = ''
+  status = 0
+  bytesSent = 0
+  durationMs = 0
+  cacheStatus = ''
+  reason = ''
+  routeId = ''
+  backend = ''
+  server = ''
+  requestId: string | undefined = undefined
+  userAgent: string | undefined = undefined
+  referer: string | undefined = undefined
+}
+
+const record = new MutableRecord()
+
+/** Counts and logs one answer. `head` and `route` are undefined where the request did not get that far. */
+export function finish(
+  connection: ClientConnection,
+  head: RequestHead | undefined,
+  route: RouteRuntime | undefined,
+  outcome: Outcome,
+): void {
+  const { counters, accessLog } = connection.worker
+  counters.add(wordCounters[outcome.word], 1)
+  counters.add(C.bytesOut, outcome.bytes)
+  const responseClass = (outcome.status / 100) | 0
+  if (responseClass >= 1 && responseClass <= 5) counters.add(C.responses1xx + responseClass - 1, 1)
+  if (outcome.word !== 'hit') counters.reason(outcome.reason)
+  if (accessLog.enabled) log(connection, head, route, outcome)
+}
+
+function log(
+  connection: ClientConnection,
+  head: RequestHead | undefined,
+  route: RouteRuntime | undefined,
+  outcome: Outcome,
+): void {
+  if (!connection.listener.runtime.isLogged(connection, head, outcome.status)) return
+  record.timeMs = clock.nowMs
+  record.clientAddress = connection.clientAddress
+  record.method = head?.method ?? ''
+  record.host = head?.authority ?? ''
+  record.uri = head?.uri ?? ''
+  record.protocol = head === undefined ? '' : head.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
+  record.status = outcome.status
+  record.bytesSent = outcome.bytes
+  record.durationMs = clock.monotonicMs - connection.startedMs
+  record.cacheStatus = outcome.word
+  record.reason = outcome.reason
+  record.routeId = route?.plan.id ?? ''
+  record.backend = outcome.backend
+  record.server = outcome.server
+  record.requestId = outcome.requestId
+  record.userAgent = head?.value(F.userAgent)
+  record.referer = head?.value(F.referer)
+  connection.worker.accessLog.write(record)
+}

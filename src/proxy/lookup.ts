@@ -1,0 +1,101 @@
+/**
+ * The cache's step: what is stored for this request, and may it answer? A hit is sent at once; everything that has to
+ * wait becomes an Exchange.
+ */
+
+import { type RequestDirectives } from '../cache/policy/cache-control.ts'
+import { clientDirectives, decideLookup, RequestTrait } from '../cache/policy/request.ts'
+import { decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import { variantKey } from '../cache/vary.ts'
+import { F } from '../http/fields.ts'
+import type { RequestHead } from '../http/request-head.ts'
+import type { Reason } from '../log/reasons.ts'
+import type { RequestFacts } from '../plan/facts.ts'
+import { clock } from '../util/clock.ts'
+import { sendError } from './answer.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { deliverFresh, deliverStored } from './deliver.ts'
+import type { HeadFacts } from './facts.ts'
+import { Fetch } from './fetch.ts'
+import { findStored, found } from './find-stored.ts'
+import { Miss } from './miss.ts'
+import { Pass } from './pass.ts'
+import { RequestContext } from './request-context.ts'
+import type { RouteCache, RouteRuntime } from './route-runtime.ts'
+import { keyOfVariant, type Stored, staleStatus, storedOf } from './stored.ts'
+
+export function lookup(
+  connection: ClientConnection,
+  head: RequestHead,
+  facts: HeadFacts,
+  route: RouteRuntime,
+  cache: RouteCache,
+): void {
+  const past = decideLookup(facts, cache.bypass.length > 0 && cache.isBypassed(facts), traitsOf(connection, head))
+  if (past !== 'none') {
+    Pass.start(connection, new RequestContext(connection, head, route), past)
+    return
+  }
+  const hasDirectives = head.has(F.cacheControl) || head.has(F.pragma)
+  const directives = hasDirectives ? clientDirectives(facts, cache.settings) : undefined
+  const { object } = findStored(cache, facts)
+  if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
+  if (directives?.onlyIfCached) {
+    sendError(connection, head, route, 504, 'nothing usable is stored', 'only-if-cached')
+    return
+  }
+  startMiss(connection, head, route, cache, directives)
+}
+
+/** The object is missing, or must be validated first. */
+function startMiss(
+  connection: ClientConnection,
+  head: RequestHead,
+  route: RouteRuntime,
+  cache: RouteCache,
+  directives: RequestDirectives | undefined,
+): void {
+  const { object } = found
+  let reason: Reason = found.reason
+  if (object !== undefined) {
+    reason = reuseReasons[decideReuse(storedOf(object).meta, object.softPurged, directives, clock.nowMs)]!
+    if (reason === 'none') reason = 'absent' // it was there and fresh, and has been evicted since
+  }
+  Miss.start(connection, new RequestContext(connection, head, route), cache, found, reason, directives)
+}
+
+/** Sends the stored response if it may answer; false: it may not, or it has gone meanwhile. */
+function serve(
+  connection: ClientConnection,
+  head: RequestHead,
+  facts: HeadFacts,
+  route: RouteRuntime,
+  cache: RouteCache,
+  object: StoredObject,
+  directives: RequestDirectives | undefined,
+): boolean {
+  const stored = storedOf(object)
+  const reuse = decideReuse(stored.meta, object.softPurged, directives, clock.nowMs)
+  if (!isServed(reuse)) return false
+  const { tier } = cache.cache
+  if (!tier.pin(object)) return false
+  const delivery = { connection, head, facts, route, tier }
+  if (reuse === Reuse.fresh) {
+    deliverFresh(delivery, object, stored)
+    return true
+  }
+  if (reuse === Reuse.staleWhileRevalidate && head.method === 'GET') {
+    Fetch.refreshBehind(new RequestContext(connection, head, route), cache, found)
+  }
+  const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, 'expired'))
+  deliverStored(delivery, object, stored, prefix, 'stale', 'expired')
+  return true
+}
+
+function traitsOf(connection: ClientConnection, head: RequestHead): number {
+  let traits = connection.hasUnreadBody && head.contentLength !== 0 ? RequestTrait.body : 0
+  if (head.has(F.range)) traits |= RequestTrait.range
+  if (head.has(F.ifMatch) || head.has(F.ifUnmodifiedSince)) traits |= RequestTrait.precondition
+  return traits
+}

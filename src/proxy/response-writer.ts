@@ -1,0 +1,79 @@
+/** Writes one response to a client piece by piece: head with the first bytes of the body, framing, end. */
+import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
+import { connectionLine } from './answer.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { type Framing, framingLine } from './response-out.ts'
+
+export class ResponseWriter {
+  /** 0 before `begin`. */
+  status = 0
+  /** Head and body, as far as written. */
+  bytes = 0
+  readonly #connection: ClientConnection
+  #framing: Framing = 'none'
+  /** A head that waits for the first bytes of its body, so that they leave in one write. */
+  #heldHead = ''
+
+  constructor(connection: ClientConnection) {
+    this.#connection = connection
+  }
+
+  /** True from `begin` on: another answer can no longer be sent. */
+  get started(): boolean {
+    return this.status !== 0
+  }
+
+  /** `text` is the head up to where framing and Connection go; `length` counts for a sized body. */
+  begin(status: number, text: string, framing: Framing, length: number): void {
+    this.status = status
+    this.#framing = framing
+    if (framing === 'close') this.#connection.keepAlive = false
+    this.#heldHead = `${text}${framingLine(framing, length)}${connectionLine(this.#connection)}\r\n`
+    this.bytes += this.#heldHead.length
+  }
+
+  /** `data` must stay as it is until the socket is flushed. */
+  write(data: Buffer): void {
+    if (this.#framing === 'none' || data.length === 0) return
+    const { socket, worker } = this.#connection
+    this.bytes += data.length
+    if (this.#framing === 'chunked') {
+      const prefix = this.#heldHead + chunkPrefix(data.length)
+      this.#heldHead = ''
+      worker.output.writeChunk(socket, prefix, data)
+    } else if (this.#heldHead !== '') {
+      const head = this.#heldHead
+      this.#heldHead = ''
+      worker.output.writeHeadAndBody(socket, head, data)
+    } else {
+      socket.write(data)
+    }
+  }
+
+  /** Sends the head if it still waits. */
+  flushHead(): void {
+    if (this.#heldHead === '') return
+    const head = this.#heldHead
+    this.#heldHead = ''
+    this.#connection.worker.output.writeText(this.#connection.socket, head)
+  }
+
+  /** `trailers` are complete lines or undefined; they go on where the body is chunked (RFC 9110 §6.5.1). */
+  end(trailers: string | undefined): void {
+    if (this.#framing === 'chunked') {
+      const text = this.#heldHead + lastChunk(trailers)
+      this.#heldHead = ''
+      this.#connection.worker.output.writeText(this.#connection.socket, text)
+    } else {
+      this.flushHead()
+    }
+  }
+
+  /** The body cannot be completed: the connection ends so that the client does not take it for complete. */
+  truncate(): void {
+    const { socket } = this.#connection
+    // Where the end of the connection marks the end of the body, only a reset says "not this end" (RFC 9112 §8).
+    if (this.#framing === 'close') socket.resetAndDestroy()
+    else socket.destroySoon()
+  }
+}

@@ -1,0 +1,130 @@
+/** What a worker knows of a stored object beyond its bytes: decoded once, kept with the object in this worker. */
+import { hitStatus } from '../cache/policy/cache-status.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { ageSeconds, currentAgeMs, decodeMeta, encodeMeta, remainingMs, StoredMeta } from '../cache/policy/meta.ts'
+import { META_CELLS } from '../cache/tiers/memory-tier.ts'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import { variantObjectKey } from '../cache/vary.ts'
+import { reasonPhrase } from '../http/status.ts'
+import type { Reason } from '../log/reasons.ts'
+import { clock } from '../util/clock.ts'
+import { parseFieldLines } from './facts.ts'
+
+/**
+ * The cell of an object's numbers that tells a response (0) from a Vary marker: an object under the primary key that
+ * holds the names the responses vary on; the responses lie under keys made of its number and the values of those names.
+ */
+const MARKER_CELL = META_CELLS - 1
+
+export class Stored {
+  readonly meta: StoredMeta
+  /** 0 for a response. */
+  readonly markerId: number
+  readonly #object: StoredObject
+  #names: readonly string[] | undefined = undefined
+  #varyNames: string | undefined = undefined
+  #fields: readonly string[] | undefined = undefined
+  #etag: string | undefined = undefined
+  #prefix = ''
+  #prefixFromMs = 0
+  #prefixUntilMs = 0
+
+  constructor(object: StoredObject) {
+    this.#object = object
+    this.meta = decodeMeta(object.meta)
+    this.markerId = object.meta[MARKER_CELL]!
+  }
+
+  /** Of a marker: the lower-case names of request fields the responses vary on. The object must be pinned at first. */
+  get names(): readonly string[] {
+    this.#names ??= this.varyNames.split(',')
+    return this.#names
+  }
+
+  /** The same joined by commas, as the marker holds them. */
+  get varyNames(): string {
+    this.#varyNames ??= this.#object.head.toString('latin1')
+    return this.#varyNames
+  }
+
+  /** Flat list of names and values. The object must be pinned when this is first asked. */
+  get fields(): readonly string[] {
+    this.#fields ??= parseFieldLines(this.#object.head.toString('latin1'))
+    return this.#fields
+  }
+
+  get facts(): FlatFacts {
+    return new FlatFacts(this.meta.status, this.fields)
+  }
+
+  get etag(): string | undefined {
+    this.#etag ??= this.facts.header('etag')
+    return this.#etag
+  }
+
+  /** Start line, length, Age and Cache-Status of a fresh hit: the same text until one of the numbers changes. */
+  freshPrefix(nowMs: number): string {
+    if (nowMs >= this.#prefixFromMs && nowMs < this.#prefixUntilMs) return this.#prefix
+    const ageMs = currentAgeMs(this.meta, nowMs)
+    const leftMs = remainingMs(this.meta, nowMs)
+    this.#prefix = this.prefix(nowMs, hitStatus(leftMs, 'none'))
+    this.#prefixFromMs = nowMs
+    this.#prefixUntilMs = nowMs + Math.min(1000 - (ageMs % 1000), 1 + (leftMs % 1000))
+    return this.#prefix
+  }
+
+  /** The same with another Cache-Status. */
+  prefix(nowMs: number, cacheStatus: string): string {
+    const { status } = this.meta
+    const length = status === 204 ? '' : `Content-Length: ${this.#object.bodyBytes}\r\n`
+    return (
+      `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${length}` +
+      `Age: ${ageSeconds(this.meta, nowMs)}\r\nCache-Status: ${cacheStatus}\r\n`
+    )
+  }
+}
+
+/** The Stored that goes with an object; made at the first look. */
+export function storedOf(object: StoredObject): Stored {
+  if (object.user === undefined) object.user = new Stored(object)
+  return object.user as Stored
+}
+
+/** Cache-Status of a stale answer. */
+export function staleStatus(meta: StoredMeta, nowMs: number, reason: Reason): string {
+  return hitStatus(remainingMs(meta, nowMs), reason)
+}
+
+/** The numbers of a response for the store. */
+export function responseCells(meta: StoredMeta): Float64Array {
+  const cells = new Float64Array(META_CELLS)
+  encodeMeta(meta, cells)
+  return cells
+}
+
+/** The numbers of a marker; `id` is greater than 0 and used once. */
+export function markerCells(id: number): Float64Array {
+  const cells = responseCells(new StoredMeta())
+  cells[MARKER_CELL] = id
+  return cells
+}
+
+export function isMarker(cells: Float64Array): boolean {
+  return cells[MARKER_CELL] !== 0
+}
+
+/**
+ * The key under which a variant lies. It names its marker, so that whoever removes the marker has removed all variants.
+ * `variant` is what `variantKey` makes of the request.
+ */
+export function keyOfVariant(primaryKey: string, markerId: number, variant: string): string {
+  return variantObjectKey(primaryKey, `${markerId}:${variant}`)
+}
+
+let markerNumber = 0
+
+/** A number no other marker of the last days has: milliseconds, worker, and a counter. */
+export function nextMarkerId(worker: number): number {
+  markerNumber = (markerNumber + 1) % 1000
+  return (clock.nowMs % 1e9) * 1e6 + worker * 1e3 + markerNumber + 1
+}
