@@ -1,0 +1,122 @@
+/** A worker's proxy: its listeners and the Plan they follow. The daemon's worker thread owns one and tells it what to do. */
+import type { Socket } from 'node:net'
+import type { AccessLog } from '../log/access-log.ts'
+import { C, type Counters } from '../log/counters.ts'
+import { addressText, Listener } from '../net/listener.ts'
+import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+import { ClientConnection } from './client-connection.ts'
+import { ListenerRuntime } from './listener-runtime.ts'
+import { Runtime, type SharedState } from './runtime.ts'
+import { Worker, type WorkerLog } from './worker.ts'
+
+export interface EngineOptions {
+  /** 0-based. */
+  readonly worker: number
+  readonly accessLog: AccessLog
+  readonly counters: Counters
+  readonly log: WorkerLog
+}
+
+export class Engine {
+  readonly #worker: Worker
+  /** By address text. */
+  readonly #listeners = new Map<string, ListenerRuntime>()
+  #runtime: Runtime | undefined = undefined
+
+  constructor(options: EngineOptions) {
+    this.#worker = new Worker(options)
+  }
+
+  /**
+   * Opens what the Plan adds, then lets every request that begins from now on follow it, and closes listeners it does not
+   * have. Rejects with the system's error, its message naming the address, when a listener cannot be opened; then nothing
+   * has changed.
+   */
+  async apply(plan: Plan, generation: number, shared: SharedState): Promise<void> {
+    const runtime = new Runtime(plan, generation, shared, this.#runtime, this.#worker)
+    const opened = new Map<string, ListenerRuntime>()
+    try {
+      for (const { address, listener } of addressesOf(plan)) {
+        const name = addressText(address)
+        if (this.#listeners.has(name) || !this.#isMine(address)) continue
+        opened.set(name, await this.#open(address, listener, runtime))
+      }
+    } catch (error) {
+      for (const listener of opened.values()) listener.socket?.close()
+      if (this.#runtime !== undefined) runtime.retire(this.#runtime)
+      throw error
+    }
+    this.#follow(runtime, opened)
+  }
+
+  #follow(runtime: Runtime, opened: ReadonlyMap<string, ListenerRuntime>): void {
+    const before = this.#runtime
+    this.#runtime = runtime
+    const wanted = new Map(addressesOf(runtime.plan).map(({ address, listener }) => [addressText(address), listener]))
+    for (const [name, listener] of opened) this.#listeners.set(name, listener)
+    for (const [name, listener] of this.#listeners) {
+      const plan = wanted.get(name)
+      if (plan !== undefined) listener.follow(plan, runtime)
+      else this.#closeListener(name, listener)
+    }
+    before?.retire(runtime)
+  }
+
+  /** Accepts no more; idle connections close, requests in work finish. Resolves when no connection is left. */
+  drain(): Promise<void> {
+    const worker = this.#worker
+    worker.draining = true
+    for (const [name, listener] of this.#listeners) this.#closeListener(name, listener)
+    return new Promise((resolve) => {
+      worker.onIdle = resolve
+      if (worker.connections.size === 0) resolve()
+    })
+  }
+
+  /** Ends everything at once. */
+  destroy(): void {
+    for (const listener of this.#listeners.values()) listener.socket?.close()
+    for (const connection of this.#worker.connections) connection.socket.destroy()
+    for (const backend of this.#runtime?.backends.values() ?? []) backend.close()
+    this.#worker.stop()
+  }
+
+  /** Open client connections. */
+  connections(): number {
+    return this.#worker.connections.size
+  }
+
+  /** A unix socket is one file, so one worker listens on it; a TCP port is shared by all (SO_REUSEPORT). */
+  #isMine(address: ListenAddress): boolean {
+    return address.kind === 'tcp' || this.#worker.index === 0
+  }
+
+  async #open(address: ListenAddress, plan: ListenerPlan, runtime: Runtime): Promise<ListenerRuntime> {
+    const listener = new ListenerRuntime(address, plan, runtime)
+    listener.socket = await Listener.open(address, this.#worker.readBuffer, (socket) => this.#accept(socket, listener))
+    return listener
+  }
+
+  #accept(socket: Socket, listener: ListenerRuntime): ClientConnection {
+    const worker = this.#worker
+    const connection = new ClientConnection(worker, listener, socket)
+    worker.connections.add(connection)
+    worker.counters.add(C.connections, 1)
+    if (worker.connections.size > listener.runtime.plan.process.connections) {
+      worker.counters.add(C.connectionsRefused, 1)
+      socket.destroy()
+    }
+    return connection
+  }
+
+  #closeListener(name: string, listener: ListenerRuntime): void {
+    this.#listeners.delete(name)
+    listener.closed = true
+    listener.socket?.close()
+    for (const connection of this.#worker.connections) if (connection.listener === listener) connection.drain()
+  }
+}
+
+function addressesOf(plan: Plan): { address: ListenAddress; listener: ListenerPlan }[] {
+  return plan.listeners.flatMap((listener) => listener.addresses.map((address) => ({ address, listener })))
+}

@@ -1,0 +1,240 @@
+/**
+ * A request whose response comes from an origin and is not stored: streamed both ways, nothing collected.
+ *
+ * Back-pressure has one owner per direction. Response: the origin connection is paused while bytes of its own buffer wait
+ * in the client's socket, so a slow client holds one buffer of 64 KiB. Request: the client connection holds its body back
+ * while the origin's socket has more than a window of bytes waiting.
+ */
+
+import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
+import { invalidatedRequests, isUnsafe } from '../cache/policy/invalidate.ts'
+import { B } from '../http/body-kind.ts'
+import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import { C } from '../log/counters.ts'
+import type { Reason } from '../log/reasons.ts'
+import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
+import { sendError } from './answer.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { Exchange } from './exchange.ts'
+import { ResponseHeadFacts } from './facts.ts'
+import { finish, Outcome } from './finish.ts'
+import { OriginRequest, type OriginSink } from './origin-request.ts'
+import type { RequestContext } from './request-context.ts'
+import { framingLine, interimText, passFraming, passHeadText } from './response-out.ts'
+import { ResponseWriter } from './response-writer.ts'
+import type { RouteRuntime } from './route-runtime.ts'
+import { Tunnel } from './tunnel.ts'
+
+/** Request body bytes in an origin's socket from which on the client has to wait. */
+const UPLOAD_WINDOW_BYTES = 256 * 1024
+
+const outcome = new Outcome()
+
+export class Pass extends Exchange implements OriginSink {
+  readonly #origin: OriginRequest
+  readonly #reason: Reason
+  readonly #writer: ResponseWriter
+  #done = false
+
+  private constructor(
+    connection: ClientConnection,
+    context: RequestContext,
+    reason: Reason,
+    writer: ResponseWriter,
+    origin: OriginRequest | undefined,
+    upgrade: string | undefined,
+  ) {
+    super(connection, context)
+    this.#reason = reason
+    this.#writer = writer
+    this.#origin = origin ?? new OriginRequest({ context, fills: false, validators: '', upgrade }, this)
+    this.#origin.sink = this
+  }
+
+  /** Sends the request on. `upgrade` is the protocol to switch to, if any. */
+  static start(connection: ClientConnection, context: RequestContext, reason: Reason, upgrade?: string): void {
+    new Pass(connection, context, reason, new ResponseWriter(connection), undefined, upgrade).#origin.start()
+  }
+
+  /** Takes over a fetch whose response, just received, cannot be stored; the caller goes on with `onHead`. */
+  static adopt(connection: ClientConnection, context: RequestContext, reason: Reason, origin: OriginRequest): Pass {
+    return new Pass(connection, context, reason, new ResponseWriter(connection), origin, undefined)
+  }
+
+  /** Takes over a fetch whose response outgrew the store; `writer` has sent what was stored, `rest` comes next. */
+  static resume(
+    connection: ClientConnection,
+    context: RequestContext,
+    origin: OriginRequest,
+    writer: ResponseWriter,
+    rest: Buffer,
+  ): void {
+    const pass = new Pass(connection, context, 'too-large', writer, origin, undefined)
+    writer.write(rest)
+    origin.connection?.resume()
+    pass.#applyBackPressure()
+  }
+
+  onRequestReady(): void {
+    this.connection.releaseBody()
+  }
+
+  onInterim(head: ResponseHead): void {
+    passInterim(this.connection, this.context, head)
+  }
+
+  onHead(head: ResponseHead): void {
+    const { connection, context } = this
+    if (isUnsafe(context.head.method)) invalidate(context, head)
+    const cacheStatus = forwardStatus({
+      forward: forwardOf(this.#reason),
+      status: head.status,
+      stored: false,
+      collapsed: false,
+      reason: this.#reason,
+    })
+    context.cacheWord = 'pass'
+    const framing = passFraming(head, connection.minor)
+    const text = passHeadText(head, context, cacheStatus) + bodilessLength(head, context)
+    this.#writer.begin(head.status, text, framing, head.contentLength)
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.#writer.write(bytes.subarray(start, end))
+    if (this.connection.socket.writableLength !== 0) this.#origin.connection?.retain()
+  }
+
+  onPause(): void {
+    this.#writer.flushHead()
+    this.#applyBackPressure()
+  }
+
+  onEnd(trailers: string | undefined): void {
+    if (this.#done) return
+    this.#writer.end(trailers)
+    this.#finish()
+    this.connection.endAnswer()
+  }
+
+  onFail(code: OriginErrorCode): void {
+    if (this.#done) return
+    const { connection, context } = this
+    const server = this.#origin.serverName
+    context.worker.log('warn', 'origin failed', { backend: context.route.backend!.plan.name, server, code })
+    if (this.#writer.started) {
+      this.#breakOff()
+      return
+    }
+    this.#done = true
+    const { status, message } = originErrors[code]
+    sendError(connection, context.head, context.route, status, message, { reason: 'origin-error', server })
+  }
+
+  onUpgrade(head: ResponseHead, bytes: Buffer): void {
+    this.#done = true
+    Tunnel.open(this.connection, this.context, this.#origin, head, bytes)
+  }
+
+  // A Tunnel takes these over with `origin.sink`.
+  onTunnelData(): void {}
+  onTunnelEnd(): void {}
+
+  override onRequestData(bytes: Buffer, start: number, end: number): void {
+    const origin = this.#origin.connection
+    if (origin === undefined || origin.state === 'closed') return
+    const { socket } = origin
+    const { output, counters } = this.context.worker
+    this.#origin.bodyStarts()
+    // The bytes are the worker's read buffer: they are copied, since the origin may take them later.
+    const data = Buffer.from(bytes.subarray(start, end))
+    counters.add(C.originBytesOut, data.length)
+    if (this.context.head.bodyKind === B.chunked) output.writeChunk(socket, chunkPrefix(data.length), data)
+    else socket.write(data)
+    origin.touch()
+    if (socket.writableLength <= UPLOAD_WINDOW_BYTES) return
+    this.connection.holdBody()
+    output.whenFlushed(socket, () => this.connection.releaseBody())
+  }
+
+  override onRequestEnd(trailers: string | undefined): void {
+    const origin = this.#origin.connection
+    if (origin === undefined || origin.state === 'closed') return
+    this.#origin.bodyStarts()
+    if (this.context.head.bodyKind === B.chunked) origin.socket.write(lastChunk(trailers), 'latin1')
+    origin.endRequest()
+  }
+
+  override onRequestFailed(status: number, message: string): void {
+    if (this.#done) return
+    this.#origin.cancel()
+    this.connection.keepAlive = false
+    if (this.#writer.started) {
+      this.#breakOff()
+      return
+    }
+    this.#done = true
+    sendError(this.connection, this.context.head, this.context.route, status, message)
+  }
+
+  override onClientGone(): void {
+    if (this.#done) return
+    this.#done = true
+    this.context.worker.counters.add(C.clientAborts, 1)
+    this.#origin.cancel()
+  }
+
+  /** The client has not taken all of the origin's buffer: the origin waits until it has. */
+  #applyBackPressure(): void {
+    const origin = this.#origin.connection
+    const { socket } = this.connection
+    if (this.#done || origin === undefined || socket.writableLength === 0) return
+    origin.pause()
+    this.context.worker.output.whenFlushed(socket, () => origin.resume())
+  }
+
+  #breakOff(): void {
+    this.#finish()
+    this.#writer.truncate()
+  }
+
+  /** Counts and logs the answer, complete or not. */
+  #finish(): void {
+    this.#done = true
+    const { connection, context } = this
+    outcome.status = this.#writer.status
+    outcome.bytes = this.#writer.bytes
+    outcome.word = 'pass'
+    outcome.reason = this.#reason
+    outcome.backend = context.route.backend!.plan.name
+    outcome.server = this.#origin.serverName
+    outcome.requestId = context.requestId
+    finish(connection, context.head, context.route, outcome)
+  }
+}
+
+/** An interim response goes on to clients that can tell it from the final one; 100 only to those that asked for it. */
+export function passInterim(connection: ClientConnection, context: RequestContext, head: ResponseHead): void {
+  if (connection.minor === 0 || (head.status === 100 && !context.head.expectContinue)) return
+  context.worker.counters.add(C.responses1xx, 1)
+  context.worker.output.writeText(connection.socket, interimText(head))
+}
+
+/**
+ * Content-Length of a response without a body: to HEAD and of a 304 it tells the length of a body that is not there, as
+ * the origin gave it (RFC 9110 §8.6).
+ */
+function bodilessLength(head: ResponseHead, context: RequestContext): string {
+  if (head.bodyKind !== B.none || head.status === 204) return ''
+  if (head.contentLength !== -1) return framingLine('sized', head.contentLength)
+  return context.head.method === 'HEAD' || head.status === 304 ? '' : framingLine('sized', 0)
+}
+
+/** RFC 9111 §4.4: what an unsafe request may have changed is removed, under whatever route a GET would find it. */
+function invalidate(context: RequestContext, head: ResponseHead): void {
+  for (const request of invalidatedRequests(context.facts, new ResponseHeadFacts(head))) {
+    const entry = context.runtime.table.find(context.listenerName, request)
+    const cache = (entry?.user as RouteRuntime | undefined)?.cache
+    cache?.cache.tier.remove(cache.keyOf(request))
+  }
+}

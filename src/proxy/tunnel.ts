@@ -1,0 +1,98 @@
+/**
+ * A connection that changed its protocol (RFC 9110 §7.8): bytes go both ways as they come. Neither socket is used for
+ * HTTP again. Each direction waits when the other side does not take what it got.
+ */
+import type { ResponseHead } from '../http/response-head.ts'
+import { C } from '../log/counters.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { Exchange } from './exchange.ts'
+import { finish, Outcome } from './finish.ts'
+import type { OriginRequest, OriginSink } from './origin-request.ts'
+import type { RequestContext } from './request-context.ts'
+import { interimText } from './response-out.ts'
+
+const outcome = new Outcome()
+
+export class Tunnel extends Exchange implements OriginSink {
+  readonly #origin: OriginRequest
+  #bytes = 0
+  #done = false
+
+  private constructor(connection: ClientConnection, context: RequestContext, origin: OriginRequest) {
+    super(connection, context)
+    this.#origin = origin
+    origin.sink = this
+  }
+
+  /** `head` is the 101, `rest` what the origin sent behind it; both are valid during the call. */
+  static open(
+    connection: ClientConnection,
+    context: RequestContext,
+    origin: OriginRequest,
+    head: ResponseHead,
+    rest: Buffer,
+  ): void {
+    const tunnel = new Tunnel(connection, context, origin)
+    const protocol = `Connection: Upgrade\r\nUpgrade: ${head.valueOf('upgrade') ?? ''}\r\n\r\n`
+    const text = interimText(head).slice(0, -2) + protocol
+    connection.worker.output.writeText(connection.socket, text)
+    tunnel.#bytes = text.length
+    const early = connection.openTunnel()
+    if (early !== undefined) tunnel.onClientTunnelData(early, early.length)
+    if (rest.length > 0) tunnel.onTunnelData(rest, rest.length)
+    connection.resumeTunnel()
+  }
+
+  override onClientTunnelData(bytes: Buffer, length: number): void {
+    const origin = this.#origin.connection
+    if (origin === undefined) return
+    this.context.worker.counters.add(C.originBytesOut, length)
+    // Both buffers are used again for the next read, so what the other side has not taken yet must be a copy.
+    origin.socket.write(Buffer.from(bytes.subarray(0, length)))
+    if (origin.socket.writableLength === 0) return
+    this.connection.pauseTunnel()
+    this.context.worker.output.whenFlushed(origin.socket, () => this.connection.resumeTunnel())
+  }
+
+  onTunnelData(bytes: Buffer, length: number): void {
+    const { socket } = this.connection
+    const origin = this.#origin.connection
+    this.#bytes += length
+    socket.write(Buffer.from(bytes.subarray(0, length)))
+    if (socket.writableLength === 0 || origin === undefined) return
+    origin.pause()
+    this.context.worker.output.whenFlushed(socket, () => origin.resume())
+  }
+
+  override onClientTunnelEnd(): void {
+    this.#origin.connection?.socket.end()
+  }
+
+  onTunnelEnd(): void {
+    this.connection.socket.end()
+  }
+
+  override onClientGone(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#origin.cancel()
+    outcome.status = 101
+    outcome.bytes = this.#bytes
+    outcome.word = 'upgrade'
+    outcome.reason = 'upgrade'
+    outcome.backend = this.context.route.backend!.plan.name
+    outcome.server = this.#origin.serverName
+    outcome.requestId = this.context.requestId
+    finish(this.connection, this.context.head, this.context.route, outcome)
+  }
+
+  // The origin request has had its response, so none of these follows.
+  onRequestReady(): void {}
+  onInterim(): void {}
+  onHead(): void {}
+  onData(): void {}
+  onPause(): void {}
+  onEnd(): void {}
+  onFail(): void {}
+  onUpgrade(): void {}
+}
