@@ -88,7 +88,7 @@ export class Fetch implements OriginSink {
     this.#stale = readable(this.#tier, found.object)
     this.#requestMs = clock.nowMs
     const validators = this.#stale === undefined ? '' : validatorLines(storedOf(this.#stale))
-    this.#origin = new OriginRequest(context.worker, { context, fills: true, validators, upgrade: undefined }, this)
+    this.#origin = new OriginRequest({ context, fills: true, validators, upgrade: undefined }, this)
   }
 
   /** Fetches what `found` says is missing or stale; undefined when another request is doing so already. */

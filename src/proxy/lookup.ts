@@ -42,7 +42,7 @@ export function lookup(
   const { object } = findStored(cache, facts)
   if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
   if (directives?.onlyIfCached) {
-    sendError(connection, head, route, 504, 'nothing usable is stored', 'only-if-cached')
+    sendError(connection, head, route, 504, 'nothing usable is stored', { reason: 'only-if-cached' })
     return
   }
   startMiss(connection, head, route, cache, directives)

@@ -1,0 +1,438 @@
+/**
+ * A request that waits for a fetch, its own or another's, and is answered from what the store holds of it so far.
+ *
+ *     start --leads--> Fetch tells --> onFill      --> #pump until complete
+ *           --follows- reader tells -> streaming   --> #pump until complete
+ *                                      declined    --> Pass
+ *                                      refreshed   --> look again
+ *           --cannot wait-----------------------------> Pass
+ *
+ * Always true: `#reader` is closed exactly once, when what was read from it is flushed or the client is gone.
+ */
+
+import type { RequestDirectives } from '../cache/policy/cache-control.ts'
+import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
+import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { ageSeconds, decodeMeta } from '../cache/policy/meta.ts'
+import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
+import type { FillReader } from '../cache/tiers/fill-reader.ts'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import { reasonPhrase } from '../http/status.ts'
+import { C } from '../log/counters.ts'
+import type { Reason } from '../log/reasons.ts'
+import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
+import { TimerEntry } from '../net/timer-wheel.ts'
+import { clock } from '../util/clock.ts'
+import { sendError } from './answer.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { conditionsOf, deliverStored, isConditional } from './deliver.ts'
+import { Exchange } from './exchange.ts'
+import { fieldLines, parseFieldLines } from './facts.ts'
+import { Fetch, type FetchOwner } from './fetch.ts'
+import { type Found, findStored } from './find-stored.ts'
+import { type CacheWord, finish, Outcome } from './finish.ts'
+import type { OriginRequest } from './origin-request.ts'
+import { Pass, passInterim } from './pass.ts'
+import type { RequestContext } from './request-context.ts'
+import type { Framing } from './response-out.ts'
+import { ResponseWriter } from './response-writer.ts'
+import type { RouteCache } from './route-runtime.ts'
+import { isMarker, staleStatus, storedOf } from './stored.ts'
+
+/** Bytes in the client's socket from which on nothing more is read from the store. */
+const WINDOW_BYTES = 256 * 1024
+/** How often a request that waited looks again before it goes to the origin itself. */
+const MAX_LOOKS = 8
+
+const outcome = new Outcome()
+
+/** The time a Miss may wait for another request's fetch. */
+class WaitTimer extends TimerEntry {
+  readonly #miss: Miss
+
+  constructor(miss: Miss) {
+    super()
+    this.#miss = miss
+  }
+
+  override onTimeout(): void {
+    this.#miss.onWaitedTooLong()
+  }
+}
+
+export class Miss extends Exchange implements FetchOwner {
+  readonly #cache: RouteCache
+  readonly #directives: RequestDirectives | undefined
+  readonly #writer: ResponseWriter
+  readonly #timer: WaitTimer
+  readonly #reason: Reason
+  /** Stored, but not to be sent unasked; may bridge an outage. Not pinned. */
+  #stale: StoredObject | undefined = undefined
+  /** The key whose queue it waits in; undefined: none. */
+  #queuedFor: string | undefined = undefined
+  #fetch: Fetch | undefined = undefined
+  #reader: FillReader | undefined = undefined
+  #offset = 0
+  #overflow: { origin: OriginRequest; rest: Buffer } | undefined = undefined
+  #flushing = false
+  #looks = 0
+  #word: CacheWord = 'miss'
+  #done = false
+
+  private constructor(
+    connection: ClientConnection,
+    context: RequestContext,
+    cache: RouteCache,
+    reason: Reason,
+    directives: RequestDirectives | undefined,
+  ) {
+    super(connection, context)
+    this.#cache = cache
+    this.#directives = directives
+    this.#writer = new ResponseWriter(connection)
+    this.#timer = new WaitTimer(this)
+    this.#reason = reason
+  }
+
+  /** `found`: what `findStored` says now; read during the call only. `reason`: why it does not answer. */
+  static start(
+    connection: ClientConnection,
+    context: RequestContext,
+    cache: RouteCache,
+    found: Found,
+    reason: Reason,
+    directives: RequestDirectives | undefined,
+  ): void {
+    new Miss(connection, context, cache, reason, directives).#start(found)
+  }
+
+  #start(found: Found): void {
+    const { tier } = this.#cache.cache
+    const { collapse } = this.#cache.settings
+    const { key } = found
+    this.#stale = found.object
+    // The answer to HEAD has no body to store, and what the client wants unstored is not shared with one who waits.
+    if (this.context.head.method === 'HEAD' || this.#directives?.noStore === true) {
+      this.#pass(this.#directives?.noStore === true ? 'request-no-store' : this.#reason)
+      return
+    }
+    if (tier.isHitForMiss(key, clock.nowMs)) {
+      this.#pass('hit-for-miss')
+      return
+    }
+    this.#fetch = Fetch.lead(this.context, this.#cache, found, this.#directives, this)
+    if (this.#fetch !== undefined) {
+      this.#fetch.start()
+      return
+    }
+    if (!collapse.enabled) {
+      this.#pass(this.#reason)
+      return
+    }
+    if (!this.#cache.cache.joinQueue(key, collapse.waiters)) {
+      this.#pass('collapse-full')
+      return
+    }
+    this.#queuedFor = key
+    this.#follow(key, collapse.waitMs)
+  }
+
+  #follow(key: string, waitMs: number): void {
+    const reader = this.#cache.cache.tier.follow(key)
+    if (reader === undefined) {
+      this.#lookAgain()
+      return
+    }
+    this.#reader = reader
+    if (!this.#timer.isScheduled) this.context.worker.wheel.schedule(this.#timer, clock.monotonicMs + waitMs)
+    this.#onReader()
+  }
+
+  /** The fetch it follows takes too long (called by the timer wheel). */
+  onWaitedTooLong(): void {
+    if (!this.#done && !this.#writer.started) this.#pass('collapse-timeout')
+  }
+
+  onInterim(head: ResponseHead): void {
+    passInterim(this.connection, this.context, head)
+  }
+
+  onFill(reader: FillReader): void {
+    this.#reader = reader
+  }
+
+  onFillProgress(): void {
+    this.#pump()
+  }
+
+  onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void {
+    this.#fetch = undefined
+    this.#end()
+    Pass.adopt(this.connection, this.context, reason, origin).onHead(head)
+  }
+
+  onOverflow(origin: OriginRequest, rest: Buffer): void {
+    this.#overflow = { origin, rest }
+    this.#pump()
+  }
+
+  onRefreshed(): void {
+    this.#fetch = undefined
+    const { object } = findStored(this.#cache, this.context.facts)
+    if (object !== undefined && this.#deliver(object, 'revalidated', this.#forwardPrefix(object, 304, false))) return
+    this.#lookAgain()
+  }
+
+  onGone(): void {
+    this.#fetch = undefined
+    this.#lookAgain()
+  }
+
+  onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void {
+    this.#fetch = undefined
+    this.#answerFailure(code, origin.serverName)
+  }
+
+  override onClientGone(): void {
+    if (this.#done) return
+    this.#end()
+    this.context.worker.counters.add(C.clientAborts, 1)
+    if (this.#fetch !== undefined) this.#fetch.owner = undefined
+    this.#reader?.close()
+    this.#overflow?.origin.cancel()
+  }
+
+  /** Stale where it may be, else an error. `code` undefined: the fetch was another request's, or an error to hide. */
+  #answerFailure(code: OriginErrorCode | undefined, server: string): void {
+    const stale = this.#stale
+    const { nowMs } = clock
+    if (stale !== undefined) {
+      const stored = storedOf(stale)
+      const isAllowed = canServeStaleOnError(stored.meta, stale.softPurged, this.#directives, nowMs)
+      const prefix = stored.prefix(nowMs, staleStatus(stored.meta, nowMs, 'origin-error'))
+      if (isAllowed && this.#deliver(stale, 'stale', prefix)) return
+    }
+    this.#end()
+    const status = code === undefined ? 502 : originErrors[code].status
+    const message = code === undefined ? 'the fetch this request waited for failed' : originErrors[code].message
+    const { head, route } = this.context
+    sendError(this.connection, head, route, status, message, { reason: 'origin-error', server })
+  }
+
+  /** Sends a stored object; false when it has gone. */
+  #deliver(object: StoredObject, word: CacheWord, prefix: string): boolean {
+    const { tier } = this.#cache.cache
+    if (!tier.pin(object)) return false
+    const { context, connection } = this
+    this.#end()
+    const delivery = { connection, head: context.head, facts: context.facts, route: context.route, tier }
+    deliverStored(delivery, object, storedOf(object), prefix, word, word === 'stale' ? 'origin-error' : this.#reason)
+    return true
+  }
+
+  /** Another request's fetch has changed. */
+  #onReader(): void {
+    const reader = this.#reader
+    if (this.#done || reader === undefined) return
+    clock.update()
+    if (this.#writer.started) {
+      this.#pump()
+      return
+    }
+    switch (reader.state) {
+      case 'pending':
+        reader.onChange(() => this.#onReader())
+        break
+      case 'streaming':
+      case 'complete':
+        if (isMarker(reader.meta)) this.#lookAgain()
+        else this.#join(reader)
+        break
+      case 'declined':
+        this.#pass('hit-for-miss')
+        break
+      case 'refreshed':
+        this.#lookAgain()
+        break
+      case 'aborted':
+        this.#leaveReader()
+        this.#answerFailure(undefined, '')
+    }
+  }
+
+  /** RFC 9111 §4: one response may answer all who waited, if each may be answered from the cache. */
+  #join(reader: FillReader): void {
+    const reuse = decideReuse(decodeMeta(reader.meta), false, this.#directives, clock.nowMs)
+    if (!isServed(reuse)) {
+      this.#pass(reuseReasons[reuse]!)
+      return
+    }
+    this.#word = 'collapsed'
+    this.#stopWaiting()
+    this.#pump()
+  }
+
+  /** The store may now hold the answer. */
+  #lookAgain(): void {
+    this.#leaveReader()
+    this.#looks++
+    if (this.#looks > MAX_LOOKS) {
+      this.#pass('collapse-timeout')
+      return
+    }
+    const found = findStored(this.#cache, this.context.facts)
+    const { object } = found
+    if (object !== undefined) {
+      const reuse = decideReuse(storedOf(object).meta, object.softPurged, this.#directives, clock.nowMs)
+      const prefix = this.#forwardPrefix(object, storedOf(object).meta.status, true)
+      if (reuse === Reuse.fresh && this.#deliver(object, 'collapsed', prefix)) return
+    }
+    this.#leaveQueue()
+    this.#start(found)
+  }
+
+  /** Start line to Cache-Status of an object that a fetch has just brought or confirmed. */
+  #forwardPrefix(object: StoredObject, status: number, collapsed: boolean): string {
+    const reason = this.#reason
+    const text = forwardStatus({ forward: forwardOf(reason), status, stored: true, collapsed, reason })
+    return storedOf(object).prefix(clock.nowMs, text)
+  }
+
+  /** Goes on without the cache. */
+  #pass(reason: Reason): void {
+    this.#leaveReader()
+    this.#end()
+    Pass.start(this.connection, this.context, reason)
+  }
+
+  #begin(reader: FillReader): void {
+    const { context, connection } = this
+    const { route, facts, head } = context
+    const meta = decodeMeta(reader.meta)
+    const { status } = meta
+    const fields = parseFieldLines(reader.head.toString('latin1'))
+    const age = ageSeconds(meta, clock.nowMs)
+    const cacheStatus = forwardStatus({
+      forward: forwardOf(this.#reason),
+      status,
+      stored: true,
+      collapsed: this.#word === 'collapsed',
+      reason: this.#reason,
+    })
+    const own = `${age > 0 ? `Age: ${age}\r\n` : ''}Cache-Status: ${cacheStatus}\r\n`
+    const etag = new FlatFacts(status, fields).header('etag')
+    context.cacheWord = this.#word
+    if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
+      const kept = notModifiedFields(fields)
+      route.deliveryEdits.apply(kept, context, facts, new FlatFacts(304, kept))
+      this.#writer.begin(304, `HTTP/1.1 304 Not Modified\r\n${fieldLines(kept)}${own}`, 'none', 0)
+      return
+    }
+    route.deliveryEdits.apply(fields, context, facts, new FlatFacts(status, fields))
+    const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
+    const unsized: Framing = connection.minor === 1 ? 'chunked' : 'close'
+    const framing: Framing = status === 204 ? 'none' : length === -1 ? unsized : 'sized'
+    const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}`
+    this.#writer.begin(status, text, framing, length)
+  }
+
+  /** Moves what the store holds into the client's socket, as long as that takes it. */
+  #pump(): void {
+    const reader = this.#reader
+    if (this.#done || reader === undefined || this.#flushing) return
+    if (!this.#writer.started) this.#begin(reader)
+    if (this.#writer.status === 304) {
+      this.#complete(reader)
+      return
+    }
+    const { socket } = this.connection
+    const { state } = reader // before `available`: what is complete now grows no more
+    while (socket.writableLength < WINDOW_BYTES) {
+      const piece = reader.read(this.#offset, WINDOW_BYTES)
+      if (piece === undefined) break
+      this.#writer.write(piece)
+      this.#offset += piece.length
+    }
+    if (this.#offset < reader.available) this.#pumpWhenFlushed()
+    else if (this.#overflow !== undefined) this.#goDirect(reader, this.#overflow)
+    else if (state === 'complete') this.#complete(reader)
+    else if (state === 'streaming') this.#awaitMore(reader)
+    else this.#breakOff(reader)
+  }
+
+  #awaitMore(reader: FillReader): void {
+    this.#writer.flushHead()
+    if (this.#fetch === undefined) reader.onChange(() => this.#onReader())
+  }
+
+  #pumpWhenFlushed(): void {
+    this.#flushing = true
+    this.context.worker.output.whenFlushed(this.connection.socket, () => {
+      this.#flushing = false
+      this.#pump()
+    })
+  }
+
+  #complete(reader: FillReader): void {
+    this.#writer.end(undefined)
+    if (this.#fetch !== undefined) this.#fetch.owner = undefined
+    this.#count()
+    this.#closeWhenFlushed(reader)
+    this.connection.endAnswer()
+  }
+
+  /** What is stored has been written; the rest, which was not stored, comes from the origin. */
+  #goDirect(reader: FillReader, overflow: { origin: OriginRequest; rest: Buffer }): void {
+    this.#end()
+    this.#closeWhenFlushed(reader)
+    Pass.resume(this.connection, this.context, overflow.origin, this.#writer, overflow.rest)
+  }
+
+  /** The body broke off: the client must not take it for complete. */
+  #breakOff(reader: FillReader): void {
+    this.#count()
+    this.#writer.truncate()
+    this.#closeWhenFlushed(reader)
+  }
+
+  #closeWhenFlushed(reader: FillReader): void {
+    const { socket } = this.connection
+    if (socket.writableLength === 0) reader.close()
+    else if (socket.writableEnded || socket.destroyed) socket.once('close', () => reader.close())
+    else this.context.worker.output.whenFlushed(socket, () => reader.close())
+  }
+
+  #count(): void {
+    this.#end()
+    outcome.status = this.#writer.status
+    outcome.bytes = this.#writer.bytes
+    outcome.word = this.#word
+    outcome.reason = this.#reason
+    outcome.backend = this.context.route.backend?.plan.name ?? ''
+    outcome.requestId = this.context.requestId
+    finish(this.connection, this.context.head, this.context.route, outcome)
+  }
+
+  #end(): void {
+    this.#done = true
+    this.#stopWaiting()
+  }
+
+  #leaveReader(): void {
+    this.#reader?.close()
+    this.#reader = undefined
+  }
+
+  #leaveQueue(): void {
+    if (this.#queuedFor === undefined) return
+    this.#cache.cache.leaveQueue(this.#queuedFor)
+    this.#queuedFor = undefined
+  }
+
+  #stopWaiting(): void {
+    this.context.worker.wheel.cancel(this.#timer)
+    this.#leaveQueue()
+  }
+}
