@@ -13,9 +13,9 @@ import { connectionLine } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { fieldLines } from './facts.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
+import { RequestContext } from './request-context.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 import type { Stored } from './stored.ts'
-import { RequestContext } from './request-context.ts'
 
 const outcome = new Outcome()
 
@@ -31,7 +31,12 @@ export interface Delivery {
 /** A fresh hit: the hot path. Allocates two short strings and a view. */
 export function deliverFresh(delivery: Delivery, object: StoredObject, stored: Stored): void {
   const { connection, head, route } = delivery
-  if (route.deliveryEdits.isEmpty && head.method === 'GET' && !isConditional(head) && object.headAndBody !== undefined) {
+  if (
+    route.deliveryEdits.isEmpty &&
+    head.method === 'GET' &&
+    !isConditional(head) &&
+    object.headAndBody !== undefined
+  ) {
     const prefix = stored.freshPrefix(clock.nowMs) + connectionLine(connection)
     connection.worker.output.writeHeadAndBody(connection.socket, prefix, object.headAndBody)
     end(delivery, object, prefix.length + object.headAndBody.length, stored.meta.status, 'hit', 'none')
@@ -63,7 +68,14 @@ export function deliverStored(
   const pieces = head.method === 'HEAD' ? [] : object.body
   if (route.deliveryEdits.isEmpty) {
     output.writeHeadAndPieces(connection.socket, prefix + tail, [object.head, ...pieces])
-    end(delivery, object, prefix.length + tail.length + object.head.length + bodyBytes, stored.meta.status, word, reason)
+    end(
+      delivery,
+      object,
+      prefix.length + tail.length + object.head.length + bodyBytes,
+      stored.meta.status,
+      word,
+      reason,
+    )
     return
   }
   const fields = edited(delivery, [...stored.fields], stored.meta.status, word)

@@ -22,19 +22,21 @@ export class Engine {
   /** By address text. */
   readonly #listeners = new Map<string, ListenerRuntime>()
   #runtime: Runtime | undefined = undefined
+  #prepared: { readonly runtime: Runtime; readonly opened: Map<string, ListenerRuntime> } | undefined = undefined
 
   constructor(options: EngineOptions) {
     this.#worker = new Worker(options)
   }
 
   /**
-   * Opens what the Plan adds, then lets every request that begins from now on follow it, and closes listeners it does not
-   * have. Rejects with the system's error, its message naming the address, when a listener cannot be opened; then nothing
-   * has changed.
+   * Builds the Plan and opens what it adds; nothing changes for anyone yet. Rejects with the system's error, its message
+   * naming the address, when a listener cannot be opened; then nothing of it is left. `commit` or `rollback` follows.
    */
-  async apply(plan: Plan, generation: number, shared: SharedState): Promise<void> {
+  async prepare(plan: Plan, generation: number, shared: SharedState): Promise<void> {
+    this.rollback()
     const runtime = new Runtime(plan, generation, shared, this.#runtime, this.#worker)
     const opened = new Map<string, ListenerRuntime>()
+    this.#prepared = { runtime, opened }
     try {
       for (const { address, listener } of addressesOf(plan)) {
         const name = addressText(address)
@@ -42,15 +44,18 @@ export class Engine {
         opened.set(name, await this.#open(address, listener, runtime))
       }
     } catch (error) {
-      for (const listener of opened.values()) listener.socket?.close()
-      if (this.#runtime !== undefined) runtime.retire(this.#runtime)
+      this.rollback()
       throw error
     }
-    this.#follow(runtime, opened)
   }
 
-  #follow(runtime: Runtime, opened: ReadonlyMap<string, ListenerRuntime>): void {
+  /** Requests that begin from now on follow the prepared Plan; listeners it does not have are closed. */
+  commit(): void {
+    const prepared = this.#prepared
+    if (prepared === undefined) return
+    const { runtime, opened } = prepared
     const before = this.#runtime
+    this.#prepared = undefined
     this.#runtime = runtime
     const wanted = new Map(addressesOf(runtime.plan).map(({ address, listener }) => [addressText(address), listener]))
     for (const [name, listener] of opened) this.#listeners.set(name, listener)
@@ -60,6 +65,15 @@ export class Engine {
       else this.#closeListener(name, listener)
     }
     before?.retire(runtime)
+  }
+
+  /** Forgets the prepared Plan, if there is one. */
+  rollback(): void {
+    const prepared = this.#prepared
+    if (prepared === undefined) return
+    this.#prepared = undefined
+    for (const listener of prepared.opened.values()) listener.socket?.close()
+    if (this.#runtime !== undefined) prepared.runtime.retire(this.#runtime)
   }
 
   /** Accepts no more; idle connections close, requests in work finish. Resolves when no connection is left. */

@@ -1,6 +1,7 @@
 /** Finding the stored response that matches a request, by key and Vary. */
-import { variantKey } from '../cache/vary.ts'
+
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import { variantKey } from '../cache/vary.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { RouteCache } from './route-runtime.ts'

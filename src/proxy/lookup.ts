@@ -3,15 +3,13 @@
  * wait becomes an Exchange.
  */
 
-import { type RequestDirectives } from '../cache/policy/cache-control.ts'
+import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { clientDirectives, decideLookup, RequestTrait } from '../cache/policy/request.ts'
 import { decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
-import { variantKey } from '../cache/vary.ts'
 import { F } from '../http/fields.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { Reason } from '../log/reasons.ts'
-import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -23,7 +21,7 @@ import { Miss } from './miss.ts'
 import { Pass } from './pass.ts'
 import { RequestContext } from './request-context.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
-import { keyOfVariant, type Stored, staleStatus, storedOf } from './stored.ts'
+import { staleStatus, storedOf } from './stored.ts'
 
 export function lookup(
   connection: ClientConnection,

@@ -105,12 +105,7 @@ function routeCache(plan: RoutePlan, runtime: Runtime): RouteCache | undefined {
   const { matchers } = runtime.table
   const bypass = plan.cache.settings.bypass.map((name) => matchers.condition(name))
   const allow = cache.plan.purge.allow
-  return new RouteCache(
-    cache,
-    plan.cache.settings,
-    bypass,
-    allow === undefined ? undefined : matchers.condition(allow),
-  )
+  return new RouteCache(cache, plan.cache.settings, bypass, allow === undefined ? undefined : matchers.condition(allow))
 }
 
 /** Fields that the request writer makes itself, as the route says. */

@@ -45,7 +45,7 @@ export class BackendRuntime {
     this.plan = plan
     this.stateId = state.id
     this.identity = backendIdentity(plan)
-    this.balancer = new Balancer(plan, state.value, worker.index, () => clock.nowMs)
+    this.balancer = new Balancer(plan, state.value, () => clock.nowMs, worker.index)
     this.pools = plan.servers.map((server) => new OriginPool(server, plan, worker.wheel, worker.resolver))
   }
 

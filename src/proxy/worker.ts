@@ -62,7 +62,9 @@ export class Worker {
 
   /** A fault of ours that one request met. */
   logFault(error: unknown): void {
-    this.log('error', 'request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+    this.log('error', 'request failed', {
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
   }
 
   /** A connection has closed. */
