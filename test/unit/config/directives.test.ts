@@ -1,5 +1,6 @@
 /** The table of directives holds what it promises: documented, readable, complete. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { readBlocks } from '../../../src/config/checks/read-blocks.ts'
 import { defaultOf } from '../../../src/config/defaults.ts'
@@ -36,6 +37,15 @@ describe('every directive', () => {
   it('is described in whole sentences', () => {
     for (const { directive } of everyDirective) assert.match(directive.doc, /^[A-Z].*[.]$/s, directive.name)
     for (const context of contexts) assert.match(context.doc, /^[A-Z].*[.]$/s, context.name)
+  })
+
+  it('is shown in the shipped configuration', () => {
+    const shipped = readFileSync('shellac.conf', 'utf8')
+    for (const { directive } of everyDirective) {
+      // A matcher used by another one is the only statement whose name is not its own.
+      if (directive.name === '@NAME') continue
+      assert.match(shipped, new RegExp(`(?:^|[ {])${directive.name}[ ;]`, 'm'), directive.name)
+    }
   })
 
   it('stands once in its block', () => {

@@ -1,5 +1,6 @@
 /** From text to Plan: what is inherited, what is derived, and that nothing depends on the order of statements. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { explainRoutes } from '../../../src/config/explain-routes.ts'
@@ -7,7 +8,7 @@ import type { FileAccess } from '../../../src/config/file-access.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { formatDiagnostics } from '../../../src/config/print.ts'
 import { QUICK_START_LISTEN, quickStartText } from '../../../src/config/quick-start.ts'
-import type { Plan, RoutePlan } from '../../../src/plan/plan.ts'
+import type { BackendPlan, Plan, RoutePlan } from '../../../src/plan/plan.ts'
 
 const noFiles: FileAccess = {
   readFile: (path) => {
@@ -55,6 +56,26 @@ describe('loadConfig', () => {
     assert.equal(plan.process.workers, 0)
     assert.deepEqual(plan.logs, { daemon: { to: { kind: 'stderr' }, level: 'info' }, access: undefined })
     assert.deepEqual(plan.admin, { socketPath: undefined, mode: 0o600 })
+  })
+
+  it('finds the same defaults in the shipped configuration', () => {
+    const shipped = planOf(readFileSync('shellac.conf', 'utf8'))
+    const plain = planOf(`${head} cache c { tier memory 64MiB; } site * { proxy app; use-cache c; }`)
+    assert.deepEqual(shipped.process, plain.process)
+    assert.deepEqual(shipped.reload, plain.reload)
+    assert.deepEqual(shipped.logs, plain.logs)
+    assert.deepEqual(shipped.listeners[0]!.limits, plain.listeners[0]!.limits)
+    const withoutOwn = (backend: BackendPlan): unknown => ({ ...backend, servers: [], place: undefined })
+    assert.deepEqual(withoutOwn(shipped.backends[0]!), withoutOwn(plain.backends[0]!))
+    const stale = { graceMs: undefined, staleIfErrorMs: undefined }
+    assert.deepEqual({ ...shipped.caches[0]!.settings, ...stale }, plain.caches[0]!.settings)
+    assert.deepEqual(shipped.sites[0]!.routes[0]!.forwarded, plain.sites[0]!.routes[0]!.forwarded)
+  })
+
+  it('accepts what the shipped configuration shows in comments', () => {
+    const shipped = readFileSync('shellac.conf', 'utf8').replace('# include ', '# An include: ')
+    const shown = shipped.replaceAll(/^( *)# ( *(?:[a-z-]+ [^\n]*[;{}](?: #[^\n]*)?|\}))$/gm, '$1$2')
+    assert.ok(planOf(shown).sites[0]!.routes.length > 4)
   })
 
   it('gives a site without routes one for everything', () => {
