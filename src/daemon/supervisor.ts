@@ -105,6 +105,7 @@ class Supervisor {
     try {
       await this.#bringUp(loaded.plan)
     } catch (error) {
+      if (this.#state !== 'starting') return EXIT_OK // told to stop, which ended the workers it was waiting for
       this.#options.printError(`shellac: ${describeError(error)}\n`)
       this.#log.log('error', 'cannot start', { error: describeError(error) })
       await this.#takeDown()

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type Daemon, startShellac } from '../support/daemon.ts'
+import { connectClient, exchange } from '../support/scripted-client.ts'
+import { ok, startOrigin } from '../support/scripted-origin.ts'
+import { waitFor } from '../support/wait.ts'
+import { config } from './daemon-config.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+/** A site that answers with a word, so that one can see which configuration is live. */
+function answering(word: string): string {
+  return `shellac 1;
+reload { debounce 30ms; }
+admin { listen unix:%dir%/admin.sock; }
+listener web { address %listen%; }
+site * { route all { path /**; respond 200 "${word}"; } }
+`
+}
+
+async function bodyOf(shellac: Daemon): Promise<string> {
+  return (await exchange(shellac.port, GET)).body.toString()
+}
+
+function waitForBody(shellac: Daemon, body: string): Promise<unknown> {
+  return waitFor(`the answer ${body}`, async () => (await bodyOf(shellac)) === body)
+}
+
+test('a saved file is live at once; a broken one changes nothing and is told with its caret', async () => {
+  const shellac = await startShellac({ config: answering('one') })
+  await shellac.writeConfig(answering('two'))
+  await waitForBody(shellac, 'two')
+  await shellac.writeConfig(`${answering('three')}listenr x { address *:80; }\n`)
+  const failed = await shellac.waitForLog('reload failed')
+  assert.match(String(failed.diagnostics), /error: unknown directive "listenr"[\s\S]*\^\^\^\^\^\^\^/)
+  assert.equal(await bodyOf(shellac), 'two')
+  await shellac.writeConfig(answering('four'))
+  await waitForBody(shellac, 'four')
+})
+
+test('SIGHUP reloads where files are not watched', async () => {
+  const unwatched = (word: string) => answering(word).replace('debounce 30ms', 'watch off')
+  const shellac = await startShellac({ config: unwatched('one') })
+  await shellac.writeConfig(unwatched('two'))
+  assert.equal(await bodyOf(shellac), 'one')
+  shellac.process.kill('SIGHUP')
+  await waitForBody(shellac, 'two')
+})
+
+test('shellac reload prints what changed, or the diagnostics with exit code 1', async () => {
+  const quiet = (word: string) => answering(word).replace('debounce 30ms', 'watch off')
+  const shellac = await startShellac({ config: quiet('one') })
+  await shellac.writeConfig(`${quiet('two')}listener more { address %listen:more%; }\n`)
+  const good = await shellac.command('reload')
+  assert.equal(good.code, 0, good.stderr)
+  assert.match(good.stdout, /generation 2 is live: listeners \+more; sites ~/)
+  assert.equal((await exchange(shellac.portOf('more'), GET)).body.toString(), 'two')
+  await shellac.writeConfig(`${quiet('three')}listenr x;\n`)
+  const bad = await shellac.command('reload')
+  assert.equal(bad.code, 1)
+  assert.match(bad.stderr, /unknown directive "listenr"/)
+  assert.match(bad.stderr, /not reloaded: 1 error in the configuration; the old one stays/)
+  assert.equal(await bodyOf(shellac), 'two')
+})
+
+test('an editor that renames, an include that appears, links that are swapped', async () => {
+  const shellac = await startShellac({
+    config: answering('one').replace('site *', 'include sites/*.conf;\nsite *'),
+    files: { 'sites/readme': '' },
+  })
+  const file = shellac.configFile!
+  writeFileSync(`${file}.new`, (await textOf(shellac)).replace('"one"', '"two"'))
+  renameSync(`${file}.new`, file)
+  await waitForBody(shellac, 'two')
+  writeFileSync(join(shellac.dir, 'sites', 'a.conf'), 'site a { route all { path /**; respond 200 "included"; } }\n')
+  await waitForBody(shellac, 'included')
+
+  const text = (await textOf(shellac)).replace('include sites/*.conf;', '')
+  for (const word of ['linked', 'swapped']) {
+    mkdirSync(join(shellac.dir, `..${word}`))
+    writeFileSync(join(shellac.dir, `..${word}`, 'shellac.conf'), text.replace('"two"', `"${word}"`))
+  }
+  symlinkSync('..linked', join(shellac.dir, '..data'))
+  symlinkSync('..data/shellac.conf', `${file}.link`)
+  renameSync(`${file}.link`, file)
+  await waitForBody(shellac, 'linked')
+  symlinkSync('..swapped', join(shellac.dir, '..data_tmp'))
+  renameSync(join(shellac.dir, '..data_tmp'), join(shellac.dir, '..data'))
+  await waitForBody(shellac, 'swapped')
+})
+
+test('the cache and open connections outlive a reload, a request in flight ends on its own', async () => {
+  let release: () => void = () => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const origin = await startOrigin(async (request) => {
+    if (request.target === '/slow') await held
+    return ok('from origin', 'Cache-Control: max-age=60')
+  })
+  const shellac = await startShellac({ config: config(origin.port) })
+  const client = await connectClient(shellac.port)
+  await client.get('/a')
+  const slow = await connectClient(shellac.port)
+  const answer = slow.get('/slow')
+  await waitFor('the slow request', () => origin.requests.length === 2)
+
+  await shellac.reload(config(origin.port, 'listener more { address %listen:more%; }\n'))
+  const hit = await client.get('/a')
+  assert.match(hit.fields.get('cache-status') ?? '', /hit/)
+  release()
+  assert.equal((await answer).body.toString(), 'from origin')
+  assert.equal(origin.requests.length, 2)
+
+  await shellac.reload(config(origin.port))
+  await assert.rejects(connectClient(shellac.portOf('more')))
+  assert.match((await client.get('/a')).fields.get('cache-status') ?? '', /hit/)
+})
+
+test('a hundred reloads, half of them broken, fail no request', async () => {
+  const origin = await startOrigin(() => ok('x', 'Cache-Control: max-age=60'))
+  const base = config(origin.port).replace('debounce 30ms', 'watch off')
+  const shellac = await startShellac({ config: base })
+  const client = await connectClient(shellac.port)
+  await client.get('/a')
+  let done = false
+  const load = (async () => {
+    let served = 0
+    for (; !done; served++) assert.equal((await client.get('/a')).status, 200)
+    return served
+  })()
+  const socket = { rss: 0, files: 0 }
+  for (let round = 0; round < 100; round++) {
+    const more = round % 2 === 0 ? `listener extra { address %listen:extra%; }\n` : 'broken {\n'
+    await shellac.writeConfig(round % 4 === 0 ? base : `${base}${more}`)
+    shellac.process.kill('SIGHUP')
+    const seen = round + 1
+    await waitFor('the reload', () => reloads(shellac) >= seen)
+    if (round === 20) Object.assign(socket, { rss: shellac.rssBytes(), files: shellac.openFiles() })
+  }
+  done = true
+  assert.ok((await load) > 100)
+  assert.ok(shellac.openFiles() <= socket.files + 8, `${socket.files} then ${shellac.openFiles()} open files`)
+  const growth = shellac.rssBytes() - socket.rss
+  assert.ok(growth < 32 << 20, `grew by ${growth >> 20} MiB`)
+})
+
+function reloads(shellac: Daemon): number {
+  return shellac.logs().filter((record) => record.msg === 'reloaded' || record.msg === 'reload failed').length
+}
+
+async function textOf(shellac: Daemon): Promise<string> {
+  const { readFile } = await import('node:fs/promises')
+  return readFile(shellac.configFile!, 'utf8')
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { startShellac } from '../support/daemon.ts'
+import { exchange } from '../support/scripted-client.ts'
+import { ok, startOrigin } from '../support/scripted-origin.ts'
+import { config } from './daemon-config.ts'
+
+const HOOK = fileURLToPath(new URL('./daemon-crash-hook.ts', import.meta.url))
+const GET = 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+test('a worker that dies is replaced within a second, the others and the cache go on', async () => {
+  const origin = await startOrigin(() => ok('kept', 'Cache-Control: max-age=60'))
+  const shellac = await startShellac({
+    config: config(origin.port),
+    nodeArgs: ['--import', HOOK],
+    env: { CRASH_FILE: '%dir%/crash' },
+  })
+  await exchange(shellac.port, GET)
+  for (const worker of [0, 1]) {
+    const before = shellac.logs().length
+    writeFileSync(join(shellac.dir, 'crash'), String(worker))
+    const ended = await shellac.waitForLog('worker ended and is replaced', before)
+    assert.equal(ended.worker, worker)
+    assert.equal(ended.error, 'thrown by the crash hook')
+    const replaced = await shellac.waitForLog('worker replaced', before)
+    assert.ok(Date.parse(String(replaced.time)) - Date.parse(String(ended.time)) < 1000)
+    for (let at = 0; at < 10; at++) {
+      const response = await exchange(shellac.port, GET)
+      assert.equal(response.body.toString(), 'kept')
+      assert.match(response.fields.get('cache-status') ?? '', /hit/)
+    }
+  }
+  assert.equal(origin.requests.length, 1)
+  const status = JSON.parse((await shellac.command('status', '--json')).stdout)
+  assert.equal(status.workerRestarts, 2)
+})
