@@ -159,6 +159,7 @@ export interface PurgePlan {
 /** Everything that decides what one route stores and for how long; merged: rule over route over cache over default. */
 export interface CacheSettings {
   readonly key: KeyPlan
+  /** The strongest first: the first that fits a response holds for it. */
   readonly ttls: readonly TtlRule[]
   /** Which refusals of RFC 9111 the operator lifts, each by its own word. */
   readonly overrides: readonly Override[]
@@ -202,6 +203,7 @@ export interface KeyPlan {
   readonly headers: readonly string[]
   /** Cookie names in the key. */
   readonly cookies: readonly string[]
+  /** Methods that are answered from the cache. */
   readonly methods: readonly string[]
 }
 export interface QueryKeyPlan {

@@ -62,12 +62,10 @@ export const keyQuery = directive({
   peers: ['querysort', 'std.querysort', 'proxy_cache_key', 'cachekey'],
 })
 
-const keep = oneOf('keep')
-
 const cookieShape: Shape<readonly string[]> = {
   syntax: `keep ${cookieName.syntax} ...`,
   read(reader) {
-    return reader.next(keep) === undefined ? undefined : reader.rest(cookieName)
+    return reader.expectWord('keep') ? reader.rest(cookieName) : undefined
   },
 }
 

@@ -121,7 +121,7 @@ export const redirect = directive({
   phase: 'deliver',
   doc:
     'Sends the client elsewhere. The location may hold $1, $2 ... for what the wildcards or groups of the path ' +
-    'took, and $request.uri, $request.path, $request.query, $request.host, $request.scheme.',
+    'took, and $request.uri, $request.path and $request.host.',
   example: 'redirect 308 /new/$1;',
   peers: ['return 301', 'rewrite', 'http-request redirect', 'Redirect', 'RedirectMatch', 'permanent'],
 })

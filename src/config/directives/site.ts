@@ -35,7 +35,7 @@ export const site = directive({
   phase: 'route',
   doc:
     'The hosts it serves, and what becomes of requests for them. "*.example.com" is every host below, "*" every ' +
-    'host that no other site takes; the more exact name wins. A request for a host of no site gets 421.',
+    'host that no other site takes; the more exact name wins. A request that no site and no route takes gets 404.',
   example: 'site shop.example.com { proxy app; }',
   peers: ['server', 'ServerName', 'ServerAlias', 'VirtualHost', 'hdr(host)', 'vhost'],
 })

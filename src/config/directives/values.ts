@@ -1,5 +1,5 @@
 /** The types of arguments that directives are made of: how each is shown in help, and its reader. */
-import type { LogTarget, Network, PathPattern, StringTest, ValuePart } from '../../plan/plan.ts'
+import type { ListenAddress, LogTarget, Network, PathPattern, StringTest, ValuePart } from '../../plan/plan.ts'
 import { readListenAddress, readServerAddress, readUnixAddress } from '../values/address.ts'
 import { readDuration } from '../values/duration.ts'
 import { readHeaderName, readHeaderValue, readMediaType, readMethod, readTarget } from '../values/header.ts'
@@ -41,7 +41,6 @@ export const absolutePath: Value<string> = { syntax: '/PATH', read: readPlainPat
 export const headerName: Value<string> = { syntax: 'FIELD', read: readHeaderName }
 export const headerValue: Value<readonly ValuePart[]> = { syntax: 'VALUE', takesSecrets: true, read: readHeaderValue }
 export const mediaType: Value<string> = { syntax: 'MEDIA-TYPE', read: readMediaType }
-export const listenAddress = { syntax: 'ADDRESS', read: readListenAddress }
 export const serverAddress = { syntax: 'ADDRESS', read: readServerAddress }
 export const queryName: Value<string> = { syntax: 'PARAMETER', read: readNamePattern }
 export const redirectLocation: Value<string> = { syntax: 'LOCATION', read: (argument) => readTarget(argument, true) }
@@ -82,6 +81,24 @@ export const userName: Value<string> = {
     /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?$/.test(argument.text)
       ? accept(argument.text)
       : refuseAs(argument, 'bad-name', 'name of a user or group'),
+}
+
+/** Words behind the address in `listen` of nginx and `bind` of HAProxy. */
+const LISTEN_OPTIONS: ReadonlySet<string> = new Set([
+  'ssl',
+  'http2',
+  'default_server',
+  'reuseport',
+  'quic',
+  'transparent',
+])
+
+export const listenAddress: Value<ListenAddress> = {
+  syntax: 'ADDRESS',
+  read(argument) {
+    if (!LISTEN_OPTIONS.has(argument.text)) return readListenAddress(argument)
+    return refuseAs(argument, 'bad-address', 'address', 'only addresses stand here, without options')
+  },
 }
 
 /** The path of a unix socket. */
