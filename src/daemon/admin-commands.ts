@@ -7,8 +7,9 @@ import type { DaemonStats, DaemonStatus } from './status.ts'
 export interface AdminActions {
   readonly status: () => Promise<DaemonStatus>
   readonly stats: () => DaemonStats
-  readonly reload: () => Promise<ReloadResult>
-  readonly reopenLogs: () => void
+  /** Undefined: the daemon did not come to serve. */
+  readonly reload: () => Promise<ReloadResult | undefined>
+  readonly reopenLogs: () => Promise<void>
   /** Begins to stop; the answer to the command still goes out. */
   readonly stop: () => void
 }
@@ -25,10 +26,7 @@ export function adminCommands(actions: AdminActions): AdminCommand[] {
     {
       name: 'reopen-logs',
       doc: 'open the log files by their names again',
-      run: () => {
-        actions.reopenLogs()
-        return {}
-      },
+      run: () => actions.reopenLogs(),
     },
     {
       name: 'stop',

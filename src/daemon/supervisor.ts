@@ -56,10 +56,9 @@ class Supervisor {
   readonly #signals: SignalTable
   readonly #startedMs = performance.now()
   #state: DaemonStatus['state'] = 'starting'
-  #finish: (exitCode: number) => void = () => {}
-  readonly #finished: Promise<number> = new Promise((finish) => {
-    this.#finish = finish
-  })
+  readonly #finished = Promise.withResolvers<number>()
+  /** Resolves when the start has ended, with whether the daemon serves; what is asked for meanwhile waits for it. */
+  readonly #started = Promise.withResolvers<boolean>()
   // Set by #start, in this order; what follows uses them only after it.
   #log!: DaemonLog
   #pool!: WorkerPool
@@ -79,8 +78,8 @@ class Supervisor {
       onError: (error) => this.#log.log('warn', 'cannot watch the configuration', { error: describeError(error) }),
     })
     this.#signals = new SignalTable({
-      reload: () => void (this.#state === 'serving' && this.#reloader.request('SIGHUP')),
-      reopenLogs: () => this.#reopenLogs(),
+      reload: () => void this.#whenStarted(() => this.#reloader.request('SIGHUP')),
+      reopenLogs: () => void this.#whenStarted(() => this.#reopenLogs()),
       stop: (signal) => this.#stopBySignal(signal),
     })
   }
@@ -89,7 +88,7 @@ class Supervisor {
     const release = this.#signals.install()
     try {
       const exitCode = await this.#start()
-      return exitCode === EXIT_OK ? await this.#finished : exitCode
+      return exitCode === EXIT_OK ? await this.#finished.promise : exitCode
     } finally {
       release()
     }
@@ -105,14 +104,19 @@ class Supervisor {
     try {
       await this.#bringUp(loaded.plan)
     } catch (error) {
-      if (this.#state !== 'starting') return EXIT_OK // told to stop, which ended the workers it was waiting for
       this.#options.printError(`shellac: ${describeError(error)}\n`)
       this.#log.log('error', 'cannot start', { error: describeError(error) })
       await this.#takeDown()
+      this.#started.resolve(false)
       return EXIT_START
     }
     if (this.#state === 'starting') await this.#announce(loaded)
+    this.#started.resolve(true)
     return EXIT_OK
+  }
+
+  async #whenStarted<T>(action: () => T | Promise<T>): Promise<T | undefined> {
+    return (await this.#started.promise) ? action() : undefined
   }
 
   async #bringUp(configured: Plan): Promise<void> {
@@ -128,7 +132,6 @@ class Supervisor {
       writePidFile(pidFile)
       this.#pidFile = pidFile
     }
-    this.#admin = await this.#openAdmin(plan)
     this.#pool = new WorkerPool({
       workers: this.#workers,
       counters: this.#counters,
@@ -138,6 +141,7 @@ class Supervisor {
       release: (worker) => this.#release(worker),
       onHopeless: () => this.#giveUp(),
     })
+    this.#admin = await this.#openAdmin(plan)
     await this.#pool.start(this.#target)
     if (identity !== undefined) {
       dropPrivileges(identity, this.#ownedFiles())
@@ -182,7 +186,10 @@ class Supervisor {
     // A failed load too: the correction will come to one of these files.
     await this.#follow(loaded, loaded.plan ?? this.#target.plan)
     if (this.#state !== 'serving') return end(false, 'the daemon is stopping')
-    if (loaded.plan === undefined) return end(false, `${loaded.errors} errors in the configuration; the old one stays`)
+    if (loaded.plan === undefined) {
+      const count = loaded.errors === 1 ? '1 error' : `${loaded.errors} errors`
+      return end(false, `${count} in the configuration; the old one stays`)
+    }
     try {
       return end(true, await this.#replacePlan(loaded.plan))
     } catch (error) {
@@ -226,16 +233,15 @@ class Supervisor {
 
   async #stop(cause: string): Promise<void> {
     if (this.#state === 'draining') return
-    const wasServing = this.#state === 'serving'
     this.#state = 'draining'
-    const drainMs = this.#target?.plan.process.drainMs ?? 0
-    this.#log?.log('info', 'stopping', { cause, drainMs })
+    this.#log.log('info', 'stopping', { cause })
+    if (!(await this.#started.promise)) return
     await this.#watch.close()
     await this.#reloader.idle()
-    const drained = wasServing ? await this.#pool.drain(drainMs) : true
-    if (!drained) await this.#logCutConnections()
+    const { drainMs } = this.#target.plan.process
+    if (!(await this.#pool.drain(drainMs))) await this.#logCutConnections()
     await this.#takeDown()
-    this.#finish(EXIT_OK)
+    this.#finished.resolve(EXIT_OK)
   }
 
   async #logCutConnections(): Promise<void> {
@@ -256,7 +262,7 @@ class Supervisor {
   #giveUp(): void {
     this.#log.log('error', 'no worker can be kept alive; the daemon ends', {})
     this.#state = 'draining'
-    void this.#takeDown().then(() => this.#finish(EXIT_FAILED))
+    void this.#takeDown().then(() => this.#finished.resolve(EXIT_FAILED))
   }
 
   async #takeDown(): Promise<void> {
@@ -273,9 +279,9 @@ class Supervisor {
   }
 
   #reopenLogs(): void {
-    this.#log?.reopen()
-    this.#pool?.reopenLogs()
-    this.#log?.log('info', 'logs reopened', {})
+    this.#log.reopen()
+    this.#pool.reopenLogs()
+    this.#log.log('info', 'logs reopened', {})
   }
 
   async #follow(loaded: Loaded, plan: Plan): Promise<void> {
@@ -312,8 +318,8 @@ class Supervisor {
     return adminCommands({
       status: () => this.#status(),
       stats: () => this.#stats(),
-      reload: () => this.#reloader.request('command'),
-      reopenLogs: () => this.#reopenLogs(),
+      reload: () => this.#whenStarted(() => this.#reloader.request('command')),
+      reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
       stop: () => void this.#stop('command'),
     })
   }

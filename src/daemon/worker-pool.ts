@@ -65,11 +65,12 @@ export class WorkerPool {
   /** Starts every worker on the target. Rejects with the WorkerFailure of the first that cannot; then none is left. */
   async start(target: Target): Promise<void> {
     for (const slot of this.#slots) slot.spawn()
-    const results = await Promise.allSettled(this.#slots.map((slot) => slot.apply(target)))
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) {
+    try {
+      await Promise.all(this.#slots.map((slot) => slot.prepare(target)))
+      await Promise.all(this.#slots.map((slot) => slot.commit()))
+    } catch (error) {
       await this.terminate()
-      throw failed.reason
+      throw error
     }
     this.#current = target
     this.#pulse.start()

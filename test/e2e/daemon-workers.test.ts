@@ -18,6 +18,7 @@ test('a worker that dies is replaced within a second, the others and the cache g
     nodeArgs: ['--import', HOOK],
     env: { CRASH_FILE: '%dir%/crash' },
   })
+  await shellac.waitForLog('ready')
   await exchange(shellac.port, GET)
   for (const worker of [0, 1]) {
     const before = shellac.logs().length
