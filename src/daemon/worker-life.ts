@@ -26,7 +26,7 @@ export interface EngineOptions {
 export interface WorkerEngine {
   /** Rejects when a listener cannot be opened, and then has nothing open of the new Plan. Nothing changes for clients. */
   prepare(plan: Plan, generation: number, shared: SharedState): Promise<void>
-  /** Serves what was prepared, its access log included. */
+  /** Serves what was prepared. */
   commit(): void
   /** Forgets what was prepared. */
   rollback(): void
@@ -64,7 +64,7 @@ class WorkerLife {
   readonly #accessLog: AccessLog
   readonly #send: (message: FromWorker) => void
   #generation = 0
-  #preparedGeneration = 0
+  #prepared: Target | undefined
   /** One after the other, in the order they came. */
   #last: Promise<void> = Promise.resolve()
 
@@ -100,13 +100,18 @@ class WorkerLife {
   }
 
   async #prepare(target: Target): Promise<void> {
+    // A first Plan's listeners accept as soon as they are open, and the first request is to be logged too.
+    if (this.#generation === 0) this.#accessLog.configure(target.plan.logs.access)
     await this.#engine.prepare(target.plan, target.generation, target.shared)
-    this.#preparedGeneration = target.generation
+    this.#prepared = target
   }
 
   #commit(): void {
+    const target = this.#prepared
+    assert(target !== undefined, 'a commit follows a prepare')
     this.#engine.commit()
-    this.#generation = this.#preparedGeneration
+    this.#accessLog.configure(target.plan.logs.access)
+    this.#generation = target.generation
   }
 
   async #drain(): Promise<void> {
