@@ -34,10 +34,26 @@ function targetOf(request: RequestFacts): string {
 }
 
 function compilePrefix(plan: KeyPlan): KeyOf {
-  if (plan.scheme && plan.host) return (request) => `${request.scheme}|${authorityOf(request)}|`
-  if (plan.host) return (request) => `${authorityOf(request)}|`
+  if (plan.host)
+    return memoisePrefix(
+      plan.scheme ? (request) => `${request.scheme}|${authorityOf(request)}|` : (request) => `${authorityOf(request)}|`,
+    )
   if (plan.scheme) return (request) => `${request.scheme}|`
   return () => ''
+}
+
+/** Keeps the last result: the next request is mostly for the same host, and the parser then gives it the same string. */
+function memoisePrefix(prefix: KeyOf): KeyOf {
+  let lastScheme = ''
+  let lastAuthority = ''
+  let last = ''
+  return (request) => {
+    if (request.authority === lastAuthority && request.scheme === lastScheme && last !== '') return last
+    lastScheme = request.scheme
+    lastAuthority = request.authority
+    last = prefix(request)
+    return last
+  }
 }
 
 /** The authority without the default port of its scheme (RFC 9110 §4.2.3): `a` and `a:80` are one origin for http. */

@@ -11,6 +11,7 @@ import { SPAN } from './field-list.ts'
 import { F } from './fields.ts'
 import { readConnection, readFraming } from './framing.ts'
 import { refusal } from './head-errors.ts'
+import { latin1Text } from './latin1.ts'
 import { MessageHead } from './message-head.ts'
 import { readOtherTarget } from './request-target.ts'
 import { hasLineEnd, scanFields } from './scan-fields.ts'
@@ -157,7 +158,7 @@ function scanRequest(head: RequestHead, bytes: Buffer, start: number, stop: numb
   p = scanFields(head, bytes, base, p + 2, stop, limits.fields)
   if (p <= 0) return p
   head.minor = minor === 0 ? 0 : 1
-  head.text = bytes.toString('latin1', base, p)
+  head.text = latin1Text(bytes, base, p)
   head.method = methodName(head.text, methodEnd - base)
   setTarget(head, targetStart - base, pathEnd - base, targetEnd - base)
   return p - start
@@ -210,11 +211,25 @@ function readHost(head: RequestHead): number {
   const i = head.indexOf(F.host)
   const start = head.valueStart(i)
   const end = head.valueEnd(i)
-  const hostEnd = checkAuthority(head.text, start, end)
-  if (hostEnd === -1) return BAD_HOST
-  head.setAuthority(head.text, start, end, hostEnd)
+  const value = head.text.slice(start, end)
+  if (value !== lastHost.value) {
+    const hostEnd = checkAuthority(head.text, start, end)
+    if (hostEnd === -1) return BAD_HOST
+    head.setAuthority(head.text, start, end, hostEnd)
+    lastHost.value = value
+    lastHost.authority = head.authority
+    lastHost.host = head.host
+  }
+  head.authority = lastHost.authority
+  head.host = lastHost.host
   return 0
 }
+
+/**
+ * The last valid Host value and what was made of it. Most heads carry the same one as the head before, which saves the
+ * check, and gives strings whose hash Maps need not compute again (0.1 µs of a hit).
+ */
+const lastHost = { value: '', authority: '', host: '' }
 
 /** The method at the front of `text`: a constant if it is a common one, else a slice. */
 function methodName(text: string, length: number): string {

@@ -6,6 +6,7 @@ import { B } from './body-kind.ts'
 import { SPAN } from './field-list.ts'
 import { readConnection, readFraming } from './framing.ts'
 import { refusal } from './head-errors.ts'
+import { latin1Text } from './latin1.ts'
 import { MessageHead } from './message-head.ts'
 import type { HeadLimits } from './request-head.ts'
 import { hasLineEnd, scanFields } from './scan-fields.ts'
@@ -89,7 +90,7 @@ function scanResponse(head: ResponseHead, bytes: Buffer, start: number, stop: nu
   if (p <= 0) return p
   head.minor = minor === 0 ? 0 : 1
   head.status = status
-  head.text = bytes.toString('latin1', start, p)
+  head.text = latin1Text(bytes, start, p)
   head.reason = head.text.slice(reasonStart - start, reasonEnd - start)
   return p - start
 }
