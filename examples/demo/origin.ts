@@ -7,7 +7,7 @@ interface Page {
 }
 
 const pages: Readonly<Record<string, Page>> = {
-  '/': { cacheControl: 'public, max-age=60', text: 'The front page, fresh for a minute.' },
+  '/': { cacheControl: 'public, max-age=600', text: 'The front page, fresh for ten minutes.' },
   '/news': { cacheControl: 'public, max-age=5, stale-while-revalidate=30', text: 'The news, fresh for five seconds.' },
   '/clock': { cacheControl: 'no-store', text: 'The clock, never stored.' },
 }

@@ -1,4 +1,9 @@
-/** `npm start`: an example origin, Shellac in front of it, and what to try with the two. */
+/**
+ * `npm start`: an example origin, Shellac in front of it, and what to try with the two.
+ *
+ * Shellac runs in a process group of its own, so that Ctrl-C in a terminal, which reaches the whole group, and npm, which
+ * passes it on once more, do not stop it twice: a second signal would cut its drain short.
+ */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
@@ -18,37 +23,50 @@ const dir = mkdtempSync(join(tmpdir(), 'shellac-demo-'))
 const config = writeConfig({ port, origin: portOf(origin), dir })
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const shellac = spawn(process.execPath, [main, '-c', config], { stdio: 'inherit' })
+const shellac = spawn(process.execPath, [main, '-c', config], {
+  stdio: ['ignore', 'inherit', 'inherit'],
+  detached: true,
+})
 shellac.once('exit', (code) => {
   origin.close()
   origin.closeAllConnections()
   rmSync(dir, { recursive: true, force: true })
   process.exitCode = code ?? 1
 })
-// Ctrl-C reaches Shellac by itself, like every process of the terminal; a second signal to it would cut its drain short.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => shellac.kill('SIGTERM'))
+let isStopping = false
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
 
 while (shellac.exitCode === null && !(await accepts(port))) await sleep(50)
 if (shellac.exitCode === null) console.log(whatToTry(`http://127.0.0.1:${port}`, config))
 
+function stop(): void {
+  if (!isStopping) shellac.kill('SIGTERM')
+  isStopping = true
+}
+
 function whatToTry(url: string, file: string): string {
   return `
-Shellac listens on ${url}, in front of an example origin. In another terminal, try:
+Shellac serves ${url}, in front of a small web server. In another terminal, try:
 
-  curl -i ${url}/     # a miss: fetched from the origin and stored (see Cache-Status)
-  curl -i ${url}/     # a hit: same time in the page, the origin was not asked
+1. Ask twice. The first answer is a miss, fetched from the web server; the second is a hit, with the same time in the
+   page. Cache-Status says so.
 
-Then change the configuration; it takes effect at once, and the cache keeps what it has:
+     curl -i ${url}/
+     curl -i ${url}/
 
-  sed -i 's/hello/good evening/' ${file}
-  curl -i ${url}/     # still a hit, with the new X-Greeting
+2. Change the configuration. It takes effect as soon as it is saved: a new X-Greeting, and still a hit.
 
-Save something wrong, and the old configuration stays while the log below shows the error:
+     sed -i 's/hello/good evening/' ${file}; sleep 1; curl -i ${url}/
 
-  echo 'nonsense' >> ${file}
+3. Make a mistake. It is explained here, below this text, and the configuration from before stays in force.
 
-Ctrl-C ends it.
+     sed -i 's/proxy example/proxy exmaple/' ${file}; sleep 1; curl -i ${url}/
+
+4. Ask the daemon what it does.
+
+     npx node src/main.ts status -c ${file}
+
+Ctrl-C ends both servers.
 `
 }
 

@@ -43,14 +43,17 @@ export function readConfig(entry: ConfigEntry): LoadedConfig {
   return loadConfig(entry, realFileAccess)
 }
 
-/** The configuration as the daemon wants it. `workers` from the command line replaces what the file says. */
-export function loadForDaemon(entry: ConfigEntry, workers: number | undefined, color: boolean): Loaded {
+/**
+ * The configuration as the daemon wants it; `workers` from the command line replaces what the file says. The text has no
+ * colours even when the daemon was started in a terminal, as it goes to logs and to whoever asked for a reload.
+ */
+export function loadForDaemon(entry: ConfigEntry, workers: number | undefined): Loaded {
   const atMs = Date.now()
   const { plan, diagnostics, files } = readConfig(entry)
   const errors = diagnostics.filter((one) => one.severity === 'error').length
   return {
     plan: plan === undefined || workers === undefined ? plan : { ...plan, process: { ...plan.process, workers } },
-    text: diagnostics.length === 0 ? '' : formatDiagnostics(diagnostics, { color }),
+    text: diagnostics.length === 0 ? '' : formatDiagnostics(diagnostics, { color: false }),
     errors,
     warnings: diagnostics.length - errors,
     files,

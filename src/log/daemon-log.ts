@@ -6,9 +6,11 @@
  * Here a line that cannot be written is lost, and one message a minute on stderr says so.
  */
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { type Logger, pino } from 'pino'
 import type { LogsPlan, LogTarget } from '../plan/plan.ts'
 import { describeError } from './errno.ts'
+import { readableLine } from './readable-line.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type DaemonLogPlan = LogsPlan['daemon']
@@ -56,7 +58,7 @@ export class DaemonLog {
   }
 }
 
-/** Where pino writes its lines. Never throws. */
+/** Where pino writes its lines: as they are, or readable when a terminal shows them. Never throws. */
 class LineSink {
   #target: LogTarget
   #fd: number
@@ -69,7 +71,7 @@ class LineSink {
 
   write(line: string): void {
     try {
-      const bytes = Buffer.from(line, 'utf8')
+      const bytes = Buffer.from(isatty(this.#fd) ? readableLine(line) : line, 'utf8')
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
     } catch (error) {
       this.#report(error)

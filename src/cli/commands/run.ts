@@ -18,7 +18,7 @@ export const run: Command = {
     return runDaemon({
       version: VERSION,
       configuration: entry.kind === 'file' ? resolve(entry.path) : entryName(entry),
-      load: () => loadForDaemon(entry, workers, terminal.color),
+      load: () => loadForDaemon(entry, workers),
       printError: terminal.err,
     })
   },
