@@ -148,7 +148,7 @@ export class OriginConnection extends TimerEntry {
     if (this.state === 'head') this.#wheel.schedule(this, clock.monotonicMs + this.#limits.firstByteTimeoutMs)
   }
 
-  /** Stops reading: the sink's client is slower than the origin. The timer rests meanwhile. */
+  /** Stops reading until what was given to onData is out: the sink's client is slower than the origin. The timer rests. */
   pause(): void {
     if (this.#paused) return
     this.#paused = true
@@ -218,7 +218,8 @@ export class OriginConnection extends TimerEntry {
     this.sink?.onPause()
     if (this.#retained) {
       this.#retained = false
-      this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+      // Who pauses does so until his bytes are out, and until then nothing is read into the buffer.
+      if (!this.#paused) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
     }
     return !this.#paused
   }
@@ -295,8 +296,7 @@ export class OriginConnection extends TimerEntry {
     this.sink = undefined
     if (clean) {
       this.state = 'idle'
-      this.uses++
-      this.#wheel.cancel(this)
+      this.uses++ // its timer runs on: whoever takes it next moves the deadline, which is cheaper than two changes
     } else {
       this.#shut()
     }

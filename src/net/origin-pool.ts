@@ -80,7 +80,6 @@ export class OriginPool implements ConnectionOwner {
     if (!fresh) {
       const idle = this.#idle.pop()
       if (idle !== undefined) {
-        this.#wheel.cancel(idle)
         claimant.onConnection(idle)
         return undefined
       }

@@ -31,7 +31,8 @@ export class Outcome {
   reason: Reason = 'none'
   backend = ''
   server = ''
-  requestId: string | undefined = undefined
+  /** Whoever knows the id of the request; undefined for what was answered within one turn. */
+  request: { readonly requestId: string } | undefined = undefined
 }
 
 class MutableRecord implements AccessRecord {
@@ -94,7 +95,7 @@ function log(
   record.routeId = route?.plan.id ?? ''
   record.backend = outcome.backend
   record.server = outcome.server
-  record.requestId = outcome.requestId
+  record.requestId = outcome.request?.requestId
   record.userAgent = head?.value(F.userAgent)
   record.referer = head?.value(F.referer)
   connection.worker.accessLog.write(record)

@@ -411,7 +411,7 @@ export class Miss extends Exchange implements FetchOwner {
     outcome.word = this.#word
     outcome.reason = this.#reason
     outcome.backend = this.context.route.backend?.plan.name ?? ''
-    outcome.requestId = this.context.requestId
+    outcome.request = this.context
     finish(this.connection, this.context.head, this.context.route, outcome)
   }
 

@@ -146,11 +146,10 @@ export class Pass extends Exchange implements OriginSink {
     const { socket } = origin
     const { output, counters } = this.context.worker
     this.#origin.bodyStarts()
+    counters.add(C.originBytesOut, end - start)
     // The bytes are the worker's read buffer: they are copied, since the origin may take them later.
-    const data = Buffer.from(bytes.subarray(start, end))
-    counters.add(C.originBytesOut, data.length)
-    if (this.context.head.bodyKind === B.chunked) output.writeChunk(socket, chunkPrefix(data.length), data)
-    else socket.write(data)
+    if (this.context.head.bodyKind !== B.chunked) output.writeCopy(socket, bytes, start, end)
+    else output.writeChunkCopy(socket, chunkPrefix(end - start), bytes, start, end)
     origin.touch()
     if (socket.writableLength <= UPLOAD_WINDOW_BYTES) return
     this.connection.holdBody()
@@ -208,7 +207,7 @@ export class Pass extends Exchange implements OriginSink {
     outcome.reason = this.#reason
     outcome.backend = context.route.backend!.plan.name
     outcome.server = this.#origin.serverName
-    outcome.requestId = context.requestId
+    outcome.request = context
     finish(connection, context.head, context.route, outcome)
   }
 }

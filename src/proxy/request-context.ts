@@ -18,10 +18,10 @@ export class RequestContext implements VariableSource, AddressSource {
   readonly head: RequestHead
   readonly facts: HeadFacts
   readonly clientAddress: string
-  readonly requestId: string
   /** What `$cache.status` says in this answer. */
   cacheWord = ''
   readonly #clientPort: number
+  #requestId = ''
 
   /** `head` is copied. */
   constructor(connection: ClientConnection, head: RequestHead, route: RouteRuntime) {
@@ -33,7 +33,12 @@ export class RequestContext implements VariableSource, AddressSource {
     this.clientAddress = connection.clientAddress
     this.#clientPort = connection.clientPort
     this.facts = new HeadFacts(this.head, this)
-    this.requestId = connection.worker.nextRequestId()
+  }
+
+  /** Made when first asked for. */
+  get requestId(): string {
+    if (this.#requestId === '') this.#requestId = this.worker.nextRequestId()
+    return this.#requestId
   }
 
   variable(name: VariableName): string {

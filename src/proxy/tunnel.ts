@@ -48,7 +48,7 @@ export class Tunnel extends Exchange implements OriginSink {
     if (origin === undefined) return
     this.context.worker.counters.add(C.originBytesOut, length)
     // Both buffers are used again for the next read, so what the other side has not taken yet must be a copy.
-    origin.socket.write(Buffer.from(bytes.subarray(0, length)))
+    this.context.worker.output.writeCopy(origin.socket, bytes, 0, length)
     if (origin.socket.writableLength === 0) return
     this.connection.pauseTunnel()
     this.context.worker.output.whenFlushed(origin.socket, () => this.connection.resumeTunnel())
@@ -58,7 +58,7 @@ export class Tunnel extends Exchange implements OriginSink {
     const { socket } = this.connection
     const origin = this.#origin.connection
     this.#bytes += length
-    socket.write(Buffer.from(bytes.subarray(0, length)))
+    this.context.worker.output.writeCopy(socket, bytes, 0, length)
     if (socket.writableLength === 0 || origin === undefined) return
     origin.pause()
     this.context.worker.output.whenFlushed(socket, () => origin.resume())
@@ -82,7 +82,7 @@ export class Tunnel extends Exchange implements OriginSink {
     outcome.reason = 'upgrade'
     outcome.backend = this.context.route.backend!.plan.name
     outcome.server = this.#origin.serverName
-    outcome.requestId = this.context.requestId
+    outcome.request = this.context
     finish(this.connection, this.context.head, this.context.route, outcome)
   }
 
