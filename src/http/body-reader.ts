@@ -89,6 +89,11 @@ export class BodyReader {
     }
   }
 
+  /** True behind the last byte, as `next` would say: a sized body is complete before it is asked again. */
+  get isComplete(): boolean {
+    return this.state === State.end
+  }
+
   /** The peer has closed: 'end' when the body is complete or ends just so, else 'error' ("incomplete-body"). */
   finish(): 'end' | 'error' {
     if (this.state === State.untilClose) this.state = State.end

@@ -64,6 +64,11 @@ export class RequestHead extends MessageHead {
   /** "Expect: 100-continue" in HTTP/1.1 (RFC 9110 §10.1.1). Other expectations leave it false. */
   expectContinue = false
 
+  /** True when bytes of a body follow: "Content-Length: 0" announces none. */
+  get hasBody(): boolean {
+    return this.bodyKind === B.chunked || this.contentLength > 0
+  }
+
   /** An own right-sized copy that survives the next parse into this head. */
   detach(): RequestHead {
     const copy = new RequestHead(this.spans.slice(0, this.count * SPAN))

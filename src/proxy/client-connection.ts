@@ -17,7 +17,6 @@
 import type { Socket } from 'node:net'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
-import { B } from '../http/body-kind.ts'
 import { BodyReader } from '../http/body-reader.ts'
 import { headErrors } from '../http/head-errors.ts'
 import { parseRequestHead, type RequestHead } from '../http/request-head.ts'
@@ -194,16 +193,9 @@ export class ClientConnection extends TimerEntry implements Reader {
   }
 
   #onAnswerTimeout(): void {
-    const { limits } = this.listener
-    if (this.#isStalled()) {
-      this.socket.destroy()
-    } else if (this.#discarding) {
-      this.#stopDiscarding()
-    } else if (this.#bodyActive && !this.#bodyHeld && this.exchange !== undefined) {
-      this.exchange.onRequestFailed(408, 'the request body did not come in time')
-    } else {
-      this.worker.wheel.schedule(this, clock.monotonicMs + limits.sendTimeoutMs)
-    }
+    this.worker.wheel.schedule(this, clock.monotonicMs + this.listener.limits.sendTimeoutMs)
+    if (this.#isStalled()) this.socket.destroy()
+    else if (this.#bodyActive && !this.#bodyHeld) this.#failBody(408, 'the request body did not come in time')
   }
 
   /** True when the client has taken nothing of what is waiting for it since the last look. */
@@ -260,6 +252,7 @@ export class ClientConnection extends TimerEntry implements Reader {
 
   /** After every batch of input: whether to read on, and for how long to wait. */
   #settle(): void {
+    if (this.#isCutOff()) this.#failBody(400, 'the request body is incomplete')
     const { limits } = this.listener
     const now = clock.monotonicMs
     if (this.phase === 'reading') {
@@ -302,7 +295,7 @@ export class ClientConnection extends TimerEntry implements Reader {
     this.startedMs = clock.monotonicMs
     this.minor = head.minor
     this.keepAlive = head.keepAlive && !worker.draining && !listener.closed && (limit === 0 || this.#requests < limit)
-    if (head.bodyKind !== B.none) this.#openBody(head)
+    if (head.hasBody) this.#openBody(head)
     receive(this, head)
   }
 
@@ -320,24 +313,31 @@ export class ClientConnection extends TimerEntry implements Reader {
   #feedBody(bytes: Buffer, start: number, end: number): number {
     const body = this.#body!
     const step = body.next(bytes, start, end)
-    if (step === 'data') {
-      this.#onBodyData(bytes, body.dataStart, body.dataEnd)
-    } else if (step === 'end') {
-      this.#bodyActive = false
-      if (this.#discarding) {
-        this.#discarding = false
-        this.#next()
-      } else {
-        this.exchange?.onRequestEnd(body.trailers)
-      }
-    } else if (step === 'error') {
-      this.#bodyActive = false
-      this.keepAlive = false
-      if (this.exchange === undefined) this.socket.destroy()
-      else this.exchange.onRequestFailed(400, `the request body is malformed (${body.error})`)
+    if (step === 'data') this.#onBodyData(bytes, body.dataStart, body.dataEnd)
+    if (step === 'error') {
+      this.#failBody(400, `the request body is malformed (${body.error})`)
       return end
     }
+    if (body.isComplete && this.#bodyActive) this.#endBody(body.trailers)
     return body.position
+  }
+
+  #endBody(trailers: string | undefined): void {
+    this.#bodyActive = false
+    if (this.#discarding) {
+      this.#discarding = false
+      this.#next()
+    } else {
+      this.exchange?.onRequestEnd(trailers)
+    }
+  }
+
+  /** Where the next request would begin is unknown from here on, so there is none, whatever becomes of the answer. */
+  #failBody(status: number, message: string): void {
+    this.#bodyActive = false
+    this.keepAlive = false
+    if (this.#discarding) this.#stopDiscarding()
+    else this.exchange?.onRequestFailed(status, message) // without one the answer is on its way already
   }
 
   #onBodyData(bytes: Buffer, start: number, end: number): void {
@@ -345,8 +345,7 @@ export class ClientConnection extends TimerEntry implements Reader {
     if (this.#discarding) {
       if (this.#bodyBytes > DISCARD_BYTES) this.#stopDiscarding()
     } else if (this.#bodyBytes > this.#bodyLimit) {
-      this.#bodyActive = false
-      this.exchange?.onRequestFailed(413, 'the request body is larger than the limit')
+      this.#failBody(413, 'the request body is larger than the limit')
     } else {
       this.exchange?.onRequestData(bytes, start, end)
     }
@@ -411,12 +410,16 @@ export class ClientConnection extends TimerEntry implements Reader {
     if (this.phase === 'reading') {
       if (this.#pending === undefined) this.#close()
       else this.socket.destroy()
-    } else if (this.phase === 'answering' && this.#bodyActive && this.#pending === undefined) {
-      if (this.exchange === undefined) this.socket.destroy()
-      else this.exchange.onRequestFailed(400, 'the request body is incomplete')
+    } else if (this.#isCutOff()) {
+      this.#failBody(400, 'the request body is incomplete')
     } else if (this.phase === 'tunnel') {
       this.exchange?.onClientTunnelEnd()
     }
+  }
+
+  /** True when the client will send no more although the body is not complete. */
+  #isCutOff(): boolean {
+    return this.#ended && this.#bodyActive && this.phase === 'answering' && this.#pending === undefined
   }
 
   #onClose(): void {

@@ -10,7 +10,6 @@
  */
 
 import { triedBit } from '../balance/balancer.ts'
-import { B } from '../http/body-kind.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import type { OriginConnection, ResponseSink } from '../net/origin-connection.ts'
@@ -99,7 +98,7 @@ export class OriginRequest implements Claimant, ResponseSink {
     const text = requestHeadText(this.#out, this.#pool().server)
     this.#worker.counters.add(C.originBytesOut, text.length)
     connection.socket.write(text, 'latin1')
-    if (context.head.bodyKind === B.none) connection.endRequest()
+    if (!context.head.hasBody) connection.endRequest()
     this.sink.onRequestReady()
   }
 
@@ -187,7 +186,7 @@ export class OriginRequest implements Claimant, ResponseSink {
     if (retry === 'never' || this.#bodyStarted) return false
     if (retry === 'idempotent') {
       const { head } = this.#out.context
-      if (!idempotentMethods.has(head.method) || head.bodyKind !== B.none) return false
+      if (!idempotentMethods.has(head.method) || head.hasBody) return false
     }
     if (isStaleConnection && !this.#fresh) return true
     return this.#attempts < this.backend.plan.retry.attempts

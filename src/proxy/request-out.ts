@@ -112,7 +112,7 @@ function forwardedElement(address: string, authority: string, scheme: string): s
 function connectionFields(out: OutgoingRequest): string {
   const { head } = out.context
   let text = ''
-  if (head.expectContinue && head.bodyKind !== B.none) text += 'Expect: 100-continue\r\n'
+  if (head.expectContinue && head.hasBody) text += 'Expect: 100-continue\r\n'
   if (head.bodyKind === B.sized) text += `Content-Length: ${head.contentLength}\r\n`
   else if (head.bodyKind === B.chunked) text += 'Transfer-Encoding: chunked\r\n'
   if (out.upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${out.upgrade}\r\n`
