@@ -2,6 +2,7 @@
 
 import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import type { StoredMeta } from '../cache/policy/meta.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { F } from '../http/fields.ts'
@@ -18,6 +19,7 @@ import type { RouteRuntime } from './route-runtime.ts'
 import type { Stored } from './stored.ts'
 
 const outcome = new Outcome()
+const NOTHING = Buffer.alloc(0)
 
 /** What is delivered and to whom. `object` is pinned; the pin passes to the connection. */
 export interface Delivery {
@@ -31,18 +33,25 @@ export interface Delivery {
 /** A fresh hit: the hot path. Allocates two short strings and a view. */
 export function deliverFresh(delivery: Delivery, object: StoredObject, stored: Stored): void {
   const { connection, head, route } = delivery
-  if (
-    route.deliveryEdits.isEmpty &&
-    head.method === 'GET' &&
-    !isConditional(head) &&
-    object.headAndBody !== undefined
-  ) {
+  const { responseEdits } = route
+  if (head.method === 'GET' && !isConditional(head)) {
     const prefix = stored.freshPrefix(clock.nowMs) + connectionLine(connection)
-    connection.worker.output.writeHeadAndBody(connection.socket, prefix, object.headAndBody)
-    end(delivery, object, prefix.length + object.headAndBody.length, stored.meta.status, 'hit', 'none')
-    return
+    if (responseEdits.isEmpty && object.headAndBody !== undefined) {
+      sendWhole(delivery, object, stored, prefix, object.headAndBody)
+      return
+    }
+    if (!responseEdits.isEmpty && responseEdits.isConstant && object.body.length <= 1) {
+      sendWhole(delivery, object, stored, prefix + stored.editedLines(route), object.body[0] ?? NOTHING)
+      return
+    }
   }
   deliverStored(delivery, object, stored, stored.freshPrefix(clock.nowMs), 'hit', 'none')
+}
+
+function sendWhole(delivery: Delivery, object: StoredObject, stored: Stored, text: string, bytes: Buffer): void {
+  const { connection } = delivery
+  connection.worker.output.writeHeadAndBody(connection.socket, text, bytes)
+  end(delivery, object, text.length + bytes.length, stored.meta.status, 'hit', 'none')
 }
 
 /** Any stored response. `prefix` is one of Stored's: start line to Cache-Status. */
@@ -55,33 +64,48 @@ export function deliverStored(
   reason: Reason,
 ): void {
   const { connection, head, route } = delivery
+  if (isConditional(head) || !route.responseEdits.isEmpty) {
+    deliverAs(delivery, { object, meta: stored.meta, fields: stored.fields, prefix, word, reason })
+    return
+  }
+  const text = prefix + connectionLine(connection)
+  const bodyBytes = head.method === 'HEAD' ? 0 : object.bodyBytes
+  const pieces = head.method === 'HEAD' ? [] : object.body
+  connection.worker.output.writeHeadAndPieces(connection.socket, text, [object.head, ...pieces])
+  end(delivery, object, text.length + object.head.length + bodyBytes, stored.meta.status, word, reason)
+}
+
+/** A stored body under fields that are not, or not only, the stored ones. */
+export interface Rendering {
+  /** Its body is sent. */
+  readonly object: StoredObject
+  readonly meta: StoredMeta
+  /** Flat names and values, before the edits of each delivery. */
+  readonly fields: readonly string[]
+  /** Start line to Cache-Status, as `responsePrefix` makes it. */
+  readonly prefix: string
+  readonly word: CacheWord
+  readonly reason: Reason
+}
+
+/** Sends a rendering, or a 304 where the client's conditions ask for it. */
+export function deliverAs(delivery: Delivery, rendering: Rendering): void {
+  const { connection, head } = delivery
+  const { object, meta, fields, prefix, word, reason } = rendering
   const { output } = connection.worker
   const tail = connectionLine(connection)
-  if (isConditional(head) && isNotModified(conditionsOf(head), stored.etag, stored.meta, clock.nowMs)) {
-    const fields = edited(delivery, notModifiedFields(stored.fields), 304, word)
-    const text = `HTTP/1.1 304 Not Modified\r\n${behindLength(prefix)}${tail}${fieldLines(fields)}\r\n`
+  const etag = new FlatFacts(meta.status, fields).header('etag')
+  if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
+    const kept = edited(delivery, notModifiedFields(fields), 304, word)
+    const text = `HTTP/1.1 304 Not Modified\r\n${behindLength(prefix)}${tail}${fieldLines(kept)}\r\n`
     output.writeText(connection.socket, text)
     end(delivery, object, text.length, 304, word, reason)
     return
   }
+  const text = `${prefix}${tail}${fieldLines(edited(delivery, [...fields], meta.status, word))}\r\n`
   const bodyBytes = head.method === 'HEAD' ? 0 : object.bodyBytes
-  const pieces = head.method === 'HEAD' ? [] : object.body
-  if (route.deliveryEdits.isEmpty) {
-    output.writeHeadAndPieces(connection.socket, prefix + tail, [object.head, ...pieces])
-    end(
-      delivery,
-      object,
-      prefix.length + tail.length + object.head.length + bodyBytes,
-      stored.meta.status,
-      word,
-      reason,
-    )
-    return
-  }
-  const fields = edited(delivery, [...stored.fields], stored.meta.status, word)
-  const text = `${prefix}${tail}${fieldLines(fields)}\r\n`
-  output.writeHeadAndPieces(connection.socket, text, pieces)
-  end(delivery, object, text.length + bodyBytes, stored.meta.status, word, reason)
+  output.writeHeadAndPieces(connection.socket, text, head.method === 'HEAD' ? [] : object.body)
+  end(delivery, object, text.length + bodyBytes, meta.status, word, reason)
 }
 
 export function isConditional(head: RequestHead): boolean {
@@ -95,13 +119,13 @@ export function conditionsOf(head: RequestHead): {
   return { ifNoneMatch: head.value(F.ifNoneMatch), ifModifiedSince: head.value(F.ifModifiedSince) }
 }
 
-/** Runs the route's delivery edits on `fields`, in place. */
+/** Runs the route's response edits on `fields`, in place. */
 function edited(delivery: Delivery, fields: string[], status: number, word: CacheWord): string[] {
   const { route, facts } = delivery
-  if (route.deliveryEdits.isEmpty) return fields
+  if (route.responseEdits.isEmpty) return fields
   const context = new RequestContext(delivery.connection, delivery.head, route)
   context.cacheWord = word
-  route.deliveryEdits.apply(fields, context, facts, new FlatFacts(status, fields))
+  route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
   return fields
 }
 

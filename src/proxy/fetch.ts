@@ -10,7 +10,8 @@
 
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { revalidationConditions } from '../cache/policy/conditional.ts'
-import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
+import type { StoredMeta } from '../cache/policy/meta.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale } from '../cache/policy/status.ts'
 import { decideStore, type StoreDecision } from '../cache/policy/store.ts'
@@ -26,32 +27,34 @@ import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { OriginErrorCode } from '../net/origin-error.ts'
 import { clock } from '../util/clock.ts'
-import { fieldsOf } from './facts.ts'
 import type { Found } from './find-stored.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import type { RequestContext } from './request-context.ts'
-import { storableFields, storedHeadBytes } from './response-out.ts'
+import { judgedFields, storableFields, storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { keyOfVariant, markerCells, nextMarkerId, responseCells, type Stored, storedOf } from './stored.ts'
 
-/** The request a fetch was made for. Exactly one of the last five is called. */
+/** The request a fetch was made for. One of the last five is called; onFailed may still follow onFill. */
 export interface FetchOwner {
   onInterim(head: ResponseHead): void
   /** More of the stored response can be read, or it is complete or broken off. */
   onFillProgress(): void
   /** The rest of the response does not fit the store: `rest` comes behind what was written, then the origin goes on. */
   onOverflow(origin: OriginRequest, rest: Buffer): void
-  onFill(reader: FillReader): void
+  /** The response is being stored, but for the fields `withheld`, which are for this client alone. */
+  onFill(reader: FillReader, withheld: readonly string[]): void
   /** The response cannot be stored, for `reason`: it is the owner's alone. `head` is valid during the call. */
   onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void
-  /** The stored object was confirmed. */
-  onRefreshed(): void
+  /**
+   * The origin confirmed the stored object: its body is the answer, with the updated `meta` and `fields`. `stored`: others
+   * may have them too.
+   */
+  onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void
   /** What is stored turned out not to be what the origin talks of: look again. */
   onGone(): void
+  /** No response came, or, after onFill, not all of it: the reader says how much there is. */
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void
 }
-
-const noSkip = new Uint8Array(64)
 
 export class Fetch implements OriginSink {
   owner: FetchOwner | undefined
@@ -150,7 +153,7 @@ export class Fetch implements OriginSink {
     context.worker.counters.add(C.fills, 1)
     this.#filling = true
     const reader = this.owner === undefined ? undefined : writer.reader()
-    if (reader !== undefined) this.owner!.onFill(reader)
+    if (reader !== undefined) this.owner!.onFill(reader, fieldsNamed(fields, decision.withheldFields))
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
@@ -179,13 +182,9 @@ export class Fetch implements OriginSink {
       const { name } = this.#context.route.backend!.plan
       log('warn', 'origin failed', { backend: name, server: this.#origin.serverName, code })
     }
-    if (this.#filling) {
-      this.#filling = false
-      counters.add(C.fillsFailed, 1)
-      this.owner?.onFillProgress()
-    } else {
-      this.owner?.onFailed(this.#origin, code)
-    }
+    if (this.#filling) counters.add(C.fillsFailed, 1)
+    this.#filling = false
+    this.owner?.onFailed(this.#origin, code)
   }
 
   // Never asked for, so the connection has failed before these could be called.
@@ -196,7 +195,8 @@ export class Fetch implements OriginSink {
   #decide(head: ResponseHead): { context: RequestContext; decision: StoreDecision; fields: string[] } {
     const context = this.#context
     const fields = storableFields(head, context)
-    const facts = new FlatFacts(head.status, withReceived(fields, head))
+    const judged = judgedFields(fields, context.route)
+    const facts = new FlatFacts(head.status, withReceived(judged, head))
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
     return { context, fields, decision: decideStore(context.facts, facts, this.#cache.settings, times, Math.random()) }
   }
@@ -205,7 +205,7 @@ export class Fetch implements OriginSink {
   #refresh(head: ResponseHead, stale: StoredObject): void {
     const context = this.#context
     const stored = storedOf(stale)
-    const update = fieldsOf(head, noSkip, undefined)
+    const update = storableFields(head, context)
     if (!isUpdateFor(stored.facts, new FlatFacts(304, update))) {
       this.#tier.remove(this.#key)
       this.#writer.notModified()
@@ -214,16 +214,16 @@ export class Fetch implements OriginSink {
     }
     const merged = mergeFields(stored.fields, update, clock.nowMs)
     const age = head.valueOf('age')
-    const facts = new FlatFacts(stored.meta.status, age === undefined ? merged : [...merged, 'Age', age])
+    const judged = judgedFields(merged, context.route)
+    const facts = new FlatFacts(stored.meta.status, age === undefined ? judged : [...judged, 'Age', age])
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
     const decision = decideStore(context.facts, facts, this.#cache.settings, times, Math.random())
+    // The owner first: afterwards what is stored is another object, or, where the update forbids to keep it, none.
+    this.owner?.onConfirmed(stale, decision.meta, merged, decision.store)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
-    const kept = this.#tier.refresh(stale, responseCells(decision.meta), bytes)
-    this.#writer.notModified()
-    if (kept) this.owner?.onRefreshed()
-    else this.owner?.onGone()
-    // What the update forbids to keep has answered those who waited for it, and no one after them.
     if (!decision.store) this.#tier.remove(this.#key)
+    else this.#tier.refresh(stale, responseCells(decision.meta), bytes)
+    this.#writer.notModified()
   }
 
   /**

@@ -1,8 +1,9 @@
 /**
  * `headers { request set ...; response remove ...; }`: compiled once per route, run over a flat list of names and values.
  *
- * Response edits fall in two. Those whose value is the same for every request run before the response is stored, so a hit
- * costs nothing for them. Those with a variable or a condition are run for every answer, on a copy of its fields.
+ * What is stored is what the origin sent; responses are edited on their way to the client, so that a changed edit shows
+ * on hits at once. Where all edits of a route are constant (no variable, no condition) that is done once per stored
+ * response and worker. Constant edits also come before the judgement whether a response may be stored.
  */
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { HeaderEdit, VariableName } from '../plan/plan.ts'
@@ -22,9 +23,12 @@ interface CompiledEdit {
 export class HeaderEdits {
   readonly #edits: readonly CompiledEdit[]
   readonly isEmpty: boolean
+  /** The result is the same for every request: `applyConstant` will do. */
+  readonly isConstant: boolean
 
   constructor(edits: readonly HeaderEdit[], matchers: MatcherSet) {
     this.isEmpty = edits.length === 0
+    this.isConstant = edits.every(isConstant)
     this.#edits = edits.map((edit) => ({
       edit,
       lowerName: edit.name.toLowerCase(),
@@ -36,25 +40,35 @@ export class HeaderEdits {
   apply(list: string[], source: VariableSource, request: RequestFacts, response: ResponseFacts | undefined): void {
     for (const { edit, lowerName, condition } of this.#edits) {
       if (condition !== undefined && !condition(request, response)) continue
-      if (edit.op === 'default' && has(list, lowerName)) continue
-      if (edit.op === 'remove' || edit.op === 'set') removeField(list, lowerName)
-      if (edit.op !== 'remove') list.push(edit.name, valueText(edit, source))
+      applyEdit(list, edit, lowerName, source)
     }
+  }
+
+  /** The constant ones alone, in their order. */
+  applyConstant(list: string[]): void {
+    for (const { edit, lowerName } of this.#edits) if (isConstant(edit)) applyEdit(list, edit, lowerName, undefined)
   }
 }
 
-/** Whether an edit gives the same result for every request. */
-export function isConstant(edit: HeaderEdit): boolean {
+function applyEdit(list: string[], edit: HeaderEdit, lowerName: string, source: VariableSource | undefined): void {
+  if (edit.op === 'default' && hasField(list, lowerName)) return
+  if (edit.op === 'remove' || edit.op === 'set') removeField(list, lowerName)
+  if (edit.op !== 'remove') list.push(edit.name, valueText(edit, source))
+}
+
+function isConstant(edit: HeaderEdit): boolean {
   return edit.when === undefined && edit.value.every((part) => part.kind === 'text')
 }
 
-function valueText(edit: HeaderEdit, source: VariableSource): string {
+/** `source` undefined: the edit is constant. */
+function valueText(edit: HeaderEdit, source: VariableSource | undefined): string {
   let text = ''
-  for (const part of edit.value) text += part.kind === 'text' ? part.text : source.variable(part.name)
+  for (const part of edit.value) text += part.kind === 'text' ? part.text : source!.variable(part.name)
   return text
 }
 
-function has(list: readonly string[], lowerName: string): boolean {
+/** Whether a flat list holds a field. */
+export function hasField(list: readonly string[], lowerName: string): boolean {
   for (let i = 0; i < list.length; i += 2) if (list[i]!.toLowerCase() === lowerName) return true
   return false
 }

@@ -14,7 +14,7 @@ import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
 import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
-import { ageSeconds, decodeMeta } from '../cache/policy/meta.ts'
+import { ageSeconds, decodeMeta, type StoredMeta } from '../cache/policy/meta.ts'
 import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
@@ -27,7 +27,7 @@ import { TimerEntry } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { conditionsOf, deliverStored, isConditional } from './deliver.ts'
+import { conditionsOf, type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
 import { Fetch, type FetchOwner } from './fetch.ts'
@@ -39,7 +39,7 @@ import type { RequestContext } from './request-context.ts'
 import type { Framing } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RouteCache } from './route-runtime.ts'
-import { isMarker, staleStatus, storedOf } from './stored.ts'
+import { isMarker, responsePrefix, staleStatus, storedOf } from './stored.ts'
 
 /** Bytes in the client's socket from which on nothing more is read from the store. */
 const WINDOW_BYTES = 256 * 1024
@@ -75,6 +75,8 @@ export class Miss extends Exchange implements FetchOwner {
   #fetch: Fetch | undefined = undefined
   #reader: FillReader | undefined = undefined
   #offset = 0
+  /** Fields for this client alone, which are not stored: flat names and values. */
+  #withheld: readonly string[] = []
   #overflow: { origin: OriginRequest; rest: Buffer } | undefined = undefined
   #flushing = false
   #looks = 0
@@ -94,6 +96,7 @@ export class Miss extends Exchange implements FetchOwner {
     this.#writer = new ResponseWriter(connection)
     this.#timer = new WaitTimer(this)
     this.#reason = reason
+    context.missReason = reason
   }
 
   /** `found`: what `findStored` says now; read during the call only. `reason`: why it does not answer. */
@@ -159,8 +162,9 @@ export class Miss extends Exchange implements FetchOwner {
     passInterim(this.connection, this.context, head)
   }
 
-  onFill(reader: FillReader): void {
+  onFill(reader: FillReader, withheld: readonly string[]): void {
     this.#reader = reader
+    this.#withheld = withheld
   }
 
   onFillProgress(): void {
@@ -178,11 +182,18 @@ export class Miss extends Exchange implements FetchOwner {
     this.#pump()
   }
 
-  onRefreshed(): void {
+  onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void {
     this.#fetch = undefined
-    const { object } = findStored(this.#cache, this.context.facts)
-    if (object !== undefined && this.#deliver(object, 'revalidated', this.#forwardPrefix(object, 304, false))) return
-    this.#lookAgain()
+    const { tier } = this.#cache.cache
+    if (!tier.pin(object)) {
+      this.#lookAgain()
+      return
+    }
+    this.#end()
+    const reason = this.#reason
+    const cacheStatus = forwardStatus({ forward: forwardOf(reason), status: 304, stored, collapsed: false, reason })
+    const prefix = responsePrefix(meta, object.bodyBytes, clock.nowMs, cacheStatus)
+    deliverAs(this.#delivery(), { object, meta, fields, prefix, word: 'revalidated', reason })
   }
 
   onGone(): void {
@@ -192,6 +203,11 @@ export class Miss extends Exchange implements FetchOwner {
 
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void {
     this.#fetch = undefined
+    if (this.#writer.started) {
+      this.#pump()
+      return
+    }
+    this.#leaveReader()
     this.#answerFailure(code, origin.serverName)
   }
 
@@ -223,13 +239,17 @@ export class Miss extends Exchange implements FetchOwner {
 
   /** Sends a stored object; false when it has gone. */
   #deliver(object: StoredObject, word: CacheWord, prefix: string): boolean {
-    const { tier } = this.#cache.cache
-    if (!tier.pin(object)) return false
-    const { context, connection } = this
+    if (!this.#cache.cache.tier.pin(object)) return false
     this.#end()
-    const delivery = { connection, head: context.head, facts: context.facts, route: context.route, tier }
-    deliverStored(delivery, object, storedOf(object), prefix, word, word === 'stale' ? 'origin-error' : this.#reason)
+    const reason = word === 'stale' ? 'origin-error' : this.#reason
+    deliverStored(this.#delivery(), object, storedOf(object), prefix, word, reason)
     return true
+  }
+
+  #delivery(): Delivery {
+    const { connection, context } = this
+    const { head, facts, route } = context
+    return { connection, head, facts, route, tier: this.#cache.cache.tier }
   }
 
   /** Another request's fetch has changed. */
@@ -286,17 +306,18 @@ export class Miss extends Exchange implements FetchOwner {
     const { object } = found
     if (object !== undefined) {
       const reuse = decideReuse(storedOf(object).meta, object.softPurged, this.#directives, clock.nowMs)
-      const prefix = this.#forwardPrefix(object, storedOf(object).meta.status, true)
+      const prefix = this.#collapsedPrefix(object)
       if (reuse === Reuse.fresh && this.#deliver(object, 'collapsed', prefix)) return
     }
     this.#leaveQueue()
     this.#start(found)
   }
 
-  /** Start line to Cache-Status of an object that a fetch has just brought or confirmed. */
-  #forwardPrefix(object: StoredObject, status: number, collapsed: boolean): string {
+  /** Start line to Cache-Status of an object that another request's fetch has just brought or confirmed. */
+  #collapsedPrefix(object: StoredObject): string {
     const reason = this.#reason
-    const text = forwardStatus({ forward: forwardOf(reason), status, stored: true, collapsed, reason })
+    const { status } = storedOf(object).meta
+    const text = forwardStatus({ forward: forwardOf(reason), status, stored: true, collapsed: true, reason })
     return storedOf(object).prefix(clock.nowMs, text)
   }
 
@@ -312,7 +333,7 @@ export class Miss extends Exchange implements FetchOwner {
     const { route, facts, head } = context
     const meta = decodeMeta(reader.meta)
     const { status } = meta
-    const fields = parseFieldLines(reader.head.toString('latin1'))
+    const fields = [...parseFieldLines(reader.head.toString('latin1')), ...this.#withheld]
     const age = ageSeconds(meta, clock.nowMs)
     const cacheStatus = forwardStatus({
       forward: forwardOf(this.#reason),
@@ -326,11 +347,11 @@ export class Miss extends Exchange implements FetchOwner {
     context.cacheWord = this.#word
     if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
       const kept = notModifiedFields(fields)
-      route.deliveryEdits.apply(kept, context, facts, new FlatFacts(304, kept))
+      route.responseEdits.apply(kept, context, facts, new FlatFacts(304, kept))
       this.#writer.begin(304, `HTTP/1.1 304 Not Modified\r\n${fieldLines(kept)}${own}`, 'none', 0)
       return
     }
-    route.deliveryEdits.apply(fields, context, facts, new FlatFacts(status, fields))
+    route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
     const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
     const unsized: Framing = connection.minor === 1 ? 'chunked' : 'close'
     const framing: Framing = status === 204 ? 'none' : length === -1 ? unsized : 'sized'

@@ -1,5 +1,6 @@
 /** What is known of a request for as long as anything works on it: longer than its connection, where a fetch goes on. */
 import type { RequestHead } from '../http/request-head.ts'
+import type { Reason } from '../log/reasons.ts'
 import type { VariableName } from '../plan/plan.ts'
 import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -18,6 +19,8 @@ export class RequestContext implements VariableSource, AddressSource {
   readonly head: RequestHead
   readonly facts: HeadFacts
   readonly clientAddress: string
+  /** Why what is stored does not answer the request; `none`: the cache was not asked. */
+  missReason: Reason = 'none'
   /** What `$cache.status` says in this answer. */
   cacheWord = ''
   readonly #clientPort: number

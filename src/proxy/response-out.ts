@@ -10,7 +10,7 @@ import type { ResponseHead } from '../http/response-head.ts'
 import { appendForwardableFields } from '../http/serialize.ts'
 import { clock } from '../util/clock.ts'
 import { fieldLines, fieldsOf } from './facts.ts'
-import { removeField } from './header-edits.ts'
+import { hasField, removeField } from './header-edits.ts'
 import type { RequestContext } from './request-context.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
@@ -37,14 +37,12 @@ export function passHeadText(head: ResponseHead, context: RequestContext, cacheS
   const status = before === undefined ? cacheStatus : `${before}, ${cacheStatus}`
   const start = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
   const added = addedFields(head, route)
-  if (route.storedEdits.isEmpty && route.deliveryEdits.isEmpty) {
+  if (route.responseEdits.isEmpty) {
     const lines = appendForwardableFields(head, passSkipped, head.connectionOptions)
     return `${start}${lines}${fieldLines(added)}Cache-Status: ${status}\r\n`
   }
   const list = [...fieldsOf(head, passSkipped, head.connectionOptions), ...added]
-  const facts = new FlatFacts(head.status, list)
-  route.storedEdits.apply(list, context, context.facts, facts)
-  route.deliveryEdits.apply(list, context, context.facts, facts)
+  route.responseEdits.apply(list, context, context.facts, new FlatFacts(head.status, list))
   return `${start}${fieldLines(list)}Cache-Status: ${status}\r\n`
 }
 
@@ -57,12 +55,20 @@ function addedFields(head: ResponseHead, route: RouteRuntime): string[] {
   return list
 }
 
-/** The end-to-end fields of a response as a flat list, with this hop's, after the edits that are stored. */
+/** The end-to-end fields of a response as a flat list, with this hop's, as they may be stored. */
 export function storableFields(head: ResponseHead, context: RequestContext): string[] {
-  const { route } = context
-  const list = [...fieldsOf(head, storeSkipped, head.connectionOptions), ...addedFields(head, route)]
-  route.storedEdits.apply(list, context, context.facts, new FlatFacts(head.status, list))
-  return list
+  return [...fieldsOf(head, storeSkipped, head.connectionOptions), ...addedFields(head, context.route)]
+}
+
+/**
+ * What the rules of storing judge: `fields` after the route's constant edits. A Set-Cookie that these remove is removed
+ * from `fields` too, in place: it may never be stored, lest a later configuration without the edit hand it to everyone.
+ */
+export function judgedFields(fields: string[], route: RouteRuntime): string[] {
+  const judged = [...fields]
+  route.responseEdits.applyConstant(judged)
+  if (!hasField(judged, 'set-cookie')) removeField(fields, 'set-cookie')
+  return judged
 }
 
 /** What is stored as the head of an object: field lines and the blank line, so that the body follows at once. */

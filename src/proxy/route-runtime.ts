@@ -9,7 +9,7 @@ import type { Condition } from '../routing/matchers.ts'
 import { NetworkSet } from '../routing/networks.ts'
 import type { RouteEntry } from '../routing/route-entry.ts'
 import { assert } from '../util/assert.ts'
-import { HeaderEdits, isConstant } from './header-edits.ts'
+import { HeaderEdits } from './header-edits.ts'
 import type { BackendRuntime, CacheRuntime, Runtime } from './runtime.ts'
 
 /** A route's cache with its rules and its key. */
@@ -45,16 +45,17 @@ interface AccessRule {
   readonly condition: Condition | undefined
 }
 
+let lastSerial = 0
+
 export class RouteRuntime {
   readonly entry: RouteEntry
   readonly plan: RoutePlan
   readonly backend: BackendRuntime | undefined
   readonly cache: RouteCache | undefined
   readonly requestEdits: HeaderEdits
-  /** Response edits that give the same result for every request: run before storing. */
-  readonly storedEdits: HeaderEdits
-  /** Response edits that look at the request: run for every answer. */
-  readonly deliveryEdits: HeaderEdits
+  readonly responseEdits: HeaderEdits
+  /** Told apart by it from the routes of other generations, without keeping those alive. Unique in the worker. */
+  readonly serial: number
   readonly trusted: NetworkSet
   /** What this hop adds to Via (RFC 9110 §7.6.3); undefined: nothing. */
   readonly via: string | undefined
@@ -74,11 +75,8 @@ export class RouteRuntime {
     assert(plan.action.kind !== 'proxy' || this.backend !== undefined, `${plan.id} has a backend`)
     this.cache = routeCache(plan, runtime)
     this.requestEdits = new HeaderEdits(plan.requestHeaders, matchers)
-    this.storedEdits = new HeaderEdits(plan.responseHeaders.filter(isConstant), matchers)
-    this.deliveryEdits = new HeaderEdits(
-      plan.responseHeaders.filter((edit) => !isConstant(edit)),
-      matchers,
-    )
+    this.responseEdits = new HeaderEdits(plan.responseHeaders, matchers)
+    this.serial = ++lastSerial
     this.trusted = new NetworkSet(plan.forwarded.trust)
     this.via = plan.forwarded.via === undefined ? undefined : `1.1 ${plan.forwarded.via}`
     const own = rewrittenFields(plan)

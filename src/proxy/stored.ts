@@ -8,7 +8,8 @@ import { variantObjectKey } from '../cache/vary.ts'
 import { reasonPhrase } from '../http/status.ts'
 import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
-import { parseFieldLines } from './facts.ts'
+import { fieldLines, parseFieldLines } from './facts.ts'
+import type { RouteRuntime } from './route-runtime.ts'
 
 /**
  * The cell of an object's numbers that tells a response (0) from a Vary marker: an object under the primary key that
@@ -25,6 +26,8 @@ export class Stored {
   #varyNames: string | undefined = undefined
   #fields: readonly string[] | undefined = undefined
   #etag: string | undefined = undefined
+  #editedLines = ''
+  #editedFor = 0
   #prefix = ''
   #prefixFromMs = 0
   #prefixUntilMs = 0
@@ -53,6 +56,16 @@ export class Stored {
     return this.#fields
   }
 
+  /** Field lines and the blank line as the route's edits, all of them constant, leave them. The object must be pinned. */
+  editedLines(route: RouteRuntime): string {
+    if (this.#editedFor === route.serial) return this.#editedLines
+    const list = [...this.fields]
+    route.responseEdits.applyConstant(list)
+    this.#editedFor = route.serial
+    this.#editedLines = `${fieldLines(list)}\r\n`
+    return this.#editedLines
+  }
+
   get facts(): FlatFacts {
     return new FlatFacts(this.meta.status, this.fields)
   }
@@ -75,13 +88,18 @@ export class Stored {
 
   /** The same with another Cache-Status. */
   prefix(nowMs: number, cacheStatus: string): string {
-    const { status } = this.meta
-    const length = status === 204 ? '' : `Content-Length: ${this.#object.bodyBytes}\r\n`
-    return (
-      `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${length}` +
-      `Age: ${ageSeconds(this.meta, nowMs)}\r\nCache-Status: ${cacheStatus}\r\n`
-    )
+    return responsePrefix(this.meta, this.#object.bodyBytes, nowMs, cacheStatus)
   }
+}
+
+/** Start line, length, Age and Cache-Status. */
+export function responsePrefix(meta: StoredMeta, bodyBytes: number, nowMs: number, cacheStatus: string): string {
+  const { status } = meta
+  const length = status === 204 ? '' : `Content-Length: ${bodyBytes}\r\n`
+  return (
+    `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${length}` +
+    `Age: ${ageSeconds(meta, nowMs)}\r\nCache-Status: ${cacheStatus}\r\n`
+  )
 }
 
 /** The Stored that goes with an object; made at the first look. */

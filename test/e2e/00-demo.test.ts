@@ -1,45 +1,50 @@
-/** What `npm start` prints is what happens: a miss, a hit, an edit that takes effect, an error that changes nothing. */
+/** What `npm start` prints is what happens: its commands are taken from the text and given to a shell. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Background } from '../support/process.ts'
-import { curl } from '../support/programs.ts'
+import { Background, runProgram } from '../support/process.ts'
 import { waitFor } from '../support/wait.ts'
 
-const RUN = fileURLToPath(new URL('../../examples/demo/run.ts', import.meta.url))
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-test('the demonstration does what it says, and ends on SIGTERM', async () => {
-  const demo = new Background(process.execPath, [RUN])
+test('the commands of the demonstration do what it says, and Ctrl-C ends it cleanly', async () => {
+  const demo = new Background(process.execPath, ['examples/demo/run.ts'], { cwd: ROOT })
   const text = await demo.waitFor('its text', () => {
     const all = demo.lines.join('\n')
-    return all.includes('Ctrl-C ends it.') && all
+    return all.includes('Ctrl-C ends both servers.') && all
   })
-  const url = /curl -i (\S+) /.exec(text)?.[1] ?? ''
-  const file = /sed -i \S+ \S+ (\S+)/.exec(text.replace('good evening', 'good-evening'))?.[1] ?? ''
+  const [first, second, edit, mistake, status] = text
+    .split('\n')
+    .flatMap((line) => /^ {5}(\S.*)$/.exec(line)?.[1] ?? [])
 
-  const miss = await curl('-i', url)
-  const hit = await curl('-i', url)
-  assert.match(miss.stdout, /^cache-status: .*fwd=uri-miss/im)
-  assert.match(hit.stdout, /^cache-status: .*; ?hit/im)
-  assert.equal(bodyOf(hit.stdout), bodyOf(miss.stdout))
-  assert.match(hit.stdout, /^x-greeting: hello\r$/im)
+  const miss = await shell(first)
+  const hit = await shell(second)
+  assert.match(miss, /^cache-status: .*fwd=uri-miss/im)
+  assert.match(miss, /^x-greeting: hello\r$/im)
+  assert.match(hit, /^cache-status: .*; hit/im)
+  assert.equal(bodyOf(hit), bodyOf(miss))
 
-  const config = readFileSync(file, 'utf8')
-  writeFileSync(file, config.replace('hello', 'good evening'))
-  const edited = await waitFor('the edit to be live', async () => {
-    const answer = await curl('-i', url)
-    return /^x-greeting: good evening\r$/im.test(answer.stdout) && answer
+  await shell(edit)
+  await waitFor('the edit to be live', async () => {
+    const answer = await shell(second)
+    return /^x-greeting: good evening\r$/im.test(answer) && /^cache-status: .*; hit/im.test(answer)
   })
-  assert.match(edited.stdout, /^cache-status: .*; ?hit/im)
 
-  writeFileSync(file, `${config}\nnonsense\n`)
-  await demo.waitFor('the error', () => demo.lines.some((line) => line.includes('nonsense')))
-  assert.match((await curl('-i', url)).stdout, /^x-greeting: good evening\r$/im)
+  await shell(mistake)
+  await demo.waitFor('the explanation', () => demo.lines.some((line) => line.includes('did you mean')))
+  assert.match(await shell(second), /^x-greeting: good evening\r$/im)
+  assert.match(await shell(status), /REFUSED: 1 error in the configuration/)
 
-  demo.kill('SIGTERM')
+  demo.kill('SIGINT') // from the terminal, and once more from npm
+  demo.kill('SIGINT')
   assert.equal(await demo.waitForExit(), 0)
+  assert.ok(!demo.lines.some((line) => line.includes('second signal')))
 })
+
+async function shell(command: string | undefined): Promise<string> {
+  assert.ok(command !== undefined, 'the text holds five commands')
+  return (await runProgram('sh', ['-c', command], { cwd: ROOT })).stdout
+}
 
 function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf('\r\n\r\n'))

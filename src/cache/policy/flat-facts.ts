@@ -27,3 +27,9 @@ export function valuesOf(fields: readonly string[], name: string): string[] {
   for (let i = 0; i < fields.length; i += 2) if (fields[i]!.toLowerCase() === name) values.push(fields[i + 1]!)
   return values
 }
+
+/** The part of a flat list with these names, in lower case, itself a flat list. */
+export function fieldsNamed(fields: readonly string[], names: readonly string[]): readonly string[] {
+  if (names.length === 0) return names
+  return fields.filter((_, i) => names.includes(fields[i - (i % 2)]!.toLowerCase()))
+}
