@@ -88,7 +88,7 @@ export class Pass extends Exchange implements OriginSink {
     const { connection, context } = this
     if (isUnsafe(context.head.method)) invalidate(context, head)
     const cacheStatus = forwardStatus({
-      forward: forwardOf(this.#reason),
+      forward: forwardOf(context.missReason === 'none' ? this.#reason : context.missReason),
       status: head.status,
       stored: false,
       collapsed: false,
@@ -122,6 +122,7 @@ export class Pass extends Exchange implements OriginSink {
     const { connection, context } = this
     const server = this.#origin.serverName
     context.worker.log('warn', 'origin failed', { backend: context.route.backend!.plan.name, server, code })
+    if (this.#writer.isHeld) this.#writer.withdraw()
     if (this.#writer.started) {
       this.#breakOff()
       return
