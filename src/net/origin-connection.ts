@@ -85,6 +85,8 @@ export class OriginConnection extends TimerEntry {
   #interims = 0
   #reusable = false
   #paused = false
+  /** Read, and not told yet, because the sink paused in the middle of it; may be empty when the end is still to be told. */
+  #rest: Buffer | undefined = undefined
   #retained = false
   #failure: OriginErrorCode | undefined = undefined
 
@@ -158,8 +160,10 @@ export class OriginConnection extends TimerEntry {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
+    this.touch()
     if (this.state === 'body') this.#wheel.schedule(this, clock.monotonicMs + this.#limits.betweenBytesTimeoutMs)
-    if (this.state !== 'closed') this.socket.resume()
+    this.#tellRest()
+    if (this.state !== 'closed' && !this.#paused) this.socket.resume()
   }
 
   /** The bytes given to onData are still being written somewhere: the buffer is left to them and a new one is made. */
@@ -218,7 +222,7 @@ export class OriginConnection extends TimerEntry {
     this.sink?.onPause()
     if (this.#retained) {
       this.#retained = false
-      // Who pauses does so until his bytes are out, and until then nothing is read into the buffer.
+      // Who paused during this read does so until its bytes are out, and until then nothing is read into the buffer.
       if (!this.#paused) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
     }
     return !this.#paused
@@ -275,6 +279,10 @@ export class OriginConnection extends TimerEntry {
     const body = this.#body
     let at = start
     while (this.state === 'body') {
+      if (this.#paused) {
+        this.#rest = Buffer.from(bytes.subarray(at, end))
+        return
+      }
       const step = body.next(bytes, at, end)
       at = body.position
       if (step === 'data') {
@@ -286,6 +294,14 @@ export class OriginConnection extends TimerEntry {
         return
       }
     }
+  }
+
+  #tellRest(): void {
+    const rest = this.#rest
+    if (rest === undefined) return
+    this.#rest = undefined
+    this.#readBody(rest, 0, rest.length)
+    this.sink?.onPause()
   }
 
   /** RFC 9112 §9.6, §9.3: only a connection with nothing pending in either direction carries another request. */
@@ -318,7 +334,7 @@ export class OriginConnection extends TimerEntry {
   #onEndOfStream(): void {
     switch (this.state) {
       case 'head':
-        this.#fail('closed-early')
+        this.#fail(this.#hasBegun() ? 'incomplete' : 'closed-early')
         break
       case 'body':
         if (this.#body.finish() === 'end') {
@@ -338,8 +354,13 @@ export class OriginConnection extends TimerEntry {
 
   #onError(error: NodeJS.ErrnoException): void {
     if (this.state === 'connecting') this.#fail(connectErrorCode(error))
-    else if (this.state === 'head') this.#fail('closed-early')
+    else if (this.state === 'head') this.#fail(this.#hasBegun() ? 'incomplete' : 'closed-early')
     else if (this.state === 'body') this.#fail('incomplete')
+  }
+
+  /** Some byte of the response to the current request has come. */
+  #hasBegun(): boolean {
+    return this.#partial !== undefined || this.#interims > 0
   }
 
   #onClose(): void {

@@ -85,6 +85,8 @@ export class OriginPool implements ConnectionOwner {
       }
     }
     const claim = new Claim(claimant, this)
+    // What is idle makes room for one that is wanted fresh: nobody waits while a connection is idle.
+    if (this.#all.size >= this.#plan.connections) this.#idle[0]?.destroy()
     if (this.#all.size < this.#plan.connections) {
       this.#open(claim)
       return claim

@@ -23,6 +23,18 @@ export class ResponseWriter {
     return this.status !== 0
   }
 
+  /** True from `begin` until the head is on its way: another answer can still be sent instead, after `withdraw`. */
+  get isHeld(): boolean {
+    return this.#heldHead !== ''
+  }
+
+  /** Takes `begin` back; only while the head is held. */
+  withdraw(): void {
+    this.status = 0
+    this.bytes = 0
+    this.#heldHead = ''
+  }
+
   /** `text` is the head up to where framing and Connection go; `length` counts for a sized body. */
   begin(status: number, text: string, framing: Framing, length: number): void {
     this.status = status
