@@ -3,6 +3,7 @@
  * `head` is the worker's and lives for this call; steps that take longer make an Exchange, which keeps a copy.
  */
 import { F } from '../http/fields.ts'
+import { hasDotSegment } from '../http/plain-path.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { Action } from '../plan/plan.ts'
 import { sendAnswer, sendError } from './answer.ts'
@@ -47,6 +48,17 @@ export function receive(connection: ClientConnection, head: RequestHead): void {
 
 /** Answers what no route should see; false when it did. */
 function isServed(connection: ClientConnection, head: RequestHead): boolean {
+  if (hasDotSegment(head.path)) {
+    connection.keepAlive = false
+    sendError(connection, head, undefined, 400, 'the path holds dot segments')
+    return false
+  }
+  if (head.has(F.expect) && head.minor === 1 && !head.expectContinue) {
+    // RFC 9110 §10.1.1: an expectation that nobody here can meet.
+    connection.keepAlive = false
+    sendError(connection, head, undefined, 417, 'the only expectation that can be met is 100-continue')
+    return false
+  }
   switch (head.method) {
     case 'CONNECT':
       connection.keepAlive = false
@@ -118,7 +130,12 @@ function redirect(
     .split(/(\$request\.(?:uri|path|host))/)
     .map((piece) => requestPiece(piece, head) ?? fillCaptures(piece, captures))
     .join('')
-  sendRedirect(connection, head, route, action.status, location)
+  sendRedirect(connection, head, route, action.status, onThisHost(location, action.location))
+}
+
+/** `//evil.example/` out of a path would lead to another host; only the operator's own words may do that. */
+function onThisHost(location: string, template: string): string {
+  return location.startsWith('//') && !template.startsWith('//') ? location.replace(/^\/+/, '/') : location
 }
 
 function requestPiece(piece: string, head: RequestHead): string | undefined {

@@ -4,6 +4,7 @@
  */
 import { B } from '../http/body-kind.ts'
 import { F } from '../http/fields.ts'
+import { plainPath } from '../http/plain-path.ts'
 import { appendForwardableFields } from '../http/serialize.ts'
 import type { ServerPlan } from '../plan/plan.ts'
 import { fieldLines, fieldsOf } from './facts.ts'
@@ -43,8 +44,9 @@ function outgoingUri({ head, route }: RequestContext): string {
   const query = head.hasQuery ? `?${head.query}` : ''
   switch (rewrite.kind) {
     case 'strip-prefix': {
-      if (!head.path.startsWith(rewrite.prefix)) return head.uri
-      const rest = head.path.slice(rewrite.prefix.length)
+      const path = head.path.startsWith(rewrite.prefix) ? head.path : plainPath(head.path)
+      if (!path.startsWith(rewrite.prefix)) return head.uri
+      const rest = path.slice(rewrite.prefix.length)
       return (rest.startsWith('/') ? rest : `/${rest}`) + query
     }
     case 'add-prefix':

@@ -2,6 +2,7 @@
  * `match @name { ... }` as functions: each named condition is compiled once to a tree of closures, and a reference to
  * another matcher becomes a direct call of it.
  */
+import { plainPath } from '../http/plain-path.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { MatcherPlan, MatchNode } from '../plan/plan.ts'
 import { assert, unreachable } from '../util/assert.ts'
@@ -116,7 +117,7 @@ function compileLeaf(leaf: Leaf): NodeTest {
       return compileHost(leaf.patterns)
     case 'path': {
       const test = compileTests(leaf.patterns, 'path').text ?? never
-      return (request) => test(request.path)
+      return (request) => test(plainPath(request.path))
     }
     case 'query':
       return compileQuery(leaf)

@@ -1,4 +1,5 @@
 /** One route of one site as the table holds it: its plan, its compiled tests, and a place for what the engine builds. */
+import { plainPath } from '../http/plain-path.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { PathPattern, RoutePlan, SitePlan } from '../plan/plan.ts'
 import { compileRegex } from '../util/bounded-regex.ts'
@@ -30,9 +31,8 @@ export class RouteEntry {
     this.#onlyGlob = only instanceof Glob && more.length === 0 ? only : undefined
   }
 
-  /** Whether the route takes the request: path, method and condition all agree. Allocates nothing itself. */
-  takes(request: RequestFacts): boolean {
-    const { path } = request
+  /** Whether the route takes the request: path (the plain one), method and condition all agree. Allocates nothing itself. */
+  takes(request: RequestFacts, path: string): boolean {
     const isPath = this.#onlyGlob === undefined ? this.#matchesPath(path) : this.#onlyGlob.matches(path)
     if (!isPath) return false
     if (this.#methods !== undefined && !this.#methods.includes(request.method)) return false
@@ -46,13 +46,17 @@ export class RouteEntry {
     return false
   }
 
-  /** `$1`.. at index 0..: of the first pattern that matches; empty when none does. */
+  /** `$1`.. at index 0..: of the first pattern that matches the path as it came, else the plain one; empty: none does. */
   captures(path: string): string[] {
+    return this.#capturesOf(path) ?? this.#capturesOf(plainPath(path)) ?? []
+  }
+
+  #capturesOf(path: string): string[] | undefined {
     for (const pattern of this.patterns) {
       const found = pattern instanceof Glob ? pattern.captures(path) : regexCaptures(pattern, path)
       if (found !== undefined) return found
     }
-    return []
+    return undefined
   }
 }
 

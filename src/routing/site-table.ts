@@ -10,6 +10,7 @@
  *
  * Look-ups remember nothing, so no choice of paths by a client makes the table grow or later look-ups slower.
  */
+import { plainPath } from '../http/plain-path.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { SitePlan } from '../plan/plan.ts'
 import { Glob } from '../util/glob.ts'
@@ -36,10 +37,11 @@ export class SiteTable {
 
   /** The first route that takes the request; undefined: none does. */
   find(request: RequestFacts): RouteEntry | undefined {
-    const candidates = this.#bySegment?.get(firstSegment(request.path)) ?? this.#others
+    const path = plainPath(request.path)
+    const candidates = this.#bySegment?.get(firstSegment(path)) ?? this.#others
     for (let i = 0; i < candidates.length; i++) {
       const entry = candidates[i]!
-      if (entry.takes(request)) return entry
+      if (entry.takes(request, path)) return entry
     }
     return undefined
   }

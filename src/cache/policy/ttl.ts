@@ -3,6 +3,7 @@
  * strength (a rule's before its cache's, the more exact first).
  */
 
+import { plainPath } from '../../http/plain-path.ts'
 import { trimBlanks } from '../../http/tokens.ts'
 import type { TtlRule } from '../../plan/plan.ts'
 import { compilePathGlob, type Glob } from '../../util/glob.ts'
@@ -20,7 +21,7 @@ export function selectTtl(
 function matches(rule: TtlRule, status: number, path: string, contentType: string | undefined): boolean {
   if (!coversStatus(rule, status)) return false
   if (rule.contentType !== undefined && !isOfType(contentType, rule.contentType)) return false
-  return rule.path === undefined || globOf(rule, rule.path).matches(path)
+  return rule.path === undefined || globOf(rule, rule.path).matches(plainPath(path))
 }
 
 function coversStatus(rule: TtlRule, status: number): boolean {
