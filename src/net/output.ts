@@ -14,10 +14,16 @@ const SMALL_BYTES = 4096
 const SCRATCH_BYTES = 16 * 1024
 /** Room for all that one read brings. */
 const COPY_BYTES = 64 * 1024
+/** What a socket that is behind is given in a buffer of that size; fewer bytes would hold too much memory. */
+const MIN_COPIED_BYTES = 16 * 1024
+/** Buffers kept for the next copies. More have only been needed in a burst. */
+const SPARE_COPIES = 32
 const NOTHING = Buffer.alloc(0)
 
 export class Output {
   #scratch: Buffer = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  /** Of COPY_BYTES each, free to be used. */
+  readonly #spare: Buffer[] = []
   #lastView: Buffer = this.#scratch.subarray(0, 0)
 
   /** A head alone, or a complete generated answer. `text` is latin1. */
@@ -53,14 +59,16 @@ export class Output {
 
   /** `bytes` from `start` to `end`, which the caller overwrites as soon as this returns. */
   writeCopy(socket: Socket, bytes: Buffer, start: number, end: number): void {
-    socket.write(this.#copy(socket, bytes, start, end))
-    if (socket.writableLength !== 0) this.#copies = NOTHING
+    const copy = this.#copy(socket, bytes, start, end)
+    socket.write(copy.subarray(0, end - start))
+    this.#reclaim(socket, copy)
   }
 
   /** As writeCopy, as one chunk of the chunked coding: see writeChunk. */
   writeChunkCopy(socket: Socket, prefix: string, bytes: Buffer, start: number, end: number): void {
-    this.writeChunk(socket, prefix, this.#copy(socket, bytes, start, end))
-    if (socket.writableLength !== 0) this.#copies = NOTHING
+    const copy = this.#copy(socket, bytes, start, end)
+    this.writeChunk(socket, prefix, copy.subarray(0, end - start))
+    this.#reclaim(socket, copy)
   }
 
   /** A chunk of the chunked coding: `prefix` is its size line; the CRLF behind the data is added. */
@@ -78,15 +86,26 @@ export class Output {
   }
 
   /**
-   * A copy for one write. While the kernel takes all at once the same buffer serves again and again, where a new one for
-   * each read would be 64 KiB of garbage (an upload of 2 GiB grew the process by 67 MiB, now by 5). A socket that is
-   * behind already gets a buffer of the exact size, so that few bytes never hold many.
+   * A copy for one write, to be reclaimed. The same few buffers serve again and again, where a new one for each read
+   * would be garbage that V8 lets grow to 64 MiB before it looks at it.
    */
   #copy(socket: Socket, bytes: Buffer, start: number, end: number): Buffer {
-    if (socket.writableLength !== 0 || end - start > COPY_BYTES) return Buffer.from(bytes.subarray(start, end))
-    if (this.#copies === NOTHING) this.#copies = Buffer.allocUnsafeSlow(COPY_BYTES)
-    const copied = bytes.copy(this.#copies, 0, start, end)
-    return this.#copies.subarray(0, copied)
+    const length = end - start
+    const isBehind = socket.writableLength !== 0
+    if (length > COPY_BYTES || (isBehind && length < MIN_COPIED_BYTES)) return Buffer.from(bytes.subarray(start, end))
+    const copy = this.#spare.pop() ?? Buffer.allocUnsafeSlow(COPY_BYTES)
+    bytes.copy(copy, 0, start, end)
+    return copy
+  }
+
+  #reclaim(socket: Socket, copy: Buffer): void {
+    if (copy.length !== COPY_BYTES) return
+    if (socket.writableLength === 0) this.#keepSpare(copy)
+    else this.whenFlushed(socket, () => this.#keepSpare(copy))
+  }
+
+  #keepSpare(copy: Buffer): void {
+    if (this.#spare.length < SPARE_COPIES) this.#spare.push(copy)
   }
 
   #headBytes(head: string): Buffer {

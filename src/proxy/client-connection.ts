@@ -37,6 +37,8 @@ const DISCARD_BYTES = 64 * 1024
 /** After our FIN: how long, and for how many bytes, we listen on, so that a reset does not overtake the answer. */
 const LINGER_MS = 2000
 const LINGER_BYTES = 1024 * 1024
+/** A client that is silent in a tunnel for so long is asked by TCP whether it still lives. */
+const TUNNEL_PROBE_MS = 60_000
 
 export class ClientConnection extends TimerEntry implements Reader {
   readonly worker: Worker
@@ -156,9 +158,25 @@ export class ClientConnection extends TimerEntry implements Reader {
   openTunnel(): Buffer | undefined {
     this.phase = 'tunnel'
     this.worker.wheel.cancel(this)
+    this.socket.setKeepAlive(true, TUNNEL_PROBE_MS) // no timer of ours ends a tunnel, and a dead peer says nothing
     const early = this.#pending
     this.#pending = undefined
     return early
+  }
+
+  /** One direction of the tunnel has ended: from now on the other one must not be silent for longer than an idle client. */
+  boundTunnel(): void {
+    this.worker.wheel.schedule(this, clock.monotonicMs + this.listener.limits.idleTimeoutMs)
+  }
+
+  /** Bytes went through the tunnel. */
+  touchTunnel(): void {
+    if (this.isScheduled) this.boundTunnel()
+  }
+
+  /** The other side of the tunnel has gone: what is written still goes out, what comes is not wanted. */
+  closeTunnel(): void {
+    if (this.phase === 'tunnel') this.#close()
   }
 
   /** Stops and starts reading in a tunnel. */

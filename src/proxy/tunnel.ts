@@ -46,6 +46,7 @@ export class Tunnel extends Exchange implements OriginSink {
   override onClientTunnelData(bytes: Buffer, length: number): void {
     const origin = this.#origin.connection
     if (origin === undefined) return
+    this.connection.touchTunnel()
     this.context.worker.counters.add(C.originBytesOut, length)
     // Both buffers are used again for the next read, so what the other side has not taken yet must be a copy.
     this.context.worker.output.writeCopy(origin.socket, bytes, 0, length)
@@ -58,6 +59,7 @@ export class Tunnel extends Exchange implements OriginSink {
     const { socket } = this.connection
     const origin = this.#origin.connection
     this.#bytes += length
+    this.connection.touchTunnel()
     this.context.worker.output.writeCopy(socket, bytes, 0, length)
     if (socket.writableLength === 0 || origin === undefined) return
     origin.pause()
@@ -66,10 +68,16 @@ export class Tunnel extends Exchange implements OriginSink {
 
   override onClientTunnelEnd(): void {
     this.#origin.connection?.socket.end()
+    this.connection.boundTunnel()
   }
 
   onTunnelEnd(): void {
+    if (this.#origin.connection?.state !== 'tunnel') {
+      this.connection.closeTunnel()
+      return
+    }
     this.connection.socket.end()
+    this.connection.boundTunnel()
   }
 
   override onClientGone(): void {
