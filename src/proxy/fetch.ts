@@ -228,26 +228,32 @@ export class Fetch implements OriginSink {
 
   /**
    * The fill to write to, by what the response varies on (RFC 9111 §4.1):
-   * 1. no Vary: where the request looked;
-   * 2. the names of the marker that the request was led by: the same;
+   * 1. the names of the marker that the request was led by, or none and no marker: where the request looked;
+   * 2. none, though a marker says otherwise: the primary key, in place of the marker;
    * 3. other names, or no marker yet: a new marker under the primary key, and the fill of the variant below it.
-   * undefined: someone else is filling that variant.
+   * Those who wait where the request looked then look again. undefined: someone else is filling that variant.
    */
   #writerFor(names: readonly string[]): FillWriter | undefined {
     const varyNames = names.join(',')
-    if (names.length === 0 || varyNames === this.#varyNames) return this.#writer
+    if (varyNames === this.#varyNames) return this.#writer
+    if (names.length > 0) return this.#variantWriter(names, varyNames)
+    this.#tier.remove(this.#primaryKey)
+    const primary = this.#tier.lead(this.#primaryKey)
+    if (primary === undefined) return this.#writer
+    this.#writer.notModified()
+    return primary
+  }
+
+  #variantWriter(names: readonly string[], varyNames: string): FillWriter | undefined {
     const tier = this.#tier
-    let marker: FillWriter | undefined = this.#writer
-    if (this.#key !== this.#primaryKey) {
-      marker.decline(0)
-      marker = tier.lead(this.#primaryKey)
-      if (marker === undefined) return undefined
-    }
+    const marker = this.#key === this.#primaryKey ? this.#writer : tier.lead(this.#primaryKey)
+    if (marker === undefined) return undefined
     const id = nextMarkerId(this.#context.worker.index)
     const variant = tier.lead(keyOfVariant(this.#primaryKey, id, variantKey(names, this.#context.facts)))
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     if (isMarked) marker.complete()
     else marker.decline(0)
+    if (marker !== this.#writer) this.#writer.notModified()
     if (isMarked) return variant
     variant?.decline(0)
     return undefined
