@@ -193,13 +193,13 @@ export class ClientConnection extends TimerEntry implements Reader {
   /** No further request: idle connections close now, others with their answer. */
   drain(): void {
     this.keepAlive = false
-    if (this.phase === 'reading' && this.#pending === undefined) this.#close()
+    if (this.phase === 'reading' && this.#pending === undefined) this.#closeIdle()
   }
 
   override onTimeout(): void {
     switch (this.phase) {
       case 'reading':
-        if (this.#pending === undefined) this.#close()
+        if (this.#pending === undefined) this.#closeIdle()
         else this.#refuse(408, 'request-timeout', 'the request head did not come in time')
         break
       case 'answering':
@@ -410,6 +410,13 @@ export class ClientConnection extends TimerEntry implements Reader {
     refuse(this, status, code, message)
   }
 
+  /** Closes a connection between requests: nothing is on its way that a reset could overtake. */
+  #closeIdle(): void {
+    this.phase = 'linger'
+    this.worker.wheel.cancel(this)
+    this.socket.destroySoon()
+  }
+
   /** Sends FIN behind what is written and waits for the peer's (RFC 9112 §9.6). */
   #close(): void {
     this.phase = 'linger'
@@ -426,7 +433,7 @@ export class ClientConnection extends TimerEntry implements Reader {
   #onEnd(): void {
     this.#ended = true
     if (this.phase === 'reading') {
-      if (this.#pending === undefined) this.#close()
+      if (this.#pending === undefined) this.#closeIdle()
       else this.socket.destroy()
     } else if (this.#isCutOff()) {
       this.#failBody(400, 'the request body is incomplete')
