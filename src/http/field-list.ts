@@ -12,7 +12,7 @@
  * - field i's line begins at nameStart(i) and ends, CR LF included, where the line of field i + 1 begins;
  * - values carry no white space at either end and no control character but HTAB.
  */
-import { FIELD_IDS, fieldIdOf } from './fields.ts'
+import { DROPPED, FIELD_IDS, fieldIdOf } from './fields.ts'
 
 /** Numbers per field in `spans`. */
 export const SPAN = 5
@@ -123,7 +123,12 @@ export class FieldList {
     this.repeatedHigh = 0
   }
 
-  /** Notes that a field with this id, 1 to 63, was met. */
+  /** Field i, whose id is 0, is not forwarded, and no longer found by its name. */
+  drop(i: number): void {
+    this.spans[i * SPAN + 4] = DROPPED
+  }
+
+  /** Notes that a field with this id, 1 to 62, was met. */
   mark(id: number): void {
     const bit = 1 << id
     if (id < 32) {

@@ -72,6 +72,9 @@ export const F = {
 /** How many ids there are, 0 included: the length of tables indexed by id. */
 export const FIELD_IDS = 64
 
+/** In place of an id: a field that someone has decided not to forward (FieldList.drop). No name has it. */
+export const DROPPED: number = FIELD_IDS - 1
+
 /** Lower-case names by id; '' at 0 and at ids not given out. */
 export const fieldNames: readonly string[] = buildNames()
 

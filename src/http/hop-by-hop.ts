@@ -2,7 +2,7 @@
  * Which fields end at this proxy, and which a peer may not have removed by naming them in Connection (RFC 9110 §7.6.1).
  */
 import { fieldIdSet } from './field-list.ts'
-import { F, fieldIdOf } from './fields.ts'
+import { DROPPED, F, fieldIdOf } from './fields.ts'
 
 /**
  * Ids never forwarded, in either direction. Host and Content-Length are not among them: the request writer gives Host
@@ -21,6 +21,7 @@ export const hopByHop: Uint8Array = fieldIdSet([
   F.transferEncoding,
   F.upgrade,
   F.http2Settings,
+  DROPPED,
 ])
 
 /**

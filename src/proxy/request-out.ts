@@ -5,10 +5,16 @@
 import { B } from '../http/body-kind.ts'
 import { F } from '../http/fields.ts'
 import { plainPath } from '../http/plain-path.ts'
+import type { RequestHead } from '../http/request-head.ts'
 import { appendForwardableFields } from '../http/serialize.ts'
+import { DIGIT, isAllOf } from '../http/tokens.ts'
 import type { ServerPlan } from '../plan/plan.ts'
+import { dropDisguised } from './disguised-fields.ts'
 import { fieldLines, fieldsOf } from './facts.ts'
 import type { RequestContext } from './request-context.ts'
+
+/** More hops than any route has; longer numbers are dropped. */
+const MAX_FORWARDS_DIGITS = 9
 
 export interface OutgoingRequest {
   readonly context: RequestContext
@@ -23,7 +29,9 @@ export interface OutgoingRequest {
 /** The head as wire text, with the blank line. `server` decides the Host field where the backend says so. */
 export function requestHeadText(out: OutgoingRequest, server: ServerPlan): string {
   const start = `${out.context.head.method} ${outgoingUri(out.context)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
-  return start + fields(out) + forwardingFields(out.context) + out.validators + connectionFields(out)
+  const { route, clientAddress } = out.context
+  const trusted = route.plan.forwarded.trust.length > 0 && route.trusted.has(clientAddress)
+  return start + fields(out, trusted) + forwardingFields(out.context, trusted) + out.validators + connectionFields(out)
 }
 
 function hostValue(out: OutgoingRequest, server: ServerPlan): string {
@@ -69,9 +77,10 @@ export function fillCaptures(template: string, captures: readonly string[]): str
   return text + template.slice(from)
 }
 
-function fields(out: OutgoingRequest): string {
+function fields(out: OutgoingRequest, trusted: boolean): string {
   const { head, route, facts } = out.context
-  const skipped = out.fills ? route.skippedFetchFields : route.skippedRequestFields
+  const skipped = route.skippedFields(out.fills, trusted)
+  dropDisguised(head, trusted)
   if (route.requestEdits.isEmpty) return appendForwardableFields(head, skipped, head.connectionOptions)
   const list = fieldsOf(head, skipped, head.connectionOptions)
   route.requestEdits.apply(list, out.context, facts, undefined)
@@ -79,20 +88,20 @@ function fields(out: OutgoingRequest): string {
 }
 
 /** Via, X-Forwarded-* and Forwarded. What a peer that is not trusted says of the hops before it is dropped. */
-function forwardingFields({ head, route, facts, clientAddress }: RequestContext): string {
+function forwardingFields({ head, route, facts, clientAddress }: RequestContext, trusted: boolean): string {
   const plan = route.plan.forwarded
-  let text = ''
+  let text = maxForwardsLine(head)
   if (route.via !== undefined) {
     const before = head.value(F.via)
-    text += before === undefined ? `Via: ${route.via}\r\n` : `Via: ${before}, ${route.via}\r\n`
+    const own = route.via[head.minor]
+    text += before === undefined ? `Via: ${own}\r\n` : `Via: ${before}, ${own}\r\n`
   }
   if (!plan.xForwarded && !plan.forwarded) return text
-  const trusted = plan.trust.length > 0 && route.trusted.has(clientAddress)
   if (plan.xForwarded) {
     const before = trusted ? head.value(F.xForwardedFor) : undefined
     const proto = (trusted ? head.value(F.xForwardedProto) : undefined) ?? facts.scheme
     const host = (trusted ? head.value(F.xForwardedHost) : undefined) ?? head.authority
-    text += `X-Forwarded-For: ${before === undefined ? '' : `${before}, `}${clientAddress}\r\n`
+    text += `X-Forwarded-For: ${before === undefined ? '' : `${before}, `}${clientAddress || 'unknown'}\r\n`
     text += `X-Forwarded-Proto: ${proto}\r\n`
     if (host !== '') text += `X-Forwarded-Host: ${host}\r\n`
   }
@@ -102,6 +111,17 @@ function forwardingFields({ head, route, facts, clientAddress }: RequestContext)
     text += before === undefined ? `Forwarded: ${own}\r\n` : `Forwarded: ${before}, ${own}\r\n`
   }
   return text
+}
+
+/** RFC 9110 §7.6.2: each hop takes one from the Max-Forwards of OPTIONS; in other requests it means nothing. */
+function maxForwardsLine(head: RequestHead): string {
+  const text = head.value(F.maxForwards)
+  if (text === undefined) return ''
+  if (head.method !== 'OPTIONS') return `Max-Forwards: ${text}\r\n`
+  if (text.length === 0 || text.length > MAX_FORWARDS_DIGITS || !isAllOf(DIGIT, text)) return ''
+  let hops = 0
+  for (let i = 0; i < text.length; i++) hops = hops * 10 + (text.charCodeAt(i) - 0x30)
+  return `Max-Forwards: ${Math.max(hops - 1, 0)}\r\n`
 }
 
 /** RFC 7239 §4, §6: IPv6 addresses and hosts with a port are quoted. */

@@ -50,7 +50,8 @@ export function passHeadText(head: ResponseHead, context: RequestContext, cacheS
 function addedFields(head: ResponseHead, route: RouteRuntime): string[] {
   const list = head.has(F.date) ? [] : ['Date', httpDate(clock.nowMs)]
   const before = head.value(F.via)
-  const via = route.via === undefined ? before : before === undefined ? route.via : `${before}, ${route.via}`
+  const own = route.via?.[head.minor]
+  const via = own === undefined ? before : before === undefined ? own : `${before}, ${own}`
   if (via !== undefined) list.push('Via', via)
   return list
 }

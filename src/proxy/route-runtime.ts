@@ -40,6 +40,12 @@ export class RouteCache {
   }
 }
 
+/** See `RouteRuntime.skippedFields`. */
+interface SkipTables {
+  readonly request: Uint8Array
+  readonly fetch: Uint8Array
+}
+
 interface AccessRule {
   readonly allow: boolean
   readonly condition: Condition | undefined
@@ -57,12 +63,9 @@ export class RouteRuntime {
   /** Told apart by it from the routes of other generations, without keeping those alive. Unique in the worker. */
   readonly serial: number
   readonly trusted: NetworkSet
-  /** What this hop adds to Via (RFC 9110 §7.6.3); undefined: nothing. */
-  readonly via: string | undefined
-  /** Ids of request fields that are written anew instead of being copied. */
-  readonly skippedRequestFields: Uint8Array
-  /** The same for a fetch that fills the cache: the client's own conditions are not the cache's. */
-  readonly skippedFetchFields: Uint8Array
+  /** What this hop adds to Via (RFC 9110 §7.6.3), by the minor version of what it received; undefined: nothing. */
+  readonly via: readonly [http10: string, http11: string] | undefined
+  readonly #skipped: readonly SkipTables[]
   readonly #access: readonly AccessRule[]
   readonly #allowByDefault: boolean
 
@@ -78,15 +81,24 @@ export class RouteRuntime {
     this.responseEdits = new HeaderEdits(plan.responseHeaders, matchers)
     this.serial = ++lastSerial
     this.trusted = new NetworkSet(plan.forwarded.trust)
-    this.via = plan.forwarded.via === undefined ? undefined : `1.1 ${plan.forwarded.via}`
+    const { via } = plan.forwarded
+    this.via = via === undefined ? undefined : [`1.0 ${via}`, `1.1 ${via}`]
     const own = rewrittenFields(plan)
-    this.skippedRequestFields = skippedFields(own)
-    this.skippedFetchFields = skippedFields([...own, F.ifNoneMatch, F.ifModifiedSince, F.range, F.ifRange])
+    this.#skipped = [skipTables([...own, ...forwardingFields]), skipTables(own)]
     this.#access = plan.access.map((rule) => ({
       allow: rule.allow,
       condition: rule.matcher === undefined ? undefined : matchers.condition(rule.matcher),
     }))
     this.#allowByDefault = !plan.access.some((rule) => rule.allow)
+  }
+
+  /**
+   * Ids of request fields that are not copied: they are written anew, end at this hop, or come from a peer that is not
+   * trusted to say them. `fills`: for a fetch into the cache, where the client's own conditions do not count.
+   */
+  skippedFields(fills: boolean, trusted: boolean): Uint8Array {
+    const tables = this.#skipped[trusted ? 1 : 0]!
+    return fills ? tables.fetch : tables.request
   }
 
   /** The first rule whose matcher holds decides. */
@@ -113,10 +125,28 @@ function rewrittenFields(plan: RoutePlan): number[] {
     F.host,
     F.contentLength,
     F.expect,
+    F.maxForwards,
     ...(via === undefined ? [] : [F.via]),
     ...(xForwarded ? [F.xForwardedFor, F.xForwardedProto, F.xForwardedHost] : []),
     ...(forwarded ? [F.forwarded] : []),
   ]
+}
+
+/** What only a trusted peer may say of the hops before it. */
+const forwardingFields = [
+  F.forwarded,
+  F.xForwardedFor,
+  F.xForwardedProto,
+  F.xForwardedHost,
+  F.xForwardedPort,
+  F.xRealIp,
+]
+
+function skipTables(own: readonly number[]): SkipTables {
+  return {
+    request: skippedFields(own),
+    fetch: skippedFields([...own, F.ifNoneMatch, F.ifModifiedSince, F.range, F.ifRange]),
+  }
 }
 
 function skippedFields(ids: readonly number[]): Uint8Array {
