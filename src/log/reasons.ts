@@ -1,7 +1,7 @@
 /**
  * Why an answer did not come from the cache, or was not put into it: the one list.
  *
- * `Cache-Status` (as `detail=`), the access log, the counters, `shellac help reasons` and shellac(7) all read this table.
+ * `Cache-Status` (as `detail=`), the access log, the counters and `shellac help reasons` all read this table.
  */
 
 export interface ReasonRecord {
