@@ -6,6 +6,7 @@
  * `onread` sockets read into one buffer that all connections of a worker share (5 µs per request instead of 6). Only
  * net.connect offers `onread`, so the accepted handle is taken from the server before it makes a socket of its own.
  */
+import { chmodSync } from 'node:fs'
 import { createServer, type ListenOptions, type Server, Socket } from 'node:net'
 import type { ListenAddress } from '../plan/plan.ts'
 import { assert } from '../util/assert.ts'
@@ -53,21 +54,16 @@ export class Listener {
    * Listens, or rejects with the system's error (`code` EADDRINUSE, EACCES, EADDRNOTAVAIL ...).
    * `buffer` receives what any connection of this listener reads; `attach` is called for each accepted connection.
    */
-  static open(address: ListenAddress, buffer: Buffer, attach: (socket: Socket) => Reader): Promise<Listener> {
+  static async open(address: ListenAddress, buffer: Buffer, attach: (socket: Socket) => Reader): Promise<Listener> {
     const server = createServer()
-    return new Promise((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(listenOptions(address), () => {
-        const accepting = (server as unknown as { _handle: AcceptingHandle | null })._handle
-        assert(typeof accepting?.onconnection === 'function', 'net.Server accepts through a handle with onconnection')
-        accepting.onconnection = (error, handle) => {
-          // An error here (EMFILE) concerns a connection that was never made; the kernel's queue keeps the others.
-          if (error === 0 && handle !== undefined) openSocket(handle, buffer, attach)
-        }
-        server.on('error', () => {})
-        resolve(new Listener(address, server))
-      })
-    })
+    await listen(server, address)
+    const accepting = (server as unknown as { _handle: AcceptingHandle | null })._handle
+    assert(typeof accepting?.onconnection === 'function', 'net.Server accepts through a handle with onconnection')
+    accepting.onconnection = (error, handle) => {
+      // An error here (EMFILE) concerns a connection that was never made; the kernel's queue keeps the others.
+      if (error === 0 && handle !== undefined) openSocket(handle, buffer, attach)
+    }
+    return new Listener(address, server)
   }
 
   /** The port that was given when the configuration said 0; 0 for a unix socket. */
@@ -80,6 +76,24 @@ export class Listener {
   close(): void {
     this.#server.close()
   }
+}
+
+/** Comes back in the turn of the event loop in which the socket began to listen, before it can accept anybody. */
+function listen(server: Server, address: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(listenOptions(address), () => {
+      server.off('error', reject)
+      server.on('error', () => {})
+      try {
+        if (address.kind === 'unix') chmodSync(address.path, address.mode)
+        resolve()
+      } catch (error) {
+        server.close()
+        reject(error as Error)
+      }
+    })
+  })
 }
 
 function listenOptions(address: ListenAddress): ListenOptions {
