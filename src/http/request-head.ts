@@ -234,7 +234,7 @@ function readHost(head: RequestHead): number {
  * The last valid Host value and what was made of it. Most heads carry the same one as the head before, which saves the
  * check, and gives strings whose hash Maps need not compute again (0.1 µs of a hit).
  */
-const lastHost = { value: '', authority: '', host: '' }
+const lastHost = { value: 'localhost', authority: 'localhost', host: 'localhost' }
 
 /** The method at the front of `text`: a constant if it is a common one, else a slice. */
 function methodName(text: string, length: number): string {
