@@ -1,5 +1,5 @@
 /** The table of commands. */
-import { helpText } from '../config/help.ts'
+import { helpText, unknownText } from '../config/help.ts'
 import { EXIT_OK } from '../daemon/exit-codes.ts'
 import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
@@ -9,6 +9,7 @@ import { routes } from './commands/routes.ts'
 import { run } from './commands/run.ts'
 import { reload, reopenLogs, stats, status, stop } from './commands/talk.ts'
 import { version } from './commands/version.ts'
+import { UsageError } from './options.ts'
 import { commandText, usageText } from './usage.ts'
 
 /** Here and not in a file of its own, since it speaks of all the others. */
@@ -21,8 +22,10 @@ const help: Command = {
   run: ({ operands, terminal }) => {
     const word = operands[0]
     const command = commands.find((one) => one.name === word)
-    if (word === undefined) terminal.out(usageText(commands))
-    else terminal.out(command === undefined ? helpText(word) : commandText(command))
+    const text =
+      word === undefined ? usageText(commands) : command === undefined ? helpText(word) : commandText(command)
+    if (text === undefined) throw new UsageError(unknownText(word!))
+    terminal.out(text)
     return EXIT_OK
   },
 }

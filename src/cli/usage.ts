@@ -17,7 +17,8 @@ export function usageText(commands: readonly Command[]): string {
     'exit codes:',
     ...columns(exitCodes.map(({ code, doc }) => [String(code), doc])),
     '',
-    '"shellac help WORD" explains a statement, a unit, a reason, or a word of nginx, Varnish, HAProxy and Squid',
+    '"shellac help WORD" explains a statement of the configuration, or a word of nginx, Varnish, HAProxy and Squid;',
+    '"shellac help statements", "units" and "reasons" list all there are',
   ].join('\n')}\n`
 }
 

@@ -8,9 +8,9 @@ import { unitsText, valueTypes } from './value-types.ts'
 
 const WIDTH = 88
 
-/** Never fails: an unknown word is answered with the nearest known ones. */
-export function helpText(topic: string | undefined): string {
-  if (topic === undefined) return overview()
+/** undefined: nothing is known about the topic; `unknownText` says what is near. */
+export function helpText(topic: string): string | undefined {
+  if (topic === 'statements') return overview()
   if (topic === 'units' || topic === 'values') return unitsText()
   if (topic === 'reasons') return reasonList()
   const entries = directivesNamed(topic)
@@ -21,7 +21,7 @@ export function helpText(topic: string | undefined): string {
   if (advice !== undefined) return `${topic} is no word of Shellac; ${advice}\n`
   const peers = findByPeerWord(topic)
   if (peers.length > 0) return `Shellac's word for "${topic}":\n\n${peers.map(describeEntry).join('\n')}`
-  return unknown(topic)
+  return undefined
 }
 
 /** A directive and the blocks it stands in; two directives of one name are two entries. */
@@ -84,13 +84,13 @@ function reasonList(): string {
   return reasons.map((one) => `${one.name}\n${wrap(one.doc, 4)}\n    cure: ${one.cure}\n`).join('\n')
 }
 
-function unknown(topic: string): string {
+export function unknownText(topic: string): string {
   const words = contexts.flatMap((context) => context.directives.flatMap((one) => [one.name, ...one.peers]))
   const near = didYouMean(
     suggest(topic, [...words, ...reasons.map((one) => one.name), ...valueTypes.map((one) => one.name)]),
   )
-  const help = near ?? '"shellac help" lists the statements of the language'
-  return `nothing is known about "${topic}"; ${help}\n`
+  const help = near ?? '"shellac help statements" lists those of the language'
+  return `nothing is known about "${topic}"; ${help}`
 }
 
 export function firstSentence(text: string): string {

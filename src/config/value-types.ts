@@ -29,7 +29,7 @@ export const valueTypes: readonly ValueType[] = [
   { name: '@NAME', doc: 'The name of a matcher.', examples: '@logged-in' },
   {
     name: 'ADDRESS',
-    doc: 'Host and port, or the path of a unix socket. "*" is every IPv4 address of the machine.',
+    doc: 'Host and port, or the path of a unix socket. "*" is every address of the machine.',
     examples: '*:80 127.0.0.1:8080 [::1]:80 app.internal:8080 unix:/run/app.sock',
   },
   {

@@ -8,7 +8,7 @@ import { checkMatchers } from './matchers.ts'
 import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
 import { checkPrecedence } from './precedence.ts'
 import { checkRoutes } from './routes.ts'
-import { checkSites } from './sites.ts'
+import { checkSites, checkUncovered } from './sites.ts'
 import { checkTtls } from './ttls.ts'
 import { checkVersion } from './version.ts'
 
@@ -26,8 +26,9 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkPrecedence(compiled.sites, report)
 }
 
-/** What nothing refers to. Only for a file without errors: a misspelt name makes its object look unused. */
+/** What is missing or superfluous. Only for a file without errors: a misspelt name makes its object look unused. */
 export function checkUnused(checked: CheckedDocument, report: Report): void {
+  checkUncovered(checked, report)
   checkUnusedNames(checked, report)
   checkUnusedListeners(checked, report)
 }

@@ -1,10 +1,12 @@
 /** Sites: no host twice on one listener, something to do for every request, access rules that agree. */
+import type { PathPattern } from '../../plan/plan.ts'
 import { type Block, type CheckedDocument, headOf, type Node } from '../checked.ts'
 import type { Report } from '../directives/directive.ts'
-import { route } from '../directives/route.ts'
+import { path, route, routeMethod, when } from '../directives/route.ts'
 import { on, site } from '../directives/site.ts'
 import { allow, deny, proxy } from '../directives/site-statements.ts'
-import { errorAt } from '../errors.ts'
+import { errorAt, warningAt } from '../errors.ts'
+import { relatePaths } from '../overlap/relate.ts'
 
 export function checkSites(checked: CheckedDocument, report: Report): void {
   const sites = checked.main.all(site)
@@ -34,6 +36,26 @@ function checkHosts(sites: readonly Node<readonly string[]>[], report: Report): 
       const help = 'put both into one site, or serve them on different listeners with "on"'
       report(errorAt(span, 'duplicate-host', message, help, notes))
     }
+  }
+}
+
+const everything: readonly PathPattern[] = [{ kind: 'glob', pattern: '/**' }]
+
+/**
+ * A site with routes serves nothing but these: its own "proxy" is what they inherit. Whoever adds a first route to a site
+ * that proxied everything seldom means that. Only for a file without errors.
+ */
+export function checkUncovered(checked: CheckedDocument, report: Report): void {
+  for (const { block } of checked.main.all(site)) {
+    const inherited = block.node(proxy)
+    const routes = block.all(route)
+    if (inherited === undefined || routes.length === 0) continue
+    const unconditional = routes.filter((one) => !one.block.mentions(when) && !one.block.mentions(routeMethod))
+    const paths = unconditional.flatMap((one) => one.block.all(path).flatMap((node) => node.value))
+    const { relation } = relatePaths(everything, paths)
+    if (relation !== 'wider' && relation !== 'disjoint') continue
+    const message = `requests that no route takes get 404, not this "${inherited.directive.name}"`
+    report(warningAt(headOf(inherited), 'uncovered-paths', message, 'add "route rest { path /**; }"'))
   }
 }
 

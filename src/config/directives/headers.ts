@@ -69,7 +69,10 @@ export const responseEdit = directive({
   shape: editShape,
   repeat: 'many',
   phase: 'response edits',
-  doc: 'Changes a field of the response on its way to the client, in the same words.',
+  doc:
+    'Changes a field of the response on its way to the client, in the same words. What is stored stays as the origin ' +
+    'sent it, so a changed edit shows on hits at once. Edits without a variable and without "when" also come before ' +
+    'the decision whether the response may be stored.',
   example: 'response set Strict-Transport-Security "max-age=31536000";',
   peers: [
     'add_header',

@@ -16,7 +16,7 @@ export const address = directive({
   isRequired: true,
   phase: 'accept',
   doc:
-    'Where connections are accepted: "*:80" is every IPv4 address of the machine, "[::]:80" every IPv6 one, ' +
+    'Where connections are accepted: "*:80" is every address of the machine, "0.0.0.0:80" every IPv4 one, ' +
     '"unix:/run/shop.sock" a socket file.',
   example: 'address 192.0.2.10:80 [2001:db8::10]:80;',
   peers: ['listen', 'bind', 'Listen', 'http_port'],

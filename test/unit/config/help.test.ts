@@ -6,43 +6,48 @@ import { commands } from '../../../src/cli/commands.ts'
 import { optionTable } from '../../../src/cli/options.ts'
 import { contexts } from '../../../src/config/directives/table.ts'
 import { foreignWords } from '../../../src/config/foreign-words.ts'
-import { helpText } from '../../../src/config/help.ts'
+import { helpText, unknownText } from '../../../src/config/help.ts'
 import { configManPage } from '../../../src/config/man.ts'
 import { exitCodes } from '../../../src/daemon/exit-codes.ts'
 import { reasons } from '../../../src/log/reasons.ts'
 
+function textOf(topic: string): string {
+  return helpText(topic) ?? assert.fail(`nothing is known about ${topic}`)
+}
+
 describe('helpText', () => {
   it('lists the statements of the top level', () => {
-    for (const { name } of contexts[0]!.directives) assert.match(helpText(undefined), new RegExp(`^    ${name} `, 'm'))
+    for (const { name } of contexts[0]!.directives) assert.match(textOf('statements'), new RegExp(`^    ${name} `, 'm'))
   })
 
   it('shows syntax, place, default and example of a directive', () => {
-    const text = helpText('grace')
+    const text = textOf('grace')
     assert.match(text, /^grace TIME;$/m)
     assert.match(text, /where {4}cache, rule/)
-    assert.match(helpText('queue'), /default {2}128 for 2s/)
+    assert.match(textOf('queue'), /default {2}128 for 2s/)
     assert.match(text, /example {2}grace 10m;/)
   })
 
   it('shows every directive of one name', () => {
-    assert.equal(helpText('headers').match(/^headers /gm)?.length, 3)
+    assert.equal(textOf('headers').match(/^headers /gm)?.length, 3)
   })
 
   it("finds our word for another server's", () => {
-    assert.match(helpText('proxy_pass'), /^Shellac's word for "proxy_pass":\n\nproxy BACKEND;/)
-    assert.match(helpText('use_backend'), /^route NAME/m)
-    assert.match(helpText('if'), /match @NAME/)
+    assert.match(textOf('proxy_pass'), /^Shellac's word for "proxy_pass":\n\nproxy BACKEND;/)
+    assert.match(textOf('use_backend'), /^route NAME/m)
+    assert.match(textOf('if'), /match @NAME/)
   })
 
   it('knows every word of the table, every reason and the units', () => {
     const words = contexts.flatMap((context) => context.directives.flatMap((one) => [one.name, ...one.peers]))
-    const others = [...reasons.map((one) => one.name), ...foreignWords.keys(), 'units', 'reasons']
-    for (const word of [...words, ...others]) assert.doesNotMatch(helpText(word), /nothing is known/, word)
+    const others = [...reasons.map((one) => one.name), ...foreignWords.keys(), 'units', 'reasons', 'statements']
+    for (const word of [...words, ...others]) assert.notEqual(helpText(word), undefined, word)
   })
 
   it('suggests what is near to an unknown word', () => {
-    assert.match(helpText('balanse'), /nothing is known about "balanse"; did you mean "balance"/)
-    assert.match(helpText('xyzzyplugh'), /"shellac help" lists/)
+    assert.equal(helpText('balanse'), undefined)
+    assert.match(unknownText('balanse'), /nothing is known about "balanse"; did you mean "balance"/)
+    assert.match(unknownText('xyzzyplugh'), /"shellac help statements" lists/)
   })
 })
 
