@@ -36,7 +36,7 @@ export class Output {
     if (head.length + body.length <= SMALL_BYTES) {
       const scratch = this.#scratch
       const at = scratch.write(head, 0, 'latin1')
-      scratch.set(body, at)
+      body.copy(scratch, at) // `set` copies out of shared memory word by word: 170 ns a KiB instead of 40
       socket.write(this.#view(at + body.length))
       this.#renew(socket)
       return

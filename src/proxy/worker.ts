@@ -49,7 +49,7 @@ export class Worker {
     this.resolver = new Resolver()
     this.facts = new HeadFacts(this.head, { clientAddress: '' })
     this.#ticker = setInterval(() => {
-      clock.update()
+      clock.synchronise()
       this.wheel.advance(clock.monotonicMs)
     }, TICK_MS)
   }
