@@ -1,0 +1,106 @@
+/** Parts of the engine without its sockets: a runtime made from configuration text, requests in it, a client that only writes. */
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { loadConfig } from '../../../src/config/load.ts'
+import { SharedStateFactory } from '../../../src/daemon/shared-state.ts'
+import type { RequestHead } from '../../../src/http/request-head.ts'
+import { AccessLog } from '../../../src/log/access-log.ts'
+import { Counters, createCounters } from '../../../src/log/counters.ts'
+import { Output } from '../../../src/net/output.ts'
+import type { ClientConnection } from '../../../src/proxy/client-connection.ts'
+import { HeadFacts } from '../../../src/proxy/facts.ts'
+import { RequestContext } from '../../../src/proxy/request-context.ts'
+import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
+import { Runtime } from '../../../src/proxy/runtime.ts'
+import { Worker } from '../../../src/proxy/worker.ts'
+import { onTestEnd } from '../../support/cleanup.ts'
+import { filesOf } from '../../support/config.ts'
+
+/** What stands around the site in every configuration of these tests. */
+const FRAME = `shellac 1; listener web { address 127.0.0.1:0; } `
+
+export function workerForTest(): Worker {
+  const worker = new Worker({
+    worker: 0,
+    counters: new Counters(createCounters(1), 0),
+    accessLog: new AccessLog(undefined, { problem: () => {} }),
+    log: () => {},
+  })
+  onTestEnd(() => worker.stop())
+  return worker
+}
+
+/** The runtime of a text, without its first statement and listener, which are always the same. */
+export function runtimeOf(text: string, worker = workerForTest()): Runtime {
+  const { plan, diagnostics } = loadConfig({ kind: 'text', name: 'test.conf', text: FRAME + text }, filesOf({}))
+  assert.ok(plan, JSON.stringify(diagnostics.map(({ message }) => message)))
+  return new Runtime(plan, 1, new SharedStateFactory(1).build(plan, undefined), undefined, worker)
+}
+
+export interface Peer {
+  readonly clientAddress: string
+  readonly clientPort: number
+}
+
+const stranger: Peer = { clientAddress: '192.0.2.7', clientPort: 4711 }
+
+/** What is known of a request that `runtime` has found a route for. */
+export function contextOf(runtime: Runtime, head: RequestHead, peer = stranger): RequestContext {
+  const entry = runtime.table.find('web', new HeadFacts(head, peer))
+  assert.ok(entry, 'a route takes the request')
+  const connection = { ...peer, worker: workerForTest(), listener: { runtime, name: 'web' } }
+  return new RequestContext(connection as unknown as ClientConnection, head, entry.user as RouteRuntime)
+}
+
+/** A socket that keeps what is written, as one text per write to the kernel. */
+class WrittenSocket {
+  readonly writes: string[] = []
+  readonly calls: string[] = []
+  readonly writableLength = 0
+  #corked: string | undefined = undefined
+
+  write(data: string | Buffer): void {
+    const text = typeof data === 'string' ? data : data.toString('latin1')
+    if (this.#corked === undefined) this.writes.push(text)
+    else this.#corked += text
+  }
+
+  cork(): void {
+    this.#corked = ''
+  }
+
+  uncork(): void {
+    this.writes.push(this.#corked ?? '')
+    this.#corked = undefined
+  }
+
+  destroySoon(): void {
+    this.calls.push('destroySoon')
+  }
+
+  resetAndDestroy(): void {
+    this.calls.push('resetAndDestroy')
+  }
+}
+
+/** As much of a client connection as writers use. */
+export class WrittenClient {
+  keepAlive = true
+  minor: 0 | 1
+  readonly written = new WrittenSocket()
+  readonly socket = this.written as unknown as Socket
+  readonly worker = { output: new Output() }
+
+  constructor(minor: 0 | 1 = 1) {
+    this.minor = minor
+  }
+
+  get asConnection(): ClientConnection {
+    return this as unknown as ClientConnection
+  }
+
+  /** Everything written. */
+  get text(): string {
+    return this.written.writes.join('')
+  }
+}
