@@ -13,6 +13,7 @@
  */
 import { connect, type Socket } from 'node:net'
 import { BodyReader } from '../http/body-reader.ts'
+import { F } from '../http/fields.ts'
 import type { HeadLimits } from '../http/request-head.ts'
 import { parseResponseHead, ResponseHead } from '../http/response-head.ts'
 import type { ListenAddress } from '../plan/plan.ts'
@@ -81,7 +82,8 @@ export class OriginConnection extends TimerEntry {
   /** The beginning of a head whose end has not come yet. */
   #partial: Buffer | undefined = undefined
   #method = 'GET'
-  #upgradeAsked = false
+  /** The protocol asked for, lower case. */
+  #upgrade: string | undefined = undefined
   #interims = 0
   #reusable = false
   #paused = false
@@ -128,13 +130,13 @@ export class OriginConnection extends TimerEntry {
    * Takes the connection for one request; the caller writes the request to `socket` next.
    * `method` decides how the response is framed (RFC 9112 §6.3).
    */
-  begin(sink: ResponseSink, method: string, upgradeAsked: boolean): void {
+  begin(sink: ResponseSink, method: string, upgrade: string | undefined): void {
     assert(this.state === 'idle', 'a connection serves one request at a time')
     this.state = 'head'
     this.sink = sink
     this.requestDone = false
     this.#method = method
-    this.#upgradeAsked = upgradeAsked
+    this.#upgrade = upgrade
     this.#interims = 0
     this.#reusable = false
     this.#wheel.schedule(this, clock.monotonicMs + this.#limits.firstByteTimeoutMs)
@@ -219,7 +221,7 @@ export class OriginConnection extends TimerEntry {
       default:
         this.#shut() // bytes nobody asked for
     }
-    this.sink?.onPause()
+    if (this.state === 'body') this.sink!.onPause() // in any other state nothing was told, or all of it
     if (this.#retained) {
       this.#retained = false
       // Who paused during this read does so until its bytes are out, and until then nothing is read into the buffer.
@@ -237,8 +239,9 @@ export class OriginConnection extends TimerEntry {
       this.#partial = undefined
     }
     let start = 0
+    let seen = end - length
     while (this.state === 'head') {
-      const used = parseResponseHead(parsedHead, input, start, end, this.#limits, this.#method)
+      const used = parseResponseHead(parsedHead, input, start, end, this.#limits, this.#method, seen)
       if (used < 0) {
         this.#fail('bad-head')
         return
@@ -248,6 +251,7 @@ export class OriginConnection extends TimerEntry {
         return
       }
       start += used
+      seen = start
       if (parsedHead.status === 101) {
         this.#switchProtocols(input.subarray(start, end))
         return
@@ -301,7 +305,7 @@ export class OriginConnection extends TimerEntry {
     if (rest === undefined) return
     this.#rest = undefined
     this.#readBody(rest, 0, rest.length)
-    this.sink?.onPause()
+    if (this.state === 'body') this.sink!.onPause()
   }
 
   /** RFC 9112 §9.6, §9.3: only a connection with nothing pending in either direction carries another request. */
@@ -322,7 +326,8 @@ export class OriginConnection extends TimerEntry {
   }
 
   #switchProtocols(rest: Buffer): void {
-    if (!this.#upgradeAsked) {
+    // RFC 9110 §7.8: the protocol is one the client asked for, and both fields say so.
+    if (!parsedHead.upgrade || parsedHead.value(F.upgrade)?.toLowerCase() !== this.#upgrade) {
       this.#fail('unasked-upgrade')
       return
     }

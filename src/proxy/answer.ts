@@ -40,6 +40,7 @@ const clientErrorCounters: ReadonlyMap<number, number> = new Map([
 
 /** What Connection must say in the current answer, as a line or nothing (RFC 9112 §9.3: 1.0 keeps only if told so). */
 export function connectionLine(connection: ClientConnection): string {
+  if (connection.withholdsBody) connection.keepAlive = false
   if (!connection.keepAlive) return 'Connection: close\r\n'
   return connection.minor === 1 ? '' : 'Connection: keep-alive\r\n'
 }

@@ -62,6 +62,11 @@ export class ClientConnection extends TimerEntry implements Reader {
   #bodyActive = false
   /** Nobody takes the body yet, or its taker is full. */
   #bodyHeld = false
+  /**
+   * The client waits for 100 before it sends the body. Answered without one it may send the body or not, so what comes
+   * next cannot be told, and the connection ends with the answer (RFC 9110 §10.1.1).
+   */
+  withholdsBody = false
   #bodyBytes = 0
   #bodyLimit = 0
   #discarding = false
@@ -322,6 +327,7 @@ export class ClientConnection extends TimerEntry implements Reader {
     this.#body.reset(head.bodyKind, head.contentLength)
     this.#bodyActive = true
     this.#bodyHeld = true
+    this.withholdsBody = head.expectContinue
     this.#discarding = false
     this.#bodyBytes = 0
     this.#bodyLimit = this.listener.limits.bodyBytes
@@ -342,6 +348,7 @@ export class ClientConnection extends TimerEntry implements Reader {
 
   #endBody(trailers: string | undefined): void {
     this.#bodyActive = false
+    this.withholdsBody = false
     if (this.#discarding) {
       this.#discarding = false
       this.#next()
@@ -360,6 +367,7 @@ export class ClientConnection extends TimerEntry implements Reader {
 
   #onBodyData(bytes: Buffer, start: number, end: number): void {
     this.#bodyBytes += end - start
+    this.withholdsBody = false
     if (this.#discarding) {
       if (this.#bodyBytes > DISCARD_BYTES) this.#stopDiscarding()
     } else if (this.#bodyBytes > this.#bodyLimit) {

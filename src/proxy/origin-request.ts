@@ -94,7 +94,7 @@ export class OriginRequest implements Claimant, ResponseSink {
     this.#reused = connection.uses > 0
     this.#worker.counters.add(this.#reused ? C.originReuses : C.originConnects, 1)
     this.connection = connection
-    connection.begin(this, context.head.method, upgrade !== undefined)
+    connection.begin(this, context.head.method, upgrade)
     const text = requestHeadText(this.#out, this.#pool().server)
     this.#worker.counters.add(C.originBytesOut, text.length)
     connection.socket.write(text, 'latin1')

@@ -94,7 +94,8 @@ function forward(connection: ClientConnection, head: RequestHead, facts: HeadFac
     }
     connection.limitBody(limit)
   }
-  if (head.upgrade && route.plan.upgrades.length > 0) {
+  // A body would have to end before the switch, and who reads it is in doubt (RFC 9110 §7.8): such a request is no upgrade.
+  if (head.upgrade && route.plan.upgrades.length > 0 && !head.hasBody) {
     const protocol = head.value(F.upgrade)!.toLowerCase()
     if (route.plan.upgrades.includes(protocol)) {
       Pass.start(connection, new RequestContext(connection, head, route), 'upgrade', protocol)

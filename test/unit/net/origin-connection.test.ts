@@ -25,7 +25,7 @@ async function connected(): Promise<Conversation> {
 }
 
 /** Sends a request without body. */
-function ask(connection: OriginConnection, sink: RecordingSink, method = 'GET', upgrade = false): void {
+function ask(connection: OriginConnection, sink: RecordingSink, method = 'GET', upgrade?: string): void {
   connection.begin(sink, method, upgrade)
   connection.socket.write(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
   connection.endRequest()
@@ -79,7 +79,7 @@ describe('what a response is told as', () => {
 
   it('a tunnel after 101, with what came behind the head', async () => {
     const { sink, peer, connection } = await connected()
-    ask(connection, sink, 'GET', true)
+    ask(connection, sink, 'GET', 'x')
     await peer.requestHead()
     peer.send('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nearly')
     await sink.until('upgrade 101 early')
@@ -93,7 +93,7 @@ describe('what a response is told as', () => {
 describe('a connection is free again', () => {
   it('only when the request was written to its end', async () => {
     const { connection, sink, peer, owner } = await connected()
-    connection.begin(sink, 'POST', false)
+    connection.begin(sink, 'POST', undefined)
     connection.socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
     await peer.requestHead()
     peer.send(ok('early'))

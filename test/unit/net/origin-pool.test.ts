@@ -32,7 +32,7 @@ function poolFor(plan: BackendPlan): { pool: OriginPool; wheel: TimerWheel } {
 /** One request and its answer; afterwards the connection is free. */
 async function use(connection: OriginConnection): Promise<void> {
   const sink = new RecordingSink()
-  connection.begin(sink, 'GET', false)
+  connection.begin(sink, 'GET', undefined)
   connection.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   connection.endRequest()
   await sink.until('end')
