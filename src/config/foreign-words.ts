@@ -18,5 +18,10 @@ export const foreignWords: ReadonlyMap<string, string> = new Map([
   ['gzip', 'compression is left to the servers'],
   ['frontend', 'addresses stand in "listener NAME { address *:80; }", hosts in "site HOST { ... }"'],
   ['mode', 'leave it out: this proxy speaks HTTP'],
+  ['tls', 'this version speaks HTTP/1.1 without TLS; let a program in front of it end TLS'],
+  ['certificate', 'this version speaks HTTP/1.1 without TLS; let a program in front of it end TLS'],
+  ['ssl_certificate', 'this version speaks HTTP/1.1 without TLS; let a program in front of it end TLS'],
+  ['ssl_certificate_key', 'this version speaks HTTP/1.1 without TLS; let a program in front of it end TLS'],
+  ['health', 'this version asks servers nothing by itself; "eject after 3 for 10s;" avoids those that fail'],
   ['sub', 'there is no program to write: routes and rules say what becomes of a request'],
 ])

@@ -2,7 +2,14 @@
 import type { Statement } from '../ast.ts'
 import type { Diagnostic } from '../diagnostics.ts'
 import type { Context, ContextName } from '../directives/directive.ts'
-import { contextNamed, contexts, contextsWith, findByPeerWord, type PeerMatch } from '../directives/table.ts'
+import {
+  contextNamed,
+  contexts,
+  contextsWith,
+  findByPeerWord,
+  findDirective,
+  type PeerMatch,
+} from '../directives/table.ts'
 import { errorAt } from '../errors.ts'
 import { foreignWords } from '../foreign-words.ts'
 import { didYouMean, suggest } from '../suggest.ts'
@@ -18,13 +25,28 @@ export function misplacedStatement(statement: Statement, context: ContextName): 
     const message = `unknown directive "${text}" ${placeName(context)}`
     return errorAt(span, 'unknown-directive', message, foreign ?? nearMiss(text, context))
   }
-  const home = `it belongs ${placeNames(nearestHomes(homes, context))}`
-  const help = foreign === undefined ? home : `${foreign} (our own "${text}" belongs ${placeNames(homes)})`
+  const help =
+    foreign === undefined
+      ? homeHelp(text, homes, context)
+      : `${foreign} (our own "${text}" belongs ${placeNames(homes)})`
   return errorAt(span, 'wrong-context', `"${text}" is not allowed ${placeName(context)}`, help)
 }
 
+/** Where the word belongs. What only a route can do is most often written straight into a site. */
+function homeHelp(word: string, homes: readonly Context[], context: ContextName): string {
+  const places = `it belongs ${placeNames(nearestHomes(homes, context))}`
+  const inRoute = context === 'site' ? findDirective('route', word) : undefined
+  if (inRoute === undefined) return places
+  return `${places}: route all { ${word === 'path' ? '' : 'path /**; '}${inRoute.example} }`
+}
+
+const editWords: ReadonlySet<string> = new Set(['set', 'add', 'remove', 'default'])
+
 /** What a user of another server should write instead. */
 function foreignHelp(word: string, context: ContextName): string | undefined {
+  if (context === 'headers' && editWords.has(word)) {
+    return `say first whose field it is: request ${word} ...; or: response ${word} ...;`
+  }
   const advice = foreignWords.get(word)
   if (advice !== undefined) return advice
   const peer = bestPeer(word, context)
@@ -66,6 +88,8 @@ function nearMiss(word: string, context: ContextName): string | undefined {
   const here = contextNamed(context).directives.map((one) => one.name)
   const near = didYouMean(suggest(word, here))
   if (near !== undefined) return near
+  const longer = didYouMean(here.filter((name) => name.split('-').includes(word)))
+  if (longer !== undefined) return longer
   const others = new Set(contexts.flatMap((other) => other.directives.map((one) => one.name)))
   const far = suggest(word, others)[0]
   if (far !== undefined) return `did you mean "${far}"? it belongs ${placeNames(contextsWith(far))}`

@@ -93,7 +93,7 @@ export const source = directive({
     "The client's address is in one of these networks. Behind another proxy the client is who that proxy says, if " +
     '"forwarded { trust ...; }" believes it.',
   example: 'source 10.0.0.0/8 2001:db8::/32;',
-  peers: ['src', 'acl', 'geo', 'client.ip', 'remote_addr'],
+  peers: ['src', 'acl', 'geo', 'client.ip', 'remote_addr', 'remote_ip', 'ip'],
 })
 
 export const matchMethod = directive({

@@ -83,21 +83,24 @@ export const userName: Value<string> = {
       : refuseAs(argument, 'bad-name', 'name of a user or group'),
 }
 
-/** Words behind the address in `listen` of nginx and `bind` of HAProxy. */
-const LISTEN_OPTIONS: ReadonlySet<string> = new Set([
-  'ssl',
-  'http2',
-  'default_server',
-  'reuseport',
-  'quic',
-  'transparent',
+/** Words behind the address in `listen` of nginx and `bind` of HAProxy, and what to say of them. */
+const NO_OPTIONS = 'only addresses stand here, without options'
+const NO_TLS = 'only addresses stand here; this version speaks HTTP/1.1 without TLS'
+const LISTEN_OPTIONS: ReadonlyMap<string, string> = new Map([
+  ['ssl', NO_TLS],
+  ['tls', NO_TLS],
+  ['http2', NO_TLS],
+  ['quic', NO_TLS],
+  ['default_server', NO_OPTIONS],
+  ['reuseport', NO_OPTIONS],
+  ['transparent', NO_OPTIONS],
 ])
 
 export const listenAddress: Value<ListenAddress> = {
   syntax: 'ADDRESS',
   read(argument) {
-    if (!LISTEN_OPTIONS.has(argument.text)) return readListenAddress(argument)
-    return refuseAs(argument, 'bad-address', 'address', 'only addresses stand here, without options')
+    const help = LISTEN_OPTIONS.get(argument.text)
+    return help === undefined ? readListenAddress(argument) : refuseAs(argument, 'bad-address', 'address', help)
   },
 }
 
