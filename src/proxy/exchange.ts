@@ -1,6 +1,7 @@
 /**
- * A request in work: what its connection tells it. One of three, which may take turns on one request:
- * Miss (waits for a fetch and streams what is stored), Pass (streams an origin's response), Tunnel (after 101).
+ * A request in work: what its connection tells it. One of four, which may take turns on one request:
+ * Miss (waits for a fetch and streams what is stored), Rejoin (goes on where the store could not), Pass (streams an
+ * origin's response), Tunnel (after 101).
  */
 import type { ClientConnection } from './client-connection.ts'
 import type { RequestContext } from './request-context.ts'

@@ -2,7 +2,7 @@
  * A request that waits for a fetch, its own or another's, and is answered from what the store holds of it so far.
  *
  *     start --leads--> Fetch tells --> onFill      --> #pump until complete
- *           --follows- reader tells -> streaming   --> #pump until complete
+ *           --follows- reader tells -> streaming   --> #pump until complete; outgrows the store --> Rejoin
  *                                      declined    --> Pass
  *                                      refreshed   --> look again
  *           --cannot wait-----------------------------> Pass
@@ -35,6 +35,7 @@ import { type Found, findStored } from './find-stored.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
 import type { OriginRequest } from './origin-request.ts'
 import { Pass, passInterim } from './pass.ts'
+import { Rejoin } from './rejoin.ts'
 import type { RequestContext } from './request-context.ts'
 import type { Framing } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
@@ -380,6 +381,7 @@ export class Miss extends Exchange implements FetchOwner {
     else if (this.#overflow !== undefined) this.#goDirect(reader, this.#overflow)
     else if (state === 'complete') this.#complete(reader)
     else if (state === 'streaming') this.#awaitMore(reader)
+    else if (state === 'declined') this.#rejoin(reader)
     else this.#breakOff(reader)
   }
 
@@ -409,6 +411,12 @@ export class Miss extends Exchange implements FetchOwner {
     this.#end()
     this.#closeWhenFlushed(reader)
     Pass.resume(this.connection, this.context, overflow.origin, this.#writer, overflow.rest)
+  }
+
+  /** Another request's fetch outgrew the store: its rest goes to that request alone. */
+  #rejoin(reader: FillReader): void {
+    this.#end()
+    new Rejoin(this.connection, this.context, { reader, writer: this.#writer, sent: this.#offset })
   }
 
   /** The body broke off: the client must not take it for complete. */

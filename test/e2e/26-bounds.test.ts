@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { OriginPeer } from '../support/scripted-origin.ts'
-import { bodyFor, type CachingSite, cacheStatus, isHit, startSite } from './caching-site.ts'
+import { bodyFor, type CachingSite, cacheStatus, gate, isHit, startSite } from './caching-site.ts'
 
 const MiB = 1 << 20
 const bounded = await startSite({ cache: 'max-object 1MiB;', workers: 2 })
@@ -67,6 +67,50 @@ for (const framing of ['sized', 'chunked', 'until close'] as const) {
     }
   })
 }
+
+for (const site of [bounded, tiny]) {
+  test(`those who read along when an object outgrows the cache get it whole too (${site === tiny ? 'room' : 'max-object'})`, async () => {
+    const length = site === tiny ? MiB - 2000 : MiB + 300_000
+    const held = gate()
+    const body = bodyFor('/along', length)
+    site.answer('/along', async (_request, peer) => {
+      peer.send('HTTP/1.1 200 \r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n')
+      await sendPiece(peer, body.subarray(0, 300_000), 'chunked')
+      await held.opened
+      await sendPiece(peer, body.subarray(300_000), 'chunked')
+      return '0\r\n\r\n'
+    })
+    const clients = await Promise.all(Array.from({ length: 6 }, () => site.connect()))
+    for (const client of clients) client.send('GET /along HTTP/1.1\r\nHost: test.example\r\n\r\n')
+    await Promise.all(clients.map((client) => client.until('the first bytes', () => client.buffer.length > 200_000)))
+    assert.equal(site.asked('/along').length, 1)
+    held.open()
+    const answers = await Promise.all(clients.map((client) => client.response()))
+    assert.ok(answers.every((answer) => answer.body.equals(body)))
+    assert.equal(site.asked('/along').length, 6)
+  })
+}
+
+test('one who read along is cut off rather than given parts of two bodies', async () => {
+  const held = gate()
+  let asked = 0
+  bounded.answer('/two', async (_request, peer) => {
+    const body = bodyFor(`version ${++asked}`, MiB + 300_000)
+    peer.send('HTTP/1.1 200 \r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n')
+    await sendPiece(peer, body.subarray(0, 300_000), 'chunked')
+    await held.opened
+    await sendPiece(peer, body.subarray(300_000), 'chunked').catch(() => {})
+    return '0\r\n\r\n'
+  })
+  const clients = [await bounded.connect(), await bounded.connect()]
+  for (const client of clients) {
+    client.send('GET /two HTTP/1.1\r\nHost: test.example\r\n\r\n')
+    await client.until('the first bytes', () => client.buffer.length > 200_000)
+  }
+  held.open()
+  assert.ok((await clients[0]!.response()).body.equals(bodyFor('version 1', MiB + 300_000)))
+  await assert.rejects(clients[1]!.response(), /closed/)
+})
 
 test('a larger object says why it is not kept, where that is known from the start', async () => {
   sending(bounded, '/why', MiB + 1, 'sized')
