@@ -25,7 +25,7 @@ export const originErrors = {
   'queue-full': {
     code: 'queue-full',
     status: 503,
-    retry: 'never',
+    retry: 'any',
     blames: false,
     message: 'every connection is in use and the queue is full',
   },

@@ -35,6 +35,7 @@ const oneIdle = await startOrigin(hold)
 const bounded = await startOrigin(hold)
 const impatient = await startOrigin(hold)
 const waiting = await startOrigin(hold)
+const pair = [await startOrigin(hold), await startOrigin((_, peer) => ok(`second ${peer.index}`))]
 const STRAY = ok('not an answer')
 const strayBehind = await startOrigin((_, peer) => ok(String(peer.index)) + STRAY)
 const strayLater = await startOrigin((_, peer) => {
@@ -70,6 +71,9 @@ const shellac = await startShellac({
     backend bounded { ${at(bounded)} connections 1; queue 0 for 10s; }
     backend impatient { ${at(impatient)} connections 1; queue 10 for 200ms; }
     backend waiting { ${at(waiting)} connections 1; queue 10 for 10s; }
+    backend pair {
+      server a 127.0.0.1:${pair[0]!.port}; server b 127.0.0.1:${pair[1]!.port}; connections 1; queue 0 for 10s;
+    }
     backend stray-behind { ${at(strayBehind)} }
     backend stray-later { ${at(strayLater)} }
     backend unix { server a unix:${join(folder, 'app.sock')}; host server; }
@@ -84,6 +88,7 @@ const shellac = await startShellac({
     site bounded.example { proxy bounded; }
     site impatient.example { proxy impatient; }
     site waiting.example { proxy waiting; }
+    site pair.example { proxy pair; }
     site stray-behind.example { proxy stray-behind; }
     site stray-later.example { proxy stray-later; }
     site unix.example { proxy unix; }
@@ -179,6 +184,13 @@ test('a request that finds the queue full is answered 503', async () => {
   const refused = await ask('bounded.example')
   assert.equal(refused.status, 503)
   assert.equal(refused.body.toString(), '503 Service Unavailable: every connection is in use and the queue is full\n')
+  answerHeld('/first')
+  assert.equal((await first.response()).status, 200)
+})
+
+test('a request that finds the queue of one server full goes to another', async () => {
+  const first = await askAndHold('pair.example', '/first')
+  for (let i = 0; i < 4; i++) assert.equal((await ask('pair.example')).body.toString(), 'second 0')
   answerHeld('/first')
   assert.equal((await first.response()).status, 200)
 })
