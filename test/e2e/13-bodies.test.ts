@@ -181,8 +181,11 @@ test('204 and 304 have no body and no framing of one', async () => {
 test('a refused upload is answered at once, its small rest read away, its large rest closed upon', async () => {
   const targets: string[] = []
   const early = await startConnectionOrigin(async (peer) => {
-    targets.push((await peer.requestHead())?.target ?? 'none')
-    peer.send('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+    for (let head = await peer.requestHead(); head; head = await peer.requestHead()) {
+      targets.push(`${peer.index}: ${head.method} ${head.target}`)
+      peer.send('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+      if (head.method === 'POST') return
+    }
   })
   const proxy = await startShellac({ config: passing(early.port) })
   const small = await connectClient(proxy.port)
@@ -195,5 +198,6 @@ test('a refused upload is answered at once, its small rest read away, its large 
   assert.equal((await large.response()).status, 403)
   large.send(Buffer.alloc(200_000, 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n'))
   assert.equal(await large.expectClose(), 'end')
-  assert.deepEqual(targets, ['/', '/next', '/'], 'each came alone: what was not written to its end is not used again')
+  // The first connection had a request that was not written to its end, so it is not used again.
+  assert.deepEqual(targets, ['0: POST /', '1: GET /next', '1: POST /'])
 })
