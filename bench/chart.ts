@@ -14,13 +14,13 @@ const VALUE_WIDTH = 84
 const BAR = 16
 const BAR_STEP = 20
 const GROUP_GAP = 34
-const TOP = 64
+const TOP = 82
 
-const colours: Readonly<Record<ServerName, string>> = {
-  shellac: '#d9822b',
-  nginx: '#3f9c5a',
-  haproxy: '#4a86c5',
-  varnish: '#8f6bb8',
+const looks: Readonly<Record<ServerName, { readonly title: string; readonly colour: string }>> = {
+  shellac: { title: 'Shellac', colour: '#d9822b' },
+  nginx: { title: 'nginx', colour: '#3f9c5a' },
+  haproxy: { title: 'HAProxy', colour: '#4a86c5' },
+  varnish: { title: 'Varnish', colour: '#8f6bb8' },
 }
 
 const STYLE = `
@@ -38,7 +38,7 @@ const STYLE = `
 /** An SVG document; invalid figures are drawn as the word. */
 export function drawChart(rows: readonly Row[], servers: readonly ServerName[]): string {
   const groupHeight = servers.length * BAR_STEP + GROUP_GAP
-  const height = TOP + rows.length * groupHeight
+  const height = TOP + rows.length * groupHeight - MARGIN
   const groups = rows.map((row, index) => drawGroup(row, servers, TOP + index * groupHeight))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="CPU time per request">
   <style>${STYLE}
@@ -65,8 +65,8 @@ function drawBar(name: ServerName, figure: Figure | undefined, longest: number, 
   const value = micros === undefined ? 'invalid' : `${micros.toFixed(1)} µs`
   const baseline = y + BAR - 4
   return [
-    `  <text class="dim" x="${left - 8}" y="${baseline}" text-anchor="end">${name}</text>`,
-    `  <rect x="${left}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" rx="2" fill="${colours[name]}"/>`,
+    `  <text class="dim" x="${left - 8}" y="${baseline}" text-anchor="end">${looks[name].title}</text>`,
+    `  <rect x="${left}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" rx="2" fill="${looks[name].colour}"/>`,
     `  <text x="${(left + length + 8).toFixed(1)}" y="${baseline}">${value}</text>`,
   ].join('\n')
 }
