@@ -26,12 +26,14 @@ import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { OriginErrorCode } from '../net/origin-error.ts'
+import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
 import type { Found } from './find-stored.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import type { RequestContext } from './request-context.ts'
 import { judgedFields, storableFields, storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
+import { SentFacts } from './sent-facts.ts'
 import { keyOfVariant, markerCells, nextMarkerId, responseCells, type Stored, storedOf } from './stored.ts'
 
 /** The request a fetch was made for. One of the last five is called; onFailed may still follow onFill. */
@@ -60,6 +62,8 @@ export class Fetch implements OriginSink {
   owner: FetchOwner | undefined
   readonly #context: RequestContext
   readonly #cache: RouteCache
+  /** The request as the origin sees it. */
+  readonly #sent: RequestFacts
   readonly #tier: MemoryTier
   readonly #origin: OriginRequest
   readonly #key: string
@@ -82,6 +86,7 @@ export class Fetch implements OriginSink {
     this.owner = owner
     this.#context = context
     this.#cache = cache
+    this.#sent = new SentFacts(context.facts, context.route, context)
     this.#tier = cache.cache.tier
     this.#key = found.key
     this.#primaryKey = found.primaryKey
@@ -198,7 +203,7 @@ export class Fetch implements OriginSink {
     const judged = judgedFields(fields, context.route)
     const facts = new FlatFacts(head.status, withReceived(judged, head))
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
-    return { context, fields, decision: decideStore(context.facts, facts, this.#cache.settings, times, Math.random()) }
+    return { context, fields, decision: decideStore(this.#sent, facts, this.#cache.settings, times, Math.random()) }
   }
 
   /** RFC 9111 §4.3.4. */
@@ -217,7 +222,7 @@ export class Fetch implements OriginSink {
     const judged = judgedFields(merged, context.route)
     const facts = new FlatFacts(stored.meta.status, age === undefined ? judged : [...judged, 'Age', age])
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
-    const decision = decideStore(context.facts, facts, this.#cache.settings, times, Math.random())
+    const decision = decideStore(this.#sent, facts, this.#cache.settings, times, Math.random())
     // The owner first: afterwards what is stored is another object, or, where the update forbids to keep it, none.
     this.owner?.onConfirmed(stale, decision.meta, merged, decision.store)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
@@ -249,7 +254,7 @@ export class Fetch implements OriginSink {
     const marker = this.#key === this.#primaryKey ? this.#writer : tier.lead(this.#primaryKey)
     if (marker === undefined) return undefined
     const id = nextMarkerId(this.#context.worker.index)
-    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, variantKey(names, this.#context.facts)))
+    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, variantKey(names, this.#sent)))
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     if (isMarked) marker.complete()
     else marker.decline(0)

@@ -3,8 +3,10 @@
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { Reason } from '../log/reasons.ts'
-import type { RequestFacts } from '../plan/facts.ts'
-import type { RouteCache } from './route-runtime.ts'
+import type { ClientConnection } from './client-connection.ts'
+import type { HeadFacts } from './facts.ts'
+import type { RouteCache, RouteRuntime } from './route-runtime.ts'
+import { sentFacts } from './sent-facts.ts'
 import { keyOfVariant, storedOf } from './stored.ts'
 
 /** What is stored for a request; `object` undefined: nothing that matches. One per worker, filled again and again. */
@@ -22,10 +24,26 @@ export class Found {
 /** What `findStored` found last. */
 export const found = new Found()
 
+/** The primary key of a request. */
+export function keyOf(
+  cache: RouteCache,
+  request: HeadFacts,
+  route: RouteRuntime,
+  connection: ClientConnection,
+): string {
+  const { keyFields } = cache
+  return cache.keyOf(keyFields.length === 0 ? request : sentFacts(request, keyFields, route, connection))
+}
+
 /** Looks up the response that matches the request by key and Vary (RFC 9111 §4.1). The result lives until the next call. */
-export function findStored(cache: RouteCache, request: RequestFacts): Found {
+export function findStored(
+  cache: RouteCache,
+  request: HeadFacts,
+  route: RouteRuntime,
+  connection: ClientConnection,
+): Found {
   const { tier } = cache.cache
-  const primaryKey = cache.keyOf(request)
+  const primaryKey = keyOf(cache, request, route, connection)
   found.primaryKey = primaryKey
   found.key = primaryKey
   found.reason = 'absent'
@@ -41,7 +59,7 @@ export function findStored(cache: RouteCache, request: RequestFacts): Found {
   const names = stored.names
   tier.unpin(marker)
   found.varyNames = stored.varyNames
-  found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, request))
+  found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, sentFacts(request, names, route, connection)))
   found.object = tier.find(found.key)
   return found
 }

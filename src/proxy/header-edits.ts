@@ -22,11 +22,13 @@ interface CompiledEdit {
 
 export class HeaderEdits {
   readonly #edits: readonly CompiledEdit[]
+  readonly #names: ReadonlySet<string>
   readonly isEmpty: boolean
   /** The result is the same for every request: `applyConstant` will do. */
   readonly isConstant: boolean
 
   constructor(edits: readonly HeaderEdit[], matchers: MatcherSet) {
+    this.#names = new Set(edits.map((edit) => edit.name.toLowerCase()))
     this.isEmpty = edits.length === 0
     this.isConstant = edits.every(isConstant)
     this.#edits = edits.map((edit) => ({
@@ -42,6 +44,27 @@ export class HeaderEdits {
       if (condition !== undefined && !condition(request, response)) continue
       applyEdit(list, edit, lowerName, source)
     }
+  }
+
+  /** Whether one of the edits is of this field. */
+  touches(lowerName: string): boolean {
+    return this.#names.has(lowerName)
+  }
+
+  /** What the request edits make of one field: its values, out of those received. */
+  valuesAfter(
+    lowerName: string,
+    received: readonly string[],
+    source: VariableSource,
+    request: RequestFacts,
+  ): readonly string[] {
+    const list = received.flatMap((value) => [lowerName, value])
+    for (const compiled of this.#edits) {
+      if (compiled.lowerName !== lowerName) continue
+      if (compiled.condition !== undefined && !compiled.condition(request)) continue
+      applyEdit(list, compiled.edit, lowerName, source)
+    }
+    return list.filter((_, i) => i % 2 === 1)
   }
 
   /** The constant ones alone, in their order. */

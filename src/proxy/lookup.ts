@@ -37,7 +37,7 @@ export function lookup(
   }
   const hasDirectives = head.has(F.cacheControl) || head.has(F.pragma)
   const directives = hasDirectives ? clientDirectives(facts, cache.settings) : undefined
-  const { object } = findStored(cache, facts)
+  const { object } = findStored(cache, facts, route, connection)
   if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
   if (directives?.onlyIfCached) {
     sendError(connection, head, route, 504, 'nothing usable is stored', { reason: 'only-if-cached' })

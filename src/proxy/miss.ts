@@ -303,7 +303,7 @@ export class Miss extends Exchange implements FetchOwner {
       this.#pass('collapse-timeout')
       return
     }
-    const found = findStored(this.#cache, this.context.facts)
+    const found = findStored(this.#cache, this.context.facts, this.context.route, this.connection)
     const { object } = found
     if (object !== undefined) {
       const reuse = decideReuse(storedOf(object).meta, object.softPurged, this.#directives, clock.nowMs)

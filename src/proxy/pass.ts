@@ -24,6 +24,7 @@ import type { RequestContext } from './request-context.ts'
 import { framingLine, interimText, passFraming, passHeadText } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RouteRuntime } from './route-runtime.ts'
+import { SentFacts } from './sent-facts.ts'
 import { Tunnel } from './tunnel.ts'
 
 /** Request body bytes in an origin's socket from which on the client has to wait. */
@@ -235,7 +236,9 @@ function bodilessLength(head: ResponseHead, context: RequestContext): string {
 function invalidate(context: RequestContext, head: ResponseHead): void {
   for (const request of invalidatedRequests(context.facts, new ResponseHeadFacts(head))) {
     const entry = context.runtime.table.find(context.listenerName, request)
-    const cache = (entry?.user as RouteRuntime | undefined)?.cache
-    cache?.cache.tier.remove(cache.keyOf(request))
+    const route = entry?.user as RouteRuntime | undefined
+    const cache = route?.cache
+    if (route === undefined || cache === undefined) continue
+    cache.cache.tier.remove(cache.keyOf(new SentFacts(request, route, context)))
   }
 }

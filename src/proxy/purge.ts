@@ -4,6 +4,7 @@ import { C } from '../log/counters.ts'
 import { sendAnswer, sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
+import { keyOf } from './find-stored.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 import { storedOf } from './stored.ts'
 
@@ -12,12 +13,12 @@ export function purge(connection: ClientConnection, head: RequestHead, facts: He
     sendError(connection, head, route, 405, 'nothing is cached here', { reason: 'method' })
     return
   }
-  const { cache, keyOf, purgeAllowed } = route.cache
+  const { cache, purgeAllowed } = route.cache
   if (purgeAllowed === undefined || !purgeAllowed(facts)) {
     sendError(connection, head, route, 403, 'PURGE is not allowed from here', { reason: 'method' })
     return
   }
-  const key = keyOf(facts)
+  const key = keyOf(route.cache, facts, route, connection)
   const object = cache.tier.find(key)
   // A marker stands for all variants: without it none of them is found, so for them even a soft purge is a hard one.
   const isSoft = cache.plan.purge.mode === 'soft' && object !== undefined && storedOf(object).markerId === 0

@@ -17,6 +17,8 @@ export class RouteCache {
   readonly cache: CacheRuntime
   readonly settings: CacheSettings
   readonly keyOf: (request: RequestFacts) => string
+  /** Request fields that are part of the key, lower case. */
+  readonly keyFields: readonly string[]
   readonly bypass: readonly Condition[]
   /** Who may PURGE; undefined: nobody. */
   readonly purgeAllowed: Condition | undefined
@@ -30,6 +32,7 @@ export class RouteCache {
     this.cache = cache
     this.settings = settings
     this.keyOf = compileKey(settings.key)
+    this.keyFields = settings.key.cookies.length === 0 ? settings.key.headers : [...settings.key.headers, 'cookie']
     this.bypass = bypass
     this.purgeAllowed = purgeAllowed
   }
@@ -99,6 +102,17 @@ export class RouteRuntime {
   skippedFields(fills: boolean, trusted: boolean): Uint8Array {
     const tables = this.#skipped[trusted ? 1 : 0]!
     return fills ? tables.fetch : tables.request
+  }
+
+  /** Whether the origin may be shown another value of this request field than the client sent. */
+  touchesRequest(lowerName: string): boolean {
+    return this.requestEdits.touches(lowerName) || this.isForwardingField(lowerName)
+  }
+
+  /** Whether this hop writes the client's address into this request field. */
+  isForwardingField(lowerName: string): boolean {
+    const { xForwarded, forwarded } = this.plan.forwarded
+    return (xForwarded && lowerName === 'x-forwarded-for') || (forwarded && lowerName === 'forwarded')
   }
 
   /** The first rule whose matcher holds decides. */

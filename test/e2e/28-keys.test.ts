@@ -1,6 +1,7 @@
 /** What makes two requests ask for the same object, and that all workers share one copy of it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { connectClient } from '../support/scripted-client.ts'
 import { ok } from '../support/scripted-origin.ts'
 import { bodyFor, isHit, startSite, WORKER_FIELD } from './caching-site.ts'
 
@@ -13,6 +14,8 @@ const site = await startSite({
     route none { path /none/**; cache none; }
     route cookie { path /cookie/**; cache cookie; }
     route device { path /device/**; cache device; }
+    route edited { path /edited/**; cache edited; }
+    route located { path /located/**; cache located; }
     route hostless { path /hostless/**; cache hostless; }`,
   more: `
     rule sorted { key { query sort; } }
@@ -21,6 +24,11 @@ const site = await startSite({
     rule none { key { query none; } }
     rule cookie { key { cookie keep currency; } }
     rule device { key { header X-Device; } }
+    rule edited { remove request Cookie; remove request Authorization; remove request X-Device; key { header X-Device; } }
+    rule located {
+      key { query none; header X-Country; }
+      headers { request set X-Country $request.query; request set X-Tongue $request.query; }
+    }
     rule hostless { key { host off; } }`,
 })
 
@@ -105,6 +113,39 @@ const keys: [claim: string, requests: [target: string, ...fields: string[]][], o
     [1, 2, 3, 4, 5, 1],
   ],
 ]
+test('a field that the route removes tells nothing apart: the origin does not see it', async () => {
+  site.answer('/edited/a', ({ fields }) =>
+    ok(fields.get('cookie') ?? 'no cookie', 'Vary: Cookie', 'Cache-Control: max-age=60'),
+  )
+  for (const field of ['Cookie: a=1', 'Cookie: a=2', 'Authorization: Basic eDp5', 'X-Device: phone', 'X-Any: 1']) {
+    assert.equal((await site.get('/edited/a', [field])).body.toString(), 'no cookie')
+  }
+  assert.equal(site.asked('/edited/a').length, 1)
+})
+
+test('a field that the route sets tells apart what the origin sees, in the key and in Vary', async () => {
+  for (const [path, vary] of [
+    ['/located/key', 'Accept'],
+    ['/located/vary', 'X-Tongue'],
+  ] as const) {
+    site.answer(path, ({ fields }) => ok(fields.get('x-country') ?? '', `Vary: ${vary}`, 'Cache-Control: max-age=60'))
+    for (const country of ['de', 'fr', 'de', 'fr']) {
+      assert.equal((await site.get(`${path}?${country}`, ['X-Country: us'])).body.toString(), country)
+    }
+    assert.equal(site.asked(path).length, 2)
+  }
+})
+
+test('an origin that varies on the address of the client is believed', async () => {
+  site.answer('/address', ({ fields }) =>
+    ok(fields.get('x-forwarded-for') ?? '', 'Vary: X-Forwarded-For', 'Cache-Control: max-age=60'),
+  )
+  assert.equal((await site.get('/address')).body.toString(), '127.0.0.1')
+  assert.equal(isHit(await site.get('/address')), true)
+  const other = await connectClient({ port: site.shellac.port, host: '127.0.0.1', localAddress: '127.0.0.2' })
+  assert.equal((await other.get('/address')).body.toString(), '127.0.0.2')
+})
+
 for (const [claim, requests, objects] of keys) {
   test(claim, async () => assert.deepEqual(await objectsOf(requests), objects))
 }
