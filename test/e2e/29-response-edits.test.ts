@@ -69,3 +69,23 @@ test('edits with a variable or a condition are made for each answer, those aroun
   }
   assert.notEqual(hit.fields.get('x-b'), miss.fields.get('x-b'))
 })
+
+test('$cache.status tells how each answer came about', async () => {
+  let isChanged = false
+  const origin = await startOrigin(({ target, fields }) => {
+    if (target === '/private') return ok('x', 'Cache-Control: private')
+    if (fields.get('if-none-match') === '"1"' && !isChanged) return 'HTTP/1.1 304 \r\nCache-Control: max-age=60\r\n\r\n'
+    return ok('hello', 'Cache-Control: max-age=60, stale-while-revalidate=60', 'ETag: "1"')
+  })
+  const shellac = await startShellac({ config: config(origin.port, 'response set X-Cache $cache.status;') })
+  const client = await connectClient(shellac.port)
+  const wordFor = async (target: string, ...fields: string[]) =>
+    (await client.get(target, fields)).fields.get('x-cache')
+  assert.equal(await wordFor('/a'), 'miss')
+  assert.equal(await wordFor('/a'), 'hit')
+  assert.equal(await wordFor('/a', 'If-None-Match: "1"'), 'hit')
+  assert.equal(await wordFor('/a', 'Cache-Control: no-cache'), 'revalidated')
+  isChanged = true
+  assert.equal(await wordFor('/a', 'Cache-Control: no-cache'), 'miss')
+  assert.equal(await wordFor('/private'), 'pass')
+})
