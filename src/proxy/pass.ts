@@ -216,7 +216,8 @@ export class Pass extends Exchange implements OriginSink {
 
 /** An interim response goes on to clients that can tell it from the final one; 100 only to those that asked for it. */
 export function passInterim(connection: ClientConnection, context: RequestContext, head: ResponseHead): void {
-  if (connection.minor === 0 || (head.status === 100 && !context.head.expectContinue)) return
+  const isAwaited = context.head.expectContinue && context.head.hasBody
+  if (connection.minor === 0 || (head.status === 100 && !isAwaited)) return
   if (head.status === 100) connection.withholdsBody = false
   context.worker.counters.add(C.responses1xx, 1)
   context.worker.output.writeText(connection.socket, interimText(head))
