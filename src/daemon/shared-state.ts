@@ -83,6 +83,11 @@ export function isSameStore(a: CachePlan, b: CachePlan): boolean {
   return a.memoryBytes === b.memoryBytes && a.maxObjectBytes === b.maxObjectBytes
 }
 
+/** Whether the memory of a cache in `before` is not in `after`. */
+export function losesCache(before: SharedState, after: SharedState): boolean {
+  return [...before.caches].some(([name, cache]) => after.caches.get(name)?.id !== cache.id)
+}
+
 /** Frees what a dead worker held: pins, leases and fills in caches, counts of running requests at backends. */
 export function releaseWorker(shared: SharedState, worker: number): void {
   for (const tier of shared.caches.values()) releaseTierWorker(tier.value, worker)

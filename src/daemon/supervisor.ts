@@ -13,6 +13,7 @@ import { createCounters } from '../log/counters.ts'
 import { DaemonLog } from '../log/daemon-log.ts'
 import { describeError } from '../log/errno.ts'
 import type { Plan } from '../plan/plan.ts'
+import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { probeAddresses } from './address-probe.ts'
 import { adminCommands } from './admin-commands.ts'
 import { ConfigWatch } from './config-watch.ts'
@@ -23,7 +24,7 @@ import { removePidFile, writePidFile } from './pid-file.ts'
 import { describeDiff, diffPlans } from './plan-diff.ts'
 import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
 import { Reloader, type ReloadResult } from './reloader.ts'
-import { releaseWorker, SharedStateFactory } from './shared-state.ts'
+import { losesCache, releaseWorker, SharedStateFactory } from './shared-state.ts'
 import { SignalTable } from './signals.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
 import { describeBackends, describeCaches, describeListeners, describeStats, describeWorkers } from './status.ts'
@@ -212,6 +213,7 @@ class Supervisor {
     }
     admin.commit()
     this.#target = target
+    if (losesCache(before.shared, shared)) collectGarbageSoon()
     this.#log.configure(plan.logs.daemon)
     return describeDiff(diffPlans(before.plan, plan))
   }

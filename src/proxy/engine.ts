@@ -4,6 +4,7 @@ import type { AccessLog } from '../log/access-log.ts'
 import { C, type Counters } from '../log/counters.ts'
 import { addressText, Listener } from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { ClientConnection } from './client-connection.ts'
 import { ListenerRuntime } from './listener-runtime.ts'
 import { Runtime, type SharedState } from './runtime.ts'
@@ -64,7 +65,9 @@ export class Engine {
       if (plan !== undefined) listener.follow(plan, runtime)
       else this.#closeListener(name, listener)
     }
-    before?.retire(runtime)
+    if (before === undefined) return
+    before.retire(runtime)
+    if (before.losesCacheTo(runtime)) collectGarbageSoon()
   }
 
   /** Forgets the prepared Plan, if there is one. */

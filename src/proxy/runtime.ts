@@ -116,6 +116,11 @@ export class Runtime {
     return condition(new HeadFacts(head, source), { status, header: () => undefined, headers: () => [] })
   }
 
+  /** Whether a cache of this Plan does not live on in `after`. */
+  losesCacheTo(after: Runtime): boolean {
+    return [...this.caches].some(([name, cache]) => after.caches.get(name)?.tier !== cache.tier)
+  }
+
   /** Closes the connections of backends that `after` does not use. */
   retire(after: Runtime): void {
     for (const [name, backend] of this.backends) if (after.backends.get(name) !== backend) backend.close()
