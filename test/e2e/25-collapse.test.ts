@@ -199,6 +199,14 @@ test('a client that takes nothing holds up neither the fetch nor the others', as
   assert.equal(one.asked('/large').length, 1)
 })
 
+test('an error of the origin is not remembered as hit-for-miss: the next answer is kept', async () => {
+  one.answer('/recovering', reply(503, 'busy'))
+  assert.equal((await one.get('/recovering')).status, 503)
+  one.answer('/recovering', ok('hello', 'Cache-Control: max-age=60'))
+  await one.get('/recovering')
+  assert.equal(isHit(await one.get('/recovering')), true)
+})
+
 test('"collapse off": each client causes a fetch of its own', async () => {
   const held = gate()
   one.answer('/alone/a', async () => {

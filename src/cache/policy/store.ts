@@ -63,7 +63,8 @@ export function decideStore(
   return {
     store: reason === 'none',
     reason,
-    hitForMiss: concernsResource(reason),
+    // An error of the server is of this moment: the next answer may be one to keep, and collapsing spares a server in need.
+    hitForMiss: concernsResource(reason) && response.status < 500,
     meta,
     vary: candidate.vary,
     withheldFields: withheldFields(candidate),

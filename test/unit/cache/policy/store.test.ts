@@ -318,6 +318,7 @@ describe('the rest of the decision', () => {
     assert.equal(decide({ fields: [...fresh, 'Set-Cookie', 'a=b'] }).hitForMiss, true)
     assert.equal(decide({ fields: [] }).hitForMiss, true)
     assert.equal(decide({ fields: fresh }).hitForMiss, false)
+    assert.equal(decide({ status: 503, fields: [] }).hitForMiss, false)
     assert.equal(decide({ fields: fresh, sent: ['Authorization', 'x'] }).hitForMiss, false)
     assert.equal(decide({ fields: fresh, sent: ['Cache-Control', 'no-store'] }).hitForMiss, false)
   })
