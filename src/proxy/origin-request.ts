@@ -60,12 +60,13 @@ export class OriginRequest implements Claimant, ResponseSink {
 
   start(): void {
     this.#attempts++
-    this.server = this.backend.balancer.select(this.#tried)
-    if (this.server === -1) {
-      this.#end(this.#lastFailure)
+    const server = this.backend.balancer.select(this.#tried)
+    if (server === -1) {
+      this.#end(this.#lastFailure) // in the name of the server that failed last, if one did
       return
     }
-    this.backend.balancer.started(this.server)
+    this.server = server
+    this.backend.balancer.started(server)
     this.#connect()
   }
 

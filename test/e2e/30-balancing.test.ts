@@ -134,6 +134,7 @@ test('with all servers down the client is told, and so is the log', async () => 
     assert.equal(answer.fields.get('cache-status'), 'Shellac; detail=origin-error')
   }
   const record = await shellac.waitForLog('origin failed')
-  const { backend, code } = shellac.logs().find((line) => line.backend === 'down') ?? record
+  const { backend, server, code } = shellac.logs().find((line) => line.backend === 'down') ?? record
   assert.deepEqual([backend, code], ['down', 'connect-refused'])
+  assert.match(`${server}`, /^[a-z]/, 'the last server that was tried is named')
 })
