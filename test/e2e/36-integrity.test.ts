@@ -3,23 +3,29 @@
  * buffers are used again while their bytes wait elsewhere.
  */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { startShellac } from '../support/daemon.ts'
-import { connectClient } from '../support/scripted-client.ts'
+import { ScriptedClient } from '../support/scripted-client.ts'
 import { type OriginPeer, startConnectionOrigin } from '../support/scripted-origin.ts'
+import { DEADLINE_MS, within } from '../support/wait.ts'
 
 const KIB = 1024
-/** More than socket buffers hold, and no multiple of anything. */
-const BODY_BYTES = 3 * KIB * KIB + 4711
+/** More than socket buffers hold. */
+const BODY_BYTES = 12 * KIB * KIB + 4712
+/** Twice as many as connections to the origin, so that one is used again as soon as it is free. */
 const CLIENTS = 8
+const PIECE_BYTES = 64 * KIB
+const PAUSE_MS = 1
 
 /** A body that tells every offset of every URL apart. */
 function bodyOf(target: string): Buffer {
   let seed = 0
   for (const letter of target) seed = (seed * 31 + letter.charCodeAt(0)) % 65_521
-  const body = Buffer.allocUnsafe(BODY_BYTES)
-  for (let i = 0; i < BODY_BYTES; i++) body[i] = (i * 7 + (i >> 8) * 13 + (i >> 16) * 29 + seed) & 0xff
+  const words = new Uint32Array(BODY_BYTES / 4)
+  for (let i = 0; i < words.length; i++) words[i] = i + seed * 65_536
+  const body = Buffer.from(words.buffer)
   return body
 }
 
@@ -46,30 +52,31 @@ const shellac = await startShellac({
     admin { listen unix:%dir%/admin.sock; }
     listener web { address %listen%; }
     backend app { server a 127.0.0.1:${origin.port}; connections 4; queue 100 for 60s; }
-    cache small { tier memory 64MiB; max-object 700KiB; }
-    cache large { tier memory 64MiB; max-object 8MiB; }
+    cache small { tier memory 128MiB; max-object 8MiB; }
+    cache large { tier memory 128MiB; max-object 16MiB; }
     site pass.example { proxy app; }
     site overflow.example { proxy app; use-cache small; }
     site fill.example { proxy app; use-cache large; }`,
 })
 
-/** One client, two requests on one connection; between the pieces it takes, it takes nothing. */
+/** One request; between the pieces it takes, the client takes nothing, so that the origin is far ahead of it. */
 async function readByFits(host: string, target: string): Promise<void> {
-  const expected = bodyOf(target)
-  const client = await connectClient(shellac.port)
-  for (let visit = 0; visit < 2; visit++) {
-    client.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
-    for (let i = 0; i < 6; i++) {
-      client.pause()
-      await sleep(5)
-      client.resume()
-      const enough = client.buffer.length + 200 * KIB
-      await client.until(`more of ${target}`, () => client.buffer.length >= enough)
-    }
-    const { body } = await client.response()
-    assert.ok(body.equals(expected), `${host}${target} differs at ${body.findIndex((byte, i) => byte !== expected[i])}`)
+  const pieces: Buffer[] = []
+  const takePiece = (length: number, bytes: Uint8Array) => {
+    pieces.push(Buffer.from(bytes.subarray(0, length)))
+    setTimeout(() => socket.resume(), PAUSE_MS)
+    return false // until then
   }
-  client.socket.destroy()
+  const onread = { buffer: Buffer.alloc(PIECE_BYTES), callback: takePiece }
+  const socket = connect({ port: shellac.port, host: '127.0.0.1', onread })
+  socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+  await within(`the end of ${target}`, once(socket, 'end'), 3 * DEADLINE_MS)
+  const client = new ScriptedClient(socket)
+  client.buffer = Buffer.concat(pieces)
+  const { body } = await client.response()
+  const expected = bodyOf(target)
+  assert.ok(body.equals(expected), `${host}${target} differs at ${body.findIndex((byte, i) => byte !== expected[i])}`)
+  socket.destroy()
 }
 
 for (const [host, what] of [
