@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startShellac } from '../support/daemon.ts'
 import type { ReceivedRequest } from '../support/http-message.ts'
+import { freePort } from '../support/ports.ts'
 import { connectClient, exchange, type ScriptedClient } from '../support/scripted-client.ts'
 import { type OriginPeer, ok, ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
 import { tempDir } from '../support/temp.ts'
@@ -36,6 +37,7 @@ const bounded = await startOrigin(hold)
 const impatient = await startOrigin(hold)
 const waiting = await startOrigin(hold)
 const pair = [await startOrigin(hold), await startOrigin((_, peer) => ok(`second ${peer.index}`))]
+const left = await startOrigin(hold)
 const STRAY = ok('not an answer')
 const strayBehind = await startOrigin((_, peer) => ok(String(peer.index)) + STRAY)
 const strayLater = await startOrigin((_, peer) => {
@@ -44,6 +46,7 @@ const strayLater = await startOrigin((_, peer) => {
   return undefined
 })
 
+const unused = await freePort()
 const folder = tempDir()
 const onUnixSocket = new ScriptedOrigin(answerOnce)
 const onIpv6 = new ScriptedOrigin(answerOnce)
@@ -74,6 +77,8 @@ const shellac = await startShellac({
     backend pair {
       server a 127.0.0.1:${pair[0]!.port}; server b 127.0.0.1:${pair[1]!.port}; connections 1; queue 0 for 10s;
     }
+    backend left { ${at(left)} }
+    backend by-name-only { server a localhost:${unused}; }
     backend stray-behind { ${at(strayBehind)} }
     backend stray-later { ${at(strayLater)} }
     backend unix { server a unix:${join(folder, 'app.sock')}; host server; }
@@ -89,6 +94,8 @@ const shellac = await startShellac({
     site impatient.example { proxy impatient; }
     site waiting.example { proxy waiting; }
     site pair.example { proxy pair; }
+    site left.example { proxy left; }
+    site by-name-only.example { proxy by-name-only; }
     site stray-behind.example { proxy stray-behind; }
     site stray-later.example { proxy stray-later; }
     site unix.example { proxy unix; }
@@ -217,6 +224,13 @@ test('bytes on an idle connection close it, and are given to nobody', async () =
   }
 })
 
+test('a client that goes away takes its request at the origin with it', async () => {
+  const client = await askAndHold('left.example', '/')
+  assert.equal(left.openConnections, 1)
+  client.reset()
+  await waitFor('no open connection', () => left.openConnections === 0)
+})
+
 test('an origin may listen on a unix socket', async () => {
   assert.equal((await ask('unix.example')).body.toString(), 'localhost')
 })
@@ -227,6 +241,12 @@ test('an origin may have an IPv6 address', async () => {
 
 test('a name is tried at all its addresses until one answers', async () => {
   assert.equal((await ask('by-name.example')).status, 200)
+})
+
+test('a name of which no address answers is a 502 that says why', async () => {
+  const answer = await ask('by-name-only.example')
+  assert.equal(answer.status, 502)
+  assert.equal(answer.body.toString(), '502 Bad Gateway: the server refused the connection\n')
 })
 
 test('a name that does not resolve is a 502 that says so', async () => {
