@@ -22,7 +22,7 @@ test('clients that take a byte at a time of what is passed on cost a window each
 test('clients that take a byte at a time of a hit cost no copy of it', async () => {
   const shellac = await startBeside()
   const first = await connectClient(shellac.port)
-  assert.equal((await first.get('/cached')).body.length, BODY_BYTES)
+  assert.equal((await first.get('/cached', ['Host: a'])).body.length, BODY_BYTES)
   first.end()
   await holdSlowClients(shellac, '/cached')
   assert.equal((await statusOf(shellac)).caches[0]?.tier.objects, 1)
