@@ -7,11 +7,13 @@ import type { RequestHead } from '../../../src/http/request-head.ts'
 import { AccessLog } from '../../../src/log/access-log.ts'
 import { Counters, createCounters } from '../../../src/log/counters.ts'
 import { Output } from '../../../src/net/output.ts'
+import type { Plan } from '../../../src/plan/plan.ts'
 import type { ClientConnection } from '../../../src/proxy/client-connection.ts'
+import type { EngineOptions } from '../../../src/proxy/engine.ts'
 import { HeadFacts } from '../../../src/proxy/facts.ts'
 import { RequestContext } from '../../../src/proxy/request-context.ts'
 import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
-import { Runtime } from '../../../src/proxy/runtime.ts'
+import { Runtime, type SharedState } from '../../../src/proxy/runtime.ts'
 import { Worker } from '../../../src/proxy/worker.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import { filesOf } from '../../support/config.ts'
@@ -19,22 +21,38 @@ import { filesOf } from '../../support/config.ts'
 /** What stands around the site in every configuration of these tests. */
 const FRAME = `shellac 1; listener web { address 127.0.0.1:0; } `
 
-export function workerForTest(): Worker {
-  const worker = new Worker({
+/** Of the only worker, which logs nothing. */
+export function workerOptions(): EngineOptions {
+  return {
     worker: 0,
     counters: new Counters(createCounters(1), 0),
     accessLog: new AccessLog(undefined, { problem: () => {} }),
     log: () => {},
-  })
+  }
+}
+
+export function workerForTest(): Worker {
+  const worker = new Worker(workerOptions())
   onTestEnd(() => worker.stop())
   return worker
 }
 
-/** The runtime of a text, without its first statement and listener, which are always the same. */
-export function runtimeOf(text: string, worker = workerForTest()): Runtime {
-  const { plan, diagnostics } = loadConfig({ kind: 'text', name: 'test.conf', text: FRAME + text }, filesOf({}))
+/** The Plan of a whole configuration; fails when it has errors. */
+export function planOf(text: string): Plan {
+  const { plan, diagnostics } = loadConfig({ kind: 'text', name: 'test.conf', text }, filesOf({}))
   assert.ok(plan, JSON.stringify(diagnostics.map(({ message }) => message)))
-  return new Runtime(plan, 1, new SharedStateFactory(1).build(plan, undefined), undefined, worker)
+  return plan
+}
+
+/** New shared memory for a Plan. */
+export function sharedStateOf(plan: Plan): SharedState {
+  return new SharedStateFactory(1).build(plan, undefined)
+}
+
+/** The runtime of a text, without its first statement and listener, which are always the same. */
+export function runtimeOf(text: string): Runtime {
+  const plan = planOf(FRAME + text)
+  return new Runtime(plan, 1, sharedStateOf(plan), undefined, workerForTest())
 }
 
 export interface Peer {
