@@ -213,7 +213,7 @@ export class Fetch implements OriginSink {
     const update = storableFields(head, context)
     if (!isUpdateFor(stored.facts, new FlatFacts(304, update))) {
       this.#tier.remove(this.#key)
-      this.#writer.notModified()
+      this.#writer.leave()
       this.owner?.onGone()
       return
     }
@@ -228,7 +228,7 @@ export class Fetch implements OriginSink {
     const bytes = storedHeadBytes(merged, decision.withheldFields)
     if (!decision.store) this.#tier.remove(this.#key)
     else this.#tier.refresh(stale, responseCells(decision.meta), bytes)
-    this.#writer.notModified()
+    this.#writer.leave()
   }
 
   /**
@@ -245,7 +245,7 @@ export class Fetch implements OriginSink {
     this.#tier.remove(this.#primaryKey)
     const primary = this.#tier.lead(this.#primaryKey)
     if (primary === undefined) return this.#writer
-    this.#writer.notModified()
+    this.#writer.leave()
     return primary
   }
 
@@ -258,7 +258,7 @@ export class Fetch implements OriginSink {
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     if (isMarked) marker.complete()
     else marker.decline(0)
-    if (marker !== this.#writer) this.#writer.notModified()
+    if (marker !== this.#writer) this.#writer.leave()
     if (isMarked) return variant
     variant?.decline(0)
     return undefined

@@ -4,7 +4,7 @@
  *     start --leads--> Fetch tells --> onFill      --> #pump until complete
  *           --follows- reader tells -> streaming   --> #pump until complete; outgrows the store --> Rejoin
  *                                      declined    --> Pass
- *                                      refreshed   --> look again
+ *                                      left        --> look again
  *           --cannot wait-----------------------------> Pass
  *
  * Always true: `#reader` is closed exactly once, when what was read from it is flushed or the client is gone.
@@ -274,7 +274,7 @@ export class Miss extends Exchange implements FetchOwner {
       case 'declined':
         this.#pass('hit-for-miss')
         break
-      case 'refreshed':
+      case 'left':
         this.#lookAgain()
         break
       case 'aborted':

@@ -3,7 +3,7 @@
  * a daemon takes longer than most cases, so the cases of a file share one and keep to paths of their own.
  */
 import { createHash } from 'node:crypto'
-import { type Daemon, startShellac } from '../support/daemon.ts'
+import { type Daemon, type DaemonOptions, startShellac } from '../support/daemon.ts'
 import type { ReceivedRequest, ReceivedResponse } from '../support/http-message.ts'
 import { connectClient, type ScriptedClient } from '../support/scripted-client.ts'
 import { type RequestScript, reply, type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
@@ -21,6 +21,7 @@ export interface SiteOptions {
   readonly more?: string
   /** Statements inside `backend app { }`. */
   readonly backend?: string
+  readonly daemon?: Pick<DaemonOptions, 'env' | 'nodeArgs'>
 }
 
 export class CachingSite {
@@ -85,6 +86,7 @@ export async function startSite(options: SiteOptions = {}): Promise<CachingSite>
   )
   const { workers = 1, size = '16MiB', cache = '', site = '', more = '', backend = '' } = options
   const shellac = await startShellac({
+    ...options.daemon,
     config: `shellac 1;
 process { workers ${workers}; drain 1s; }
 reload { watch off; }

@@ -7,7 +7,7 @@ import { KEY_START, type SharedStore } from './shared-store.ts'
 import { FillState, Slot } from './slots.ts'
 
 /** Indexed by the values of `FillState` in slots.ts. */
-const states = ['pending', 'streaming', 'complete', 'aborted', 'declined', 'refreshed'] as const
+const states = ['pending', 'streaming', 'complete', 'aborted', 'declined', 'left'] as const
 export type FillReaderState = (typeof states)[number]
 
 const nothing: Buffer = Buffer.alloc(0)

@@ -218,9 +218,12 @@ export class FillWriter {
     this.#finish(() => this.#store.endFill(this.#slot, FillState.declined))
   }
 
-  /** The origin confirmed the old object (see MemoryTier.refresh): readers see 'refreshed' and look up again. */
-  notModified(): void {
-    this.#finish(() => this.#store.endFill(this.#slot, FillState.refreshed))
+  /**
+   * Nothing will lie here: the origin confirmed the old object (see MemoryTier.refresh), or what it sent goes under another
+   * key. Readers see 'left' and look up again.
+   */
+  leave(): void {
+    this.#finish(() => this.#store.endFill(this.#slot, FillState.left))
   }
 
   /** Ends the fill once, under the lock; later calls of any kind do nothing. */

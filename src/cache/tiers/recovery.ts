@@ -42,7 +42,9 @@ function releaseSlots(store: SharedStore, worker: number, from: number, to: numb
     if (slots.get(slot, Slot.leaseHolder) === worker + 1) slots.setLease(slot, 0, 0)
     if (state === State.zombie) store.freeIfUnpinned(slot)
     else if (state === State.filling && slots.get(slot, Slot.filler) === worker + 1) {
-      store.endFill(slot, FillState.aborted)
+      // The origin is not to blame: who has been shown nothing yet may find another to fetch it.
+      const hasBegun = slots.get(slot, Slot.fillState) !== FillState.pending
+      store.endFill(slot, hasBegun ? FillState.aborted : FillState.left)
     }
   }
 }

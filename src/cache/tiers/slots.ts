@@ -65,7 +65,7 @@ export const Flag = {
   unlisted: 2,
 } as const
 
-export const FillState = { pending: 0, streaming: 1, complete: 2, aborted: 3, declined: 4, refreshed: 5 } as const
+export const FillState = { pending: 0, streaming: 1, complete: 2, aborted: 3, declined: 4, left: 5 } as const
 
 export class Slots {
   readonly cells: Int32Array

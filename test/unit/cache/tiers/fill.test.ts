@@ -74,7 +74,7 @@ test('each end of a fill has its state, and only whole bodies are kept', () => {
   const ends = {
     aborted: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.abort(),
     declined: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.decline(0),
-    refreshed: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.notModified(),
+    left: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.leave(),
   }
   for (const [state, end] of Object.entries(ends)) {
     const writer = tier.lead('/a')!

@@ -24,13 +24,16 @@ test('what a dead worker held is released', () => {
   assert.ok(dead.tryLease(dead.find('/leased')!, 0, 1e9))
   dead.lead('/filling')!.start([], headFor('/filling', 1), 10)
   const reader = living.follow('/filling')!
+  dead.lead('/waiting')
+  const waiting = living.follow('/waiting')!
   living.remove('/pinned')
   assert.equal(living.stats().zombies, 1)
 
   assert.equal(releaseWorker(shared, 1), true)
-  assert.equal(living.stats().zombies, 1, 'the fill that is still read')
-  assert.equal(reader.state, 'aborted')
+  assert.equal(living.stats().zombies, 2, 'the fills that are still read')
+  assert.deepEqual([reader.state, waiting.state], ['aborted', 'left'])
   reader.close()
+  waiting.close()
   assert.deepEqual([living.stats().zombies, living.stats().fills, living.stats().resets], [0, 0, 0])
   assert.equal(living.tryLease(living.find('/leased')!, 0, 1), true)
   assert.notEqual(living.lead('/filling'), undefined)

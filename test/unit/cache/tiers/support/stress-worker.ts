@@ -91,7 +91,7 @@ function continueFill(fill: RunningFill): boolean {
 
 function endEarly(writer: FillWriter): false {
   if (below(2) === 0) writer.abort()
-  else writer.notModified()
+  else writer.leave()
   return false
 }
 
