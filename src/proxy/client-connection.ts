@@ -91,10 +91,18 @@ export class ClientConnection extends TimerEntry implements Reader {
     worker.wheel.schedule(this, clock.monotonicMs + listener.limits.headerTimeoutMs)
   }
 
-  /** Textual IP address of the peer; empty for a unix socket. */
+  /** Textual IP address of the peer; empty for a unix socket, and where `hasLostPeer`. */
   get clientAddress(): string {
     this.#address ??= plainAddress(this.socket.remoteAddress)
     return this.#address
+  }
+
+  /**
+   * True when a rule asked for the address and the peer had reset the connection by then: the kernel still gives what it
+   * sent, but no longer tells who it was.
+   */
+  get hasLostPeer(): boolean {
+    return this.#address === '' && this.listener.address.kind === 'tcp'
   }
 
   get clientPort(): number {

@@ -14,7 +14,7 @@ export function purge(connection: ClientConnection, head: RequestHead, facts: He
     return
   }
   const { cache, purgeAllowed } = route.cache
-  if (purgeAllowed === undefined || !purgeAllowed(facts)) {
+  if (purgeAllowed === undefined || !purgeAllowed(facts) || connection.hasLostPeer) {
     sendError(connection, head, route, 403, 'PURGE is not allowed from here', { reason: 'method' })
     return
   }

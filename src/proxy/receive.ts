@@ -32,7 +32,13 @@ export function receive(connection: ClientConnection, head: RequestHead): void {
     return
   }
   const route = entry.user as RouteRuntime
-  if (!route.allows(facts)) {
+  const isAllowed = route.allows(facts)
+  if (connection.hasLostPeer) {
+    // Whatever a rule about addresses said, it was not about this client's.
+    connection.socket.destroy()
+    return
+  }
+  if (!isAllowed) {
     sendError(connection, head, route, 403, 'not allowed')
     return
   }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { startShellac } from '../support/daemon.ts'
 import { connectClient, exchange } from '../support/scripted-client.ts'
 import { ok, startOrigin } from '../support/scripted-origin.ts'
+import { waitFor } from '../support/wait.ts'
 
 const origin = await startOrigin(() => ok('origin'))
 const shellac = await startShellac({
@@ -22,6 +23,7 @@ const shellac = await startShellac({
       on web; proxy app;
       route home { path /; respond 200 "home"; }
       route wide { path /a/**; respond 200 "wide"; }
+      route passed { path /passed; }
       route narrow { path /a/b/*; respond 200 "narrow"; }
       route exact { path /a/b/c; respond 200 "exact"; }
       route read { path /doc; method GET HEAD; respond 200 "<p>read</p>" type text/html; }
@@ -33,6 +35,7 @@ const shellac = await startShellac({
       route locked { path /locked; deny @local; respond 200 "in"; }
       route far { path /far; allow @elsewhere; respond 200 "in"; }
       route near { path /near; allow @local; respond 200 "in"; }
+      route guarded { path /guarded; deny @local; }
       route read-only { path /read-only; deny @writes; respond 200 "in"; }
     }
     site *.wild.example { on web; route all { path /**; respond 200 "wild"; } }
@@ -83,6 +86,20 @@ test('"allow" and "deny" decide who is answered, with 403 for the others', async
   assert.equal(await bodyOf('/read-only'), 'in')
   const denied = await ask('/read-only', { method: 'DELETE' })
   assert.deepEqual([denied.status, denied.body.toString()], [403, '403 Forbidden: not allowed\n'])
+})
+
+test('a client that resets the connection behind its request does not slip past "deny"', async () => {
+  const client = await connectClient(shellac.port)
+  shellac.process.kill('SIGSTOP') // so that the daemon reads the request when the peer's address is no longer known
+  await client.sendAll(Buffer.from('DELETE /guarded HTTP/1.1\r\nHost: www.example\r\n\r\n'))
+  client.reset()
+  await waitFor('the reset', () => client.closed !== undefined)
+  shellac.process.kill('SIGCONT')
+  assert.equal(await bodyOf('/passed'), 'origin')
+  assert.deepEqual(
+    origin.requests.map(({ target }) => target),
+    ['/passed'],
+  )
 })
 
 test('what no route takes is a 404', async () => {
