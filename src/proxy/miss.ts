@@ -185,11 +185,6 @@ export class Miss extends Exchange implements FetchOwner {
 
   onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void {
     this.#fetch = undefined
-    const { tier } = this.#cache.cache
-    if (!tier.pin(object)) {
-      this.#lookAgain()
-      return
-    }
     this.#end()
     const reason = this.#reason
     const cacheStatus = forwardStatus({ forward: forwardOf(reason), status: 304, stored, collapsed: false, reason })
@@ -214,7 +209,8 @@ export class Miss extends Exchange implements FetchOwner {
 
   override onClientGone(): void {
     if (this.#done) return
-    this.#end()
+    if (this.#writer.started) this.#count()
+    else this.#end()
     this.context.worker.counters.add(C.clientAborts, 1)
     if (this.#fetch !== undefined) this.#fetch.owner = undefined
     this.#reader?.close()

@@ -180,6 +180,7 @@ export class Pass extends Exchange implements OriginSink {
 
   override onClientGone(): void {
     if (this.#done) return
+    if (this.#writer.started) this.#finish()
     this.#done = true
     this.context.worker.counters.add(C.clientAborts, 1)
     this.#origin.cancel()

@@ -1,5 +1,6 @@
 /** The connections to origins: kept, shared, bounded, and closed when they are not clean. One daemon, one backend per matter. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -65,7 +66,9 @@ const shellac = await startShellac({
   config: `shellac 1;
     process { workers 1; }
     admin { listen unix:%dir%/admin.sock; }
+    log access { to file:%dir%/access.log; }
     listener web { address %listen%; }
+    cache pages { tier memory 16MiB; ttl 200 1h; }
     backend kept { ${at(kept)} }
     backend single { ${at(single)} keep-alive 0; }
     backend closing { ${at(closing)} }
@@ -95,6 +98,7 @@ const shellac = await startShellac({
     site waiting.example { proxy waiting; }
     site pair.example { proxy pair; }
     site left.example { proxy left; }
+    site left.cached.example { proxy left; use-cache pages; }
     site by-name-only.example { proxy by-name-only; }
     site stray-behind.example { proxy stray-behind; }
     site stray-later.example { proxy stray-later; }
@@ -229,6 +233,19 @@ test('a client that goes away takes its request at the origin with it', async ()
   assert.equal(left.openConnections, 1)
   client.reset()
   await waitFor('no open connection', () => left.openConnections === 0)
+})
+
+test('an answer that its client breaks off is logged', async () => {
+  for (const host of ['left.example', 'left.cached.example']) {
+    const client = await askAndHold(host, `/${host}`)
+    held.pop()!.peer.send('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart')
+    await client.readThrough('part')
+    client.reset()
+    await waitFor('the line', () => {
+      const lines = readFileSync(join(shellac.dir, 'access.log'), 'utf8').split('\n')
+      return lines.some((line) => line.includes(`/${host}`) && line.includes('200'))
+    })
+  }
 })
 
 test('an origin may listen on a unix socket', async () => {
