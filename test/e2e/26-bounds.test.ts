@@ -5,7 +5,11 @@ import type { OriginPeer } from '../support/scripted-origin.ts'
 import { bodyFor, type CachingSite, cacheStatus, gate, isHit, startSite } from './caching-site.ts'
 
 const MiB = 1 << 20
-const bounded = await startSite({ cache: 'max-object 1MiB;', workers: 2 })
+const bounded = await startSite({
+  cache: 'max-object 1MiB; purge { allow @here; default hard; }',
+  more: 'match @here { source 127.0.0.1; }',
+  workers: 2,
+})
 const tiny = await startSite({ size: '1MiB', cache: 'max-object 1MiB;', workers: 2 })
 
 type Framing = 'sized' | 'chunked' | 'until close'
@@ -150,6 +154,23 @@ test('a full cache drops what it must, and every answer has the bytes of its URL
   const answers = 8 * rounds
   assert.ok(tiny.asked('/many').length < answers, 'the cache is of some use')
   assert.ok(tiny.asked('/many').length > 308, 'something was dropped')
+})
+
+test('a client that takes its time gets the bytes of its object, though that is dropped and its room used by others', async () => {
+  sending(bounded, '/lasting', 900_000, 'sized')
+  sending(bounded, '/filler', 900_000, 'sized')
+  const body = bodyFor('/lasting', 900_000)
+  await bounded.get('/lasting')
+  const slow = await bounded.connect()
+  slow.pause()
+  // More than the buffers of the kernel hold, so that the daemon is left with some of them.
+  const copies = 24
+  slow.send('GET /lasting HTTP/1.1\r\nHost: test.example\r\n\r\n'.repeat(copies))
+  await bounded.get('/lasting', [], 'PURGE')
+  for (let at = 0; at < 40; at++) await bounded.get(`/filler?${at}`)
+  slow.resume()
+  for (let copy = 0; copy < copies; copy++) assert.ok((await slow.response()).body.equals(body), `copy ${copy}`)
+  assert.ok(bounded.asked('/lasting').length > 1, 'it was dropped')
 })
 
 function sizeOf(target: string): number {
