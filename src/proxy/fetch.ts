@@ -48,8 +48,8 @@ export interface FetchOwner {
   /** The response cannot be stored, for `reason`: it is the owner's alone. `head` is valid during the call. */
   onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void
   /**
-   * The origin confirmed the stored object: its body is the answer, with the updated `meta` and `fields`. `stored`: others
-   * may have them too.
+   * The origin confirmed the stored object: its body is the answer, with the updated `meta` and `fields`. It is pinned,
+   * and the pin is the owner's. `stored`: others may have the update too.
    */
   onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void
   /** What is stored turned out not to be what the origin talks of: look again. */
@@ -223,12 +223,16 @@ export class Fetch implements OriginSink {
     const facts = new FlatFacts(stored.meta.status, age === undefined ? judged : [...judged, 'Age', age])
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
     const decision = decideStore(this.#sent, facts, this.#cache.settings, times, Math.random())
-    // The owner first: afterwards what is stored is another object, or, where the update forbids to keep it, none.
-    this.owner?.onConfirmed(stale, decision.meta, merged, decision.store)
+    // Pinned first: afterwards what is stored is another object, or, where the update forbids to keep it, none. Answered
+    // last: whoever has the answer may ask another worker, and must not get the older one there.
+    const { owner } = this
+    const isPinned = owner !== undefined && this.#tier.pin(stale)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
     if (!decision.store) this.#tier.remove(this.#key)
     else this.#tier.refresh(stale, responseCells(decision.meta), bytes)
     this.#writer.leave()
+    if (isPinned) owner.onConfirmed(stale, decision.meta, merged, decision.store)
+    else owner?.onGone()
   }
 
   /**
