@@ -1,6 +1,7 @@
 /** Requests for one missing object at once: one fetch, which all of them read while it grows. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { statsOf } from '../support/admin.ts'
 import type { ReceivedResponse } from '../support/http-message.ts'
 import type { ScriptedClient } from '../support/scripted-client.ts'
 import { ok, reply } from '../support/scripted-origin.ts'
@@ -43,6 +44,14 @@ function connectMany(site: CachingSite, count: number): Promise<ScriptedClient[]
 
 function answersTo(clients: readonly ScriptedClient[]): Promise<ReceivedResponse[]> {
   return Promise.all(clients.map((client) => client.response()))
+}
+
+/** Resets a connection, and comes back when the daemon has noticed. */
+async function leave(site: CachingSite, client: ScriptedClient): Promise<void> {
+  const aborts = async () => (await statsOf(site.shellac)).counters.clientAborts
+  const before = await aborts()
+  client.reset()
+  await waitFor('the daemon to notice', async () => (await aborts()) > before)
 }
 
 for (const [site, workers] of [
@@ -125,7 +134,7 @@ for (const [site, workers] of [
     await waitFor('the fetch', () => site.asked('/left').length === 1)
     const others = await connectMany(site, 8)
     ask(others, '/left')
-    leader.reset()
+    await leave(site, leader)
     held.open()
     assert.deepEqual([...new Set((await answersTo(others)).map((answer) => answer.body.toString()))], ['hello'])
     assert.equal(site.asked('/left').length, 1)
@@ -174,7 +183,7 @@ test('a client that went away with nobody waiting: the response is stored all th
   const client = await one.connect()
   ask([client], '/abandoned')
   await waitFor('the fetch', () => one.asked('/abandoned').length === 1)
-  client.reset()
+  await leave(one, client)
   held.open()
   await waitFor('the stored response', async () => isHit(await one.get('/abandoned')))
   assert.equal(one.asked('/abandoned').length, 1)
