@@ -7,11 +7,13 @@ import { startShellac } from '../support/daemon.ts'
 import { Background } from '../support/process.ts'
 import { ok, startOrigin } from '../support/scripted-origin.ts'
 import { sized } from '../support/soak.ts'
+import { waitFor } from '../support/wait.ts'
 import { config } from './daemon-config.ts'
 
 const RELOADS = sized(100, 1000)
 /** The first ones warm up: code is compiled, heaps find their size. */
 const WARM_RELOADS = RELOADS / 4
+const CHANGES = sized(30, 300)
 const MEBIBYTE = 1024 * 1024
 
 /** Every other one is broken; the others add and remove a listener, a backend and a route, or change a cache's rules. */
@@ -55,4 +57,30 @@ test(`${RELOADS} reloads under full load, half of them with a broken file, fail 
   const status = await statusOf(shellac)
   assert.equal(status.workerRestarts, 0)
   assert.equal(status.caches[0]?.tier.objects, 1)
+})
+
+test('reloads that change the backend, the cache and the listener under full load fail no request', async (t) => {
+  const origin = await startOrigin(() => ok('x'.repeat(1024), 'Cache-Control: no-store'))
+  const changing = (round: number) =>
+    config(origin.port)
+      .replace('debounce 30ms', 'watch off')
+      .replace('tier memory 8MiB', `tier memory ${8 + (round % 3)}MiB`)
+      .replace('address %listen%;', `address %listen%; limits { headers ${50 + (round % 2)}; }`)
+      .replace('backend app {', `backend app { connections ${100 + round}; `)
+  const shellac = await startShellac({ config: changing(0) })
+  const load = new Background('wrk', ['-t1', '-c32', '-d300s', '--timeout', '5s', shellac.url('/a')])
+  await load.waitFor('the load', async () => (await statsOf(shellac)).counters.requests > 500)
+  for (let round = 1; round <= CHANGES; round++) {
+    await shellac.writeConfig(changing(round))
+    const { ok: isLive, summary } = await reload(shellac)
+    assert.ok(isLive, summary)
+  }
+  load.kill('SIGINT')
+  assert.equal(await load.waitForExit(), 0)
+  const report = parseWrk(load.lines.join('\n'))
+  t.diagnostic(`${report.requests} requests, ${origin.connections} connections to the origin`)
+  assert.equal(report.non2xx, 0)
+  assert.deepEqual(report.socketErrors, { connect: 0, read: 0, write: 0, timeout: 0 })
+  assert.deepEqual(origin.errors, [])
+  await waitFor('the connections of old backends to be closed', () => origin.openConnections <= 2 * 32)
 })

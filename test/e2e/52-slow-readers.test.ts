@@ -6,6 +6,7 @@ import { type Daemon, startShellac } from '../support/daemon.ts'
 import { startFileOrigin } from '../support/file-origin.ts'
 import { peakGrowth } from '../support/peak.ts'
 import { connectClient, exchange, type ScriptedClient } from '../support/scripted-client.ts'
+import { startConnectionOrigin } from '../support/scripted-origin.ts'
 import { waitFor } from '../support/wait.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -43,6 +44,37 @@ test('a client that takes nothing for as long as the limit allows is cut off', a
   assert.notEqual(await client.readToEnd().catch((error: Error) => error.message), '')
 })
 
+test('uploads to an origin that does not read are held back, and whole when it does', async () => {
+  const gate = Promise.withResolvers<void>()
+  const received: number[] = []
+  const origin = await startConnectionOrigin(async (peer) => {
+    await peer.requestHead()
+    peer.pause()
+    await gate.promise
+    peer.resume()
+    await peer.skip(BODY_BYTES)
+    received.push(BODY_BYTES)
+    peer.send('HTTP/1.1 204 No Content\r\n\r\n')
+  })
+  const shellac = await startBefore(origin.port)
+  const body = Buffer.alloc(BODY_BYTES)
+  const growth = await peakGrowth(shellac.pid, async () => {
+    const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectClient(shellac.port)))
+    for (const client of clients) {
+      client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${BODY_BYTES}\r\n\r\n`)
+      client.send(body)
+    }
+    await waitFor('all of them at the origin', () => origin.openConnections === CLIENTS)
+    gate.resolve()
+    for (const client of clients) {
+      client.deadlineMs = 30_000
+      assert.equal((await client.response('POST')).status, 204)
+    }
+  })
+  assert.equal(received.length, CLIENTS)
+  assert.ok(growth < MOST_GROWTH, `RSS grew by ${growth} bytes`)
+})
+
 async function startBeside(listener = ''): Promise<Daemon> {
   const body = Buffer.alloc(BODY_BYTES, 'shellac ')
   const origin = await startFileOrigin({
@@ -50,12 +82,16 @@ async function startBeside(listener = ''): Promise<Daemon> {
     '/cached': { body, headers: { 'Cache-Control': 'max-age=60' } },
     '/small': { body: 'small', headers: { 'Cache-Control': 'no-store' } },
   })
+  return startBefore(origin.port, listener)
+}
+
+function startBefore(originPort: number, listener = ''): Promise<Daemon> {
   return startShellac({
     config: `shellac 1;
       process { workers 1; drain 100ms; }
       admin { listen unix:%dir%/admin.sock; }
       listener web { address %listen%; ${listener} }
-      backend app { server a 127.0.0.1:${origin.port}; }
+      backend app { server a 127.0.0.1:${originPort}; }
       cache main { tier memory 64MiB; max-object 16MiB; }
       site * { proxy app; use-cache main; }`,
   })
