@@ -59,7 +59,7 @@ test('one refresh is made for the whole machine, however many ask on whatever wo
   })
   const answers = await Promise.all(Array.from({ length: 60 }, () => site.get('/graceful/many')))
   assert.ok(answers.every((answer) => answer.body.toString() === 'old'))
-  assert.equal(site.asked('/graceful/many').length, 2)
+  await waitFor('the refresh', () => site.asked('/graceful/many').length === 2)
   held.open()
   await waitFor('the new response', async () => isHit(await site.get('/graceful/many')))
   assert.equal(site.asked('/graceful/many').length, 2)
