@@ -11,7 +11,7 @@ import { config } from './daemon-config.ts'
 const HOOK = fileURLToPath(new URL('./daemon-crash-hook.ts', import.meta.url))
 const GET = 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
-test('a worker that dies is replaced within a second, the others and the cache go on', async () => {
+test('a worker that dies is replaced at once, the others and the cache go on', async (context) => {
   const origin = await startOrigin(() => ok('kept', 'Cache-Control: max-age=60'))
   const shellac = await startShellac({
     config: config(origin.port),
@@ -27,7 +27,9 @@ test('a worker that dies is replaced within a second, the others and the cache g
     assert.equal(ended.worker, worker)
     assert.equal(ended.error, 'thrown by the crash hook')
     const replaced = await shellac.waitForLog('worker replaced', before)
-    assert.ok(Date.parse(String(replaced.time)) - Date.parse(String(ended.time)) < 1000)
+    assert.equal(ended.delayMs, 0)
+    // A quarter of a second on a machine that has nothing else to do; a loaded one may take any time.
+    context.diagnostic(`replaced after ${Date.parse(String(replaced.time)) - Date.parse(String(ended.time))} ms`)
     for (let at = 0; at < 10; at++) {
       const response = await exchange(shellac.port, GET)
       assert.equal(response.body.toString(), 'kept')
