@@ -20,7 +20,7 @@ export interface RequestFacts {
   readonly query: string
   /** Tells `/a?` (true) from `/a` (false). */
   readonly hasQuery: boolean
-  /** Textual IP address of the peer, or of the client a trusted peer vouches for. */
+  /** Textual IP address of the peer; empty for a unix socket. What X-Forwarded-For claims does not count here. */
   readonly clientAddress: string
   /** All lines of a field joined by `, `; undefined when there is none. `name` in lower case. */
   header(name: string): string | undefined
