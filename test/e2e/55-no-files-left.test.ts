@@ -15,6 +15,7 @@ const SPARE_FILES = 20
 test('a process without file descriptors turns clients away or answers 502, and serves again when some are free', async () => {
   const origin = await startOrigin(() => ok('x', 'Cache-Control: no-store'))
   const shellac = await startShellac({ config: config(origin.port) })
+  await shellac.waitForLog('ready')
   const hit = 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
   assert.equal((await exchange(shellac.port, hit)).status, 200)
   const most = shellac.openFiles() + SPARE_FILES
