@@ -65,7 +65,8 @@ export function deliverStored(
 ): void {
   const { connection, head, route } = delivery
   if (isConditional(head) || !route.responseEdits.isEmpty) {
-    deliverAs(delivery, { object, meta: stored.meta, fields: stored.fields, prefix, word, reason })
+    const { meta, fields, etag } = stored
+    deliverAs(delivery, { object, meta, fields, etag, prefix, word, reason })
     return
   }
   const text = prefix + connectionLine(connection)
@@ -82,6 +83,8 @@ export interface Rendering {
   readonly meta: StoredMeta
   /** Flat names and values, before the edits of each delivery. */
   readonly fields: readonly string[]
+  /** That of `fields`. */
+  readonly etag: string | undefined
   /** Start line to Cache-Status, as `responsePrefix` makes it. */
   readonly prefix: string
   readonly word: CacheWord
@@ -91,10 +94,9 @@ export interface Rendering {
 /** Sends a rendering, or a 304 where the client's conditions ask for it. */
 export function deliverAs(delivery: Delivery, rendering: Rendering): void {
   const { connection, head } = delivery
-  const { object, meta, fields, prefix, word, reason } = rendering
+  const { object, meta, fields, etag, prefix, word, reason } = rendering
   const { output } = connection.worker
   const tail = connectionLine(connection)
-  const etag = new FlatFacts(meta.status, fields).header('etag')
   if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
     const kept = edited(delivery, notModifiedFields(fields), 304, word)
     const text = `HTTP/1.1 304 Not Modified\r\n${behindLength(prefix)}${tail}${fieldLines(kept)}\r\n`

@@ -189,7 +189,8 @@ export class Miss extends Exchange implements FetchOwner {
     const reason = this.#reason
     const cacheStatus = forwardStatus({ forward: forwardOf(reason), status: 304, stored, collapsed: false, reason })
     const prefix = responsePrefix(meta, object.bodyBytes, clock.nowMs, cacheStatus)
-    deliverAs(this.#delivery(), { object, meta, fields, prefix, word: 'revalidated', reason })
+    const etag = new FlatFacts(meta.status, fields).header('etag')
+    deliverAs(this.#delivery(), { object, meta, fields, etag, prefix, word: 'revalidated', reason })
   }
 
   onGone(): void {
