@@ -57,6 +57,14 @@ export const originErrors = {
     blames: true,
     message: 'the server could not be reached',
   },
+  // Not the server's fault: avoiding it for what this machine lacks would turn a shortage into an outage.
+  'no-resources': {
+    code: 'no-resources',
+    status: 503,
+    retry: 'any',
+    blames: false,
+    message: 'the proxy has no file descriptor, port or memory left for a connection',
+  },
   'connect-timeout': {
     code: 'connect-timeout',
     status: 504,
@@ -136,6 +144,12 @@ export function connectErrorCode(error: NodeJS.ErrnoException): OriginErrorCode 
       return 'dns-failure'
     case 'ETIMEDOUT':
       return 'connect-timeout'
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'EADDRNOTAVAIL':
+    case 'ENOBUFS':
+    case 'ENOMEM':
+      return 'no-resources'
     default:
       return 'connect-failed'
   }
