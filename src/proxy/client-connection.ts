@@ -402,7 +402,8 @@ export class ClientConnection extends TimerEntry implements Reader {
 
   /** The answer is out. */
   #next(): void {
-    if (this.phase !== 'answering') return
+    // A destroyed socket is about to say 'close'; what its client had in line is not done without him.
+    if (this.phase !== 'answering' || this.socket.destroyed) return
     this.exchange = undefined
     if (!this.keepAlive) {
       this.#close()

@@ -175,3 +175,17 @@ test('a thousand clients that send half a head keep nobody else from being serve
   for (let i = 0; i < 20; i++) await expectUsable(other)
   for (const client of crowd) await endOf(client)
 })
+
+test('nothing is done for requests in line behind an answer that the client did not stay for', async () => {
+  const first = await connectClient(shellac.portOf('patient'))
+  await first.get('/stored/pay')
+  for (let i = 0; i < 5; i++) {
+    const client = await connectClient(shellac.portOf('patient'))
+    client.send(`${get('/stored/pay')}DELETE /pay HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await client.until('the beginning of the answer', () => client.buffer.length > 0)
+    client.pause()
+    client.reset()
+  }
+  await expectUsable(await connectClient(shellac.portOf('patient')))
+  assert.ok(!origin.requests.some(({ target }) => target === '/pay'))
+})
