@@ -8,6 +8,8 @@ import { waitFor } from '../support/wait.ts'
 import { expectUsable } from './conversation.ts'
 
 const BIG = 'x'.repeat(8 * 1024 * 1024)
+/** More than the kernel takes of it for a client that does not read. */
+const HUGE = 'x'.repeat(24 * 1024 * 1024)
 
 /** Peers whose request was for something below /hold: they wait for the test. */
 const held: OriginPeer[] = []
@@ -15,6 +17,7 @@ const origin = await startConnectionOrigin(async (peer) => {
   for (let request = await peer.request(); request; request = await peer.request()) {
     const { target } = request
     if (target.startsWith('/hold')) held.push(peer)
+    else if (target.startsWith('/stored/huge')) peer.send(ok(HUGE, 'Cache-Control: max-age=60'))
     else if (target.startsWith('/big')) peer.send(ok(BIG, 'Cache-Control: no-store'))
     else if (target.startsWith('/stored')) peer.send(ok(BIG, 'Cache-Control: max-age=60'))
     else peer.send(ok('fine', 'Cache-Control: no-store'))
@@ -30,7 +33,7 @@ listener web {
 }
 listener patient { address %listen:patient%; }
 backend app { server a 127.0.0.1:${origin.port}; connections 3; queue 5 for 10s; first-byte-timeout 5s; }
-cache pages { tier memory 32MiB; max-object 16MiB; }
+cache pages { tier memory 64MiB; max-object 32MiB; }
 site * { proxy app; use-cache pages; }`,
 })
 
@@ -178,10 +181,10 @@ test('a thousand clients that send half a head keep nobody else from being serve
 
 test('nothing is done for requests in line behind an answer that the client did not stay for', async () => {
   const first = await connectClient(shellac.portOf('patient'))
-  await first.get('/stored/pay')
+  await first.get('/stored/huge')
   for (let i = 0; i < 5; i++) {
     const client = await connectClient(shellac.portOf('patient'))
-    client.send(`${get('/stored/pay')}DELETE /pay HTTP/1.1\r\nHost: a\r\n\r\n`)
+    client.send(`${get('/stored/huge')}DELETE /pay HTTP/1.1\r\nHost: a\r\n\r\n`)
     await client.until('the beginning of the answer', () => client.buffer.length > 0)
     client.pause()
     client.reset()
