@@ -121,7 +121,9 @@ export const matchPath = directive({
   shape: listShape(pathTest, (patterns) => ({ kind: 'path', patterns })),
   repeat: 'many',
   phase: 'check',
-  doc: 'The path fits one of these globs or regexes. "*" stays within a segment, "**" crosses segments.',
+  doc:
+    'The path fits one of these globs or regexes. "*" stays within a segment, "**" crosses segments. It is compared in ' +
+    'its plain spelling: letters, digits, "-", ".", "_" and "~" decoded ("%61" is "a"), runs of slashes as one.',
   example: 'path /admin/** ~"\\\\.php$";',
   peers: ['path_beg', 'path_end', 'path_reg', 'req.url', 'url_regex', 'urlpath_regex'],
 })

@@ -31,7 +31,8 @@ export const path = directive({
   doc:
     'The paths of the route: globs, where "*" stays within a segment and "**" crosses segments, or regexes. One ' +
     'of them must fit. Which of several routes is taken does not depend on their order: the narrower pattern ' +
-    'wins, and where neither is narrower one route must say so with "overlap" or "before".',
+    'wins, and where neither is narrower one route must say so with "overlap" or "before". The path is compared in its plain ' +
+    'spelling ("%61" as "a", "//" as "/"), and goes to the origin as it came; one with dot segments is refused.',
   example: 'path /api/** /v2/**;',
   peers: ['location', 'path_beg', 'uri', 'url_rewrite_access', 'req.url', 'Location'],
 })

@@ -125,8 +125,8 @@ export const trust = directive({
   repeat: 'many',
   phase: 'request edits',
   doc:
-    'Peers whose own X-Forwarded-For and Forwarded are believed and added to. From everybody else they are ' +
-    "replaced, so that nobody can claim another's address.",
+    'Peers whose own X-Forwarded-*, X-Real-IP and Forwarded are believed and added to. From everybody else they are ' +
+    "dropped, so that nobody can claim another's address.",
   example: 'trust 10.0.0.0/8;',
   peers: ['set_real_ip_from', 'real_ip_header', 'follow_x_forwarded_for', 'RemoteIPTrustedProxy', 'accept-proxy'],
 })
