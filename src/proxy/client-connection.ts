@@ -36,7 +36,8 @@ type Phase = 'reading' | 'answering' | 'tunnel' | 'linger' | 'closed'
 const DISCARD_BYTES = 64 * 1024
 /** After our FIN: how long, and for how many bytes, we listen on, so that a reset does not overtake the answer. */
 const LINGER_MS = 2000
-const LINGER_BYTES = 1024 * 1024
+/** A client that is told 413 is in the middle of its upload, and loses the answer if it is reset before it has read it. */
+const LINGER_BYTES = 64 * 1024 * 1024
 /** A client that is silent in a tunnel for so long is asked by TCP whether it still lives. */
 const TUNNEL_PROBE_MS = 60_000
 
