@@ -55,6 +55,8 @@ export interface ConnectionOwner {
   onOpenFailed(connection: OriginConnection, code: OriginErrorCode): void
   onFree(connection: OriginConnection): void
   onClosed(connection: OriginConnection): void
+  /** A sink or the owner threw: a fault of ours. The connection has been closed. */
+  onFault(error: unknown): void
 }
 
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed'
@@ -119,10 +121,10 @@ export class OriginConnection extends TimerEntry {
             onread,
             allowHalfOpen: true,
           })
-    this.socket.on('connect', () => this.#onConnect())
-    this.socket.on('end', () => this.#onEndOfStream())
-    this.socket.on('error', (error) => this.#onError(error))
-    this.socket.on('close', () => this.#onClose())
+    this.socket.on('connect', () => this.#guard(() => this.#onConnect()))
+    this.socket.on('end', () => this.#guard(() => this.#onEndOfStream()))
+    this.socket.on('error', (error) => this.#guard(() => this.#onError(error)))
+    this.socket.on('close', () => this.#guard(() => this.#onClose()))
     wheel.schedule(this, clock.monotonicMs + limits.connectTimeoutMs)
   }
 
@@ -204,9 +206,46 @@ export class OriginConnection extends TimerEntry {
     this.#owner.onOpen(this)
   }
 
+  /** Runs an event of the socket. */
+  #guard(event: () => void): void {
+    clock.update()
+    try {
+      event()
+    } catch (error) {
+      this.#onFault(error)
+    }
+  }
+
+  /** What somebody threw costs this connection and its request, not the worker with all others. */
+  #onFault(error: unknown): void {
+    const { sink } = this
+    this.sink = undefined
+    this.#shut()
+    this.#owner.onFault(error)
+    try {
+      sink?.onFail('proxy-fault')
+    } catch (again) {
+      this.#owner.onFault(again)
+    }
+  }
+
   /** Returns false to stop reading. */
   #onBytes(bytes: Buffer, length: number): boolean {
     clock.update()
+    try {
+      this.#read(bytes, length)
+    } catch (error) {
+      this.#onFault(error)
+    }
+    if (this.#retained) {
+      this.#retained = false
+      // Who paused during this read does so until its bytes are out, and until then nothing is read into the buffer.
+      if (!this.#paused) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+    }
+    return !this.#paused
+  }
+
+  #read(bytes: Buffer, length: number): void {
     switch (this.state) {
       case 'head':
         this.#readHead(bytes, length)
@@ -222,12 +261,6 @@ export class OriginConnection extends TimerEntry {
         this.#shut() // bytes nobody asked for
     }
     if (this.state === 'body') this.sink!.onPause() // in any other state nothing was told, or all of it
-    if (this.#retained) {
-      this.#retained = false
-      // Who paused during this read does so until its bytes are out, and until then nothing is read into the buffer.
-      if (!this.#paused) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
-    }
-    return !this.#paused
   }
 
   #readHead(bytes: Buffer, length: number): void {

@@ -3,7 +3,7 @@
 export interface OriginErrorRecord {
   readonly code: string
   /** Answered when nothing of a response has reached the client. */
-  readonly status: 502 | 503 | 504
+  readonly status: 500 | 502 | 503 | 504
   /**
    * `any`: not a byte of the request was sent, so every method may be tried again; `idempotent`: the origin may have
    * acted on it, so only idempotent methods (RFC 9110 §9.2.2); `never`: it answered, badly.
@@ -120,6 +120,13 @@ export const originErrors = {
     retry: 'never',
     blames: true,
     message: 'the server switched protocols without being asked',
+  },
+  'proxy-fault': {
+    code: 'proxy-fault',
+    status: 500,
+    retry: 'never',
+    blames: false,
+    message: 'the proxy failed at this response',
   },
   'endless-interim': {
     code: 'endless-interim',

@@ -40,6 +40,7 @@ export class Claim extends TimerEntry {
 
 export class OriginPool implements ConnectionOwner {
   readonly server: ServerPlan
+  readonly onFault: (error: unknown) => void
   readonly #plan: BackendPlan
   readonly #limits: OriginLimits
   readonly #wheel: TimerWheel
@@ -52,8 +53,16 @@ export class OriginPool implements ConnectionOwner {
   #waiting = 0
   #closed = false
 
-  constructor(server: ServerPlan, plan: BackendPlan, wheel: TimerWheel, resolver: Resolver) {
+  /** `onFault` is told what a claimant or a response's sink throws. */
+  constructor(
+    server: ServerPlan,
+    plan: BackendPlan,
+    wheel: TimerWheel,
+    resolver: Resolver,
+    onFault: (error: unknown) => void,
+  ) {
     this.server = server
+    this.onFault = onFault
     this.#plan = plan
     this.#wheel = wheel
     this.#resolver = resolver

@@ -25,6 +25,12 @@ export class Output {
   /** Of COPY_BYTES each, free to be used. */
   readonly #spare: Buffer[] = []
   #lastView: Buffer = this.#scratch.subarray(0, 0)
+  readonly #onFault: (error: unknown) => void
+
+  /** `onFault` is told what a callback of `whenFlushed` throws; it costs that socket, not the worker. */
+  constructor(onFault: (error: unknown) => void) {
+    this.#onFault = onFault
+  }
 
   /** A head alone, or a complete generated answer. `text` is latin1. */
   writeText(socket: Socket, text: string): void {
@@ -82,7 +88,14 @@ export class Output {
 
   /** Calls `done` when everything written so far has been handed to the kernel (or the socket was destroyed). */
   whenFlushed(socket: Socket, done: () => void): void {
-    socket.write(NOTHING, done)
+    socket.write(NOTHING, () => {
+      try {
+        done()
+      } catch (error) {
+        this.#onFault(error)
+        socket.destroy()
+      }
+    })
   }
 
   /**

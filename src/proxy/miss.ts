@@ -250,6 +250,18 @@ export class Miss extends Exchange implements FetchOwner {
     return { connection, head, facts, route, tier: this.#cache.cache.tier }
   }
 
+  /** Goes on when the fetch it reads has changed. A fault then costs this connection, not the worker. */
+  #await(reader: FillReader): void {
+    reader.onChange(() => {
+      try {
+        this.#onReader()
+      } catch (error) {
+        this.context.worker.logFault(error)
+        this.connection.socket.destroy()
+      }
+    })
+  }
+
   /** Another request's fetch has changed. */
   #onReader(): void {
     const reader = this.#reader
@@ -261,7 +273,7 @@ export class Miss extends Exchange implements FetchOwner {
     }
     switch (reader.state) {
       case 'pending':
-        reader.onChange(() => this.#onReader())
+        this.#await(reader)
         break
       case 'streaming':
       case 'complete':
@@ -384,7 +396,7 @@ export class Miss extends Exchange implements FetchOwner {
 
   #awaitMore(reader: FillReader): void {
     this.#writer.flushHead()
-    if (this.#fetch === undefined) reader.onChange(() => this.#onReader())
+    if (this.#fetch === undefined) this.#await(reader)
   }
 
   #pumpWhenFlushed(): void {

@@ -46,7 +46,8 @@ export class BackendRuntime {
     this.stateId = state.id
     this.identity = backendIdentity(plan)
     this.balancer = new Balancer(plan, state.value, () => clock.nowMs, worker.index)
-    this.pools = plan.servers.map((server) => new OriginPool(server, plan, worker.wheel, worker.resolver))
+    const onFault = (error: unknown): void => worker.logFault(error)
+    this.pools = plan.servers.map((server) => new OriginPool(server, plan, worker.wheel, worker.resolver, onFault))
   }
 
   close(): void {

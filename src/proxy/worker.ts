@@ -25,7 +25,7 @@ export class Worker {
   readonly log: WorkerLog
   readonly wheel: TimerWheel
   readonly resolver: Resolver
-  readonly output = new Output()
+  readonly output = new Output((error) => this.logFault(error))
   /** What any client connection reads; valid until its reader returns. */
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   /** The head of the request being received; whoever needs it longer calls detach(). */

@@ -248,3 +248,34 @@ describe('a sink that is slower than the origin', () => {
     assert.deepEqual(sink.events, ['fail first-byte-timeout'])
   })
 })
+
+describe('a sink that throws', () => {
+  it('costs its connection and its request, whose sink is told', async () => {
+    const { connection, peer, owner, sink } = await connected()
+    sink.onHead = () => {
+      throw new Error('of ours')
+    }
+    ask(connection, sink)
+    await peer.requestHead()
+    peer.send(ok('hello'))
+    await sink.until('fail proxy-fault')
+    assert.deepEqual(owner.events, ['open', 'closed', 'fault Error: of ours'])
+    assert.equal(connection.state, 'closed')
+  })
+
+  it('again when it is told so is only reported', async () => {
+    const { connection, peer, owner, sink } = await connected()
+    sink.onEnd = () => {
+      throw new Error('first')
+    }
+    sink.onFail = () => {
+      throw new Error('second')
+    }
+    ask(connection, sink)
+    await peer.requestHead()
+    peer.send('HTTP/1.1 200 OK\r\n\r\nto the close')
+    peer.end()
+    await owner.until('fault Error: first')
+    assert.equal(connection.state, 'closed')
+  })
+})

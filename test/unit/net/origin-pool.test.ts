@@ -24,7 +24,7 @@ async function setUp(change: Partial<BackendPlan> = {}): Promise<Setup> {
 
 function poolFor(plan: BackendPlan): { pool: OriginPool; wheel: TimerWheel } {
   const wheel = wheelOfNow()
-  const pool = new OriginPool(plan.servers[0]!, plan, wheel, resolver)
+  const pool = new OriginPool(plan.servers[0]!, plan, wheel, resolver, assert.ifError)
   onTestEnd(() => pool.close())
   return { pool, wheel }
 }

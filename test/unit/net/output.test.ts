@@ -16,7 +16,7 @@ interface Pair {
   readonly reader: ScriptedClient
 }
 
-async function pair(output = new Output()): Promise<Pair> {
+async function pair(output = new Output(assert.ifError)): Promise<Pair> {
   const accepted: Socket[] = []
   const server = await startConnectionOrigin(async (peer) => {
     accepted.push(peer.socket)
@@ -27,7 +27,7 @@ async function pair(output = new Output()): Promise<Pair> {
 }
 
 /** The reader takes nothing, and the kernel no more: every further write waits in the process. */
-async function blockedPair(output = new Output()): Promise<Pair> {
+async function blockedPair(output = new Output(assert.ifError)): Promise<Pair> {
   const made = await pair(output)
   made.reader.pause()
   made.socket.write(Buffer.alloc(BACKLOG_BYTES))
@@ -69,7 +69,7 @@ describe('what is written arrives as it was, in order', () => {
 
 describe('bytes that wait for a slow reader never change', () => {
   it('though heads and small bodies go through one scratch buffer', async () => {
-    const output = new Output()
+    const output = new Output(assert.ifError)
     const slow = await blockedPair(output)
     const fast = await pair(output)
     let expected = ''
@@ -84,7 +84,7 @@ describe('bytes that wait for a slow reader never change', () => {
   })
 
   it('though the caller overwrites what it asked to copy', async () => {
-    const output = new Output()
+    const output = new Output(assert.ifError)
     const slow = await blockedPair(output)
     const read = Buffer.alloc(64 * KIB)
     let expected = ''
@@ -129,4 +129,14 @@ describe('whenFlushed', () => {
     slow.socket.destroy()
     await waitFor('the callback', () => isFlushed)
   })
+})
+
+it('a callback that throws costs its socket alone', async () => {
+  const faults: unknown[] = []
+  const { output, socket } = await pair(new Output((error) => faults.push(error)))
+  output.whenFlushed(socket, () => {
+    throw new Error('of ours')
+  })
+  await waitFor('the fault', () => faults.length === 1)
+  assert.equal(socket.destroyed, true)
 })

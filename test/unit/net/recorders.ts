@@ -90,6 +90,10 @@ export class RecordingOwner implements ConnectionOwner {
     this.events.push('closed')
   }
 
+  onFault(error: unknown): void {
+    this.events.push(`fault ${String(error)}`)
+  }
+
   async until(event: string): Promise<void> {
     await waitFor(`"${event}" after ${JSON.stringify(this.events)}`, () => this.events.at(-1) === event)
   }

@@ -107,7 +107,7 @@ export class WrittenClient {
   minor: 0 | 1
   readonly written = new WrittenSocket()
   readonly socket = this.written as unknown as Socket
-  readonly worker = { output: new Output() }
+  readonly worker = { output: new Output(assert.ifError) }
 
   constructor(minor: 0 | 1 = 1) {
     this.minor = minor
