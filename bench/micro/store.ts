@@ -64,10 +64,7 @@ function hits(): void {
     if (tier.pin(object)) tier.unpin(object)
   })
   measure('miss', 200_000, (n) => tier.find(`http:example.com/absent/${n}`))
-  const stale = tier.find(keyOf(7))!
   measure('refresh with 1,000 bytes of body', 100_000, () => tier.refresh(tier.find(keyOf(7))!, meta, head))
-  tier.tryLease(tier.find(keyOf(7))!, 0, 1e9)
-  measure('lease that another has', 1_000_000, () => tier.tryLease(stale, 1, 1))
 }
 
 function fills(): void {

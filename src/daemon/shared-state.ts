@@ -88,7 +88,7 @@ export function losesCache(before: SharedState, after: SharedState): boolean {
   return [...before.caches].some(([name, cache]) => after.caches.get(name)?.id !== cache.id)
 }
 
-/** Frees what a dead worker held: pins, leases and fills in caches, counts of running requests at backends. */
+/** Frees what a dead worker held: pins and fills in caches, counts of running requests at backends. */
 export function releaseWorker(shared: SharedState, worker: number): void {
   for (const tier of shared.caches.values()) releaseTierWorker(tier.value, worker)
   for (const state of shared.backends.values()) releaseBackendWorker(state.value, worker)

@@ -225,13 +225,6 @@ export class MemoryTier {
     return refusals.has(hash.low, hash.high, nowMs)
   }
 
-  /** Remembers that answers for the key cannot be shared; may be forgotten early. */
-  markHitForMiss(key: string, untilMs: number): void {
-    const { hash, refusals } = this.#store
-    hash.compute(key)
-    refusals.mark(hash.low, hash.high, untilMs)
-  }
-
   // Removal
 
   /**
@@ -307,40 +300,6 @@ export class MemoryTier {
    */
   refresh(object: StoredObject, meta: ArrayLike<number>, head: Buffer): boolean {
     return refreshObject(this.#store, object, meta, head)
-  }
-
-  /**
-   * True for the one caller, in any worker, that may refresh the object now: until it calls `endLease`, `leaseMs` have
-   * passed or its worker has died. `nowMs`: of a clock that all workers share.
-   */
-  tryLease(object: StoredObject, nowMs: number, leaseMs: number): boolean {
-    const { lock, slots, worker } = this.#store
-    // Nearly every request for a stale object while it is refreshed ends here, without the lock.
-    if (this.#isLeased(object, nowMs)) return false
-    lock.acquire()
-    try {
-      if (slots.tag(object.slot) !== object.tag || this.#isLeased(object, nowMs)) return false
-      slots.setLease(object.slot, worker + 1, nowMs + leaseMs)
-      return true
-    } finally {
-      lock.release()
-    }
-  }
-
-  #isLeased(object: StoredObject, nowMs: number): boolean {
-    return this.#cells[object.tagCell + Slot.leaseHolder] !== 0 && this.#store.slots.leaseUntil(object.slot) > nowMs
-  }
-
-  /** Gives the lease back early; nothing happens unless this worker has it. */
-  endLease(object: StoredObject): void {
-    const { lock, slots, worker } = this.#store
-    lock.acquire()
-    try {
-      const isOurs = slots.get(object.slot, Slot.leaseHolder) === worker + 1
-      if (isOurs && slots.tag(object.slot) === object.tag) slots.setLease(object.slot, 0, 0)
-    } finally {
-      lock.release()
-    }
   }
 
   /** Read without the lock: each number is true, all together only about. */

@@ -14,7 +14,7 @@ const LOCK_PATIENCE_MS = 100
 const SLOTS_PER_HOLD = 1024
 
 /**
- * Releases the pins, leases, fills and the lock of a worker whose thread has ended. Called by the main thread on the
+ * Releases the pins, fills and the lock of a worker whose thread has ended. Called by the main thread on the
  * thread's 'exit', before another worker takes the number. False: the lock belongs to another dead worker; release that
  * one, then call again (from a timer: blocking would keep its 'exit' from being heard).
  */
@@ -39,7 +39,6 @@ function releaseSlots(store: SharedStore, worker: number, from: number, to: numb
   for (let slot = from; slot < to; slot++) {
     const state = slots.state(slot)
     if (state === State.free) continue
-    if (slots.get(slot, Slot.leaseHolder) === worker + 1) slots.setLease(slot, 0, 0)
     if (state === State.zombie) store.freeIfUnpinned(slot)
     else if (state === State.filling && slots.get(slot, Slot.filler) === worker + 1) {
       // The origin is not to blame: who has been shown nothing yet may find another to fetch it.

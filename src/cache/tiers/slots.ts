@@ -9,7 +9,7 @@
  * - A tag is replaced by one atomic store, so "still the object I know" is one atomic load and a comparison.
  * - A zombie cannot be reached any more; it keeps its memory until nobody pins it.
  * - Cells other than `access` and `available` change under the store's lock only, and never while the slot is complete,
- *   except queue links, flags and lease.
+ *   except queue links and flags.
  *
  * A generation returns after 2^30 uses of one slot; an object remembered that long would be taken for another. A worker
  * forgets objects long before.
@@ -54,9 +54,6 @@ export const Slot = {
   queue: 17,
   /** Space of the object in units, for the queues' shares. */
   units: 18,
-  /** Worker that refreshes this object, + 1, until the Float64 at `leaseUntil`. */
-  leaseHolder: 19,
-  leaseUntil: 20,
 } as const
 
 export const Flag = {
@@ -69,11 +66,9 @@ export const FillState = { pending: 0, streaming: 1, complete: 2, aborted: 3, de
 
 export class Slots {
   readonly cells: Int32Array
-  readonly #floats: Float64Array
 
   constructor(buffer: SharedArrayBuffer) {
     this.cells = new Int32Array(buffer)
-    this.#floats = new Float64Array(buffer)
   }
 
   get(slot: number, field: number): number {
@@ -117,24 +112,10 @@ export class Slots {
     Atomics.store(this.cells, cell, ((tag & ~STATE_MASK) + GENERATION_STEP) | State.filling)
   }
 
-  /** Milliseconds, in the clock of whoever takes leases. */
-  leaseUntil(slot: number): number {
-    return this.#floats[(slot * SLOT_CELLS + Slot.leaseUntil) >>> 1]!
-  }
-
-  setLease(slot: number, holder: number, untilMs: number): void {
-    this.#floats[(slot * SLOT_CELLS + Slot.leaseUntil) >>> 1] = untilMs
-    Atomics.store(this.cells, slot * SLOT_CELLS + Slot.leaseHolder, holder)
-  }
-
   /** Tells those who wait for the fill in this slot, in any thread, to look again. */
   announce(slot: number): void {
     const cell = slot * SLOT_CELLS + Slot.changes
     Atomics.add(this.cells, cell, 1)
     Atomics.notify(this.cells, cell)
   }
-}
-
-export function stateOf(tag: number): number {
-  return tag & STATE_MASK
 }

@@ -110,7 +110,7 @@ test('states of a key', () => {
   put(tier, '/a', Buffer.from('x'))
   assert.equal(tier.state('/a', 0), 'complete')
   assert.equal(tier.isHitForMiss('/a', 0), false)
-  tier.markHitForMiss('/b', 10)
+  tier.lead('/b')!.decline(10)
   assert.equal(tier.state('/b', 9), 'hit-for-miss')
   assert.equal(tier.remove('/b'), false)
   assert.equal(tier.state('/b', 9), 'absent')
@@ -187,23 +187,6 @@ test('the bound holds, what is looked at stays, and nothing is lost', () => {
       freeBytes: stats.usedBytes + stats.freeBytes,
     },
   )
-})
-
-test('a lease has one holder until it ends or runs out', () => {
-  const { tiers } = tierOf(1024 * KIB, 2)
-  const [tier, other] = tiers as [MemoryTier, MemoryTier]
-  put(tier, '/a', Buffer.from('x'))
-  const object = tier.find('/a')!
-  assert.equal(tier.tryLease(object, 100, 50), true)
-  assert.equal(tier.tryLease(object, 100, 50), false)
-  assert.equal(other.tryLease(other.find('/a')!, 149, 50), false)
-  other.endLease(other.find('/a')!)
-  assert.equal(other.tryLease(other.find('/a')!, 149, 50), false)
-  assert.equal(other.tryLease(other.find('/a')!, 150, 50), true)
-  other.endLease(other.find('/a')!)
-  assert.equal(tier.tryLease(object, 151, 50), true)
-  tier.remove('/a')
-  assert.equal(tier.tryLease(object, 1000, 50), false)
 })
 
 test('refresh gives the body a new head and meta', () => {
