@@ -13,6 +13,7 @@ import { decodeMeta, encodeMeta, MetaFlag, StoredMeta } from '../../src/cache/po
 import { canServeStaleOnError, decideReuse, isServed, Reuse } from '../../src/cache/policy/reuse.ts'
 import { decideStore } from '../../src/cache/policy/store.ts'
 import { mergeFields } from '../../src/cache/policy/update.ts'
+import { cpuMsOf } from '../support/cpu.ts'
 import { NOW, request, settings, ttl } from '../unit/cache/facts.ts'
 
 /** Text made of what the parsers look at, so that deep states are reached. */
@@ -115,11 +116,12 @@ test('long hostile text is read in linear time', () => {
     ',"'.repeat(half),
     'a="x" '.repeat(half),
   ]) {
-    const start = performance.now()
-    parseResponseDirectives(text)
-    parseDictionary(text)
-    isEtagListed(text, '"a"')
-    assert.ok(performance.now() - start < 1500, text.slice(0, 10))
+    const cpuMs = cpuMsOf(() => {
+      parseResponseDirectives(text)
+      parseDictionary(text)
+      isEtagListed(text, '"a"')
+    })
+    assert.ok(cpuMs < 1500, text.slice(0, 10))
   }
 })
 

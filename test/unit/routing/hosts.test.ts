@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { HostMap } from '../../../src/routing/hosts.ts'
+import { cpuMsOf } from '../../support/cpu.ts'
 
 describe('host patterns', () => {
   it('are taken once each', () => {
@@ -25,8 +26,7 @@ describe('host patterns', () => {
   it('look at a long name label by label and no more', () => {
     const hosts = new HostMap<string>()
     hosts.add('*.test', 'all')
-    const started = performance.now()
-    assert.equal(hosts.find(`${'a.'.repeat(4000)}test`), 'all')
-    assert.ok(performance.now() - started < 500)
+    const cpuMs = cpuMsOf(() => assert.equal(hosts.find(`${'a.'.repeat(4000)}test`), 'all'))
+    assert.ok(cpuMs < 500)
   })
 })
