@@ -111,19 +111,20 @@ test('a plan that kills one worker is forgotten by the others', async () => {
   )
 })
 
-test('a worker that ends is replaced within a second while the others serve', async () => {
+test('a worker that ends is replaced while the others serve', async () => {
   const daemon = new FixtureDaemon((_, socket) => servingPlan(socket))
   const port = portOf(await daemon.ready(), 'web')
   for (const [word, after] of [
     ['crash', 0],
     ['exit', 1],
   ] as const) {
-    const began = performance.now()
     await talk(port, word).catch(() => {})
     await daemon.waitForLog('worker replaced', after)
-    assert.ok(performance.now() - began < 1000)
   }
   const [crash, exit] = daemon.logs().filter((line) => line.msg === 'worker ended and is replaced')
+  // One that has just started may be the one that ends the second time; it is then given a little time.
+  assert.equal(crash!.delayMs, 0)
+  assert.ok([0, 100].includes(Number(exit!.delayMs)), String(exit!.delayMs))
   assert.equal(crash!.error, 'thrown by a test')
   assert.match(String(crash!.stack), /throwAway/)
   assert.equal(exit!.exitCode, 7)
