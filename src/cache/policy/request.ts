@@ -14,20 +14,6 @@ export const RequestTrait = {
   range: 4,
 } as const
 
-/** RequestTrait bits found by name, for those who have only facts. */
-export function requestTraits(request: RequestFacts): number {
-  const length = request.header('content-length')
-  const hasBody = (length !== undefined && length !== '0') || request.header('transfer-encoding') !== undefined
-  const hasPrecondition =
-    request.header('if-match') !== undefined || request.header('if-unmodified-since') !== undefined
-  const hasRange = request.header('range') !== undefined
-  return (
-    (hasBody ? RequestTrait.body : 0) |
-    (hasPrecondition ? RequestTrait.precondition : 0) |
-    (hasRange ? RequestTrait.range : 0)
-  )
-}
-
 /**
  * Why the request goes past the cache: it is neither answered from it nor does its answer enter it. `none`: look it up.
  * `bypassHolds`: a matcher of the rule's `bypass` holds. `traits`: bits of RequestTrait.

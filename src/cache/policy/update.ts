@@ -1,5 +1,5 @@
 /**
- * A stored response brought up to date by a 304 or by the answer to HEAD (RFC 9111 §3.2, §4.3.4, §4.3.5).
+ * A stored response brought up to date by a 304 (RFC 9111 §3.2, §4.3.4).
  *
  * Fields are flat lists of name, value. What comes out goes through `decideStore` again with the new times, since the
  * update may have brought a new lifetime, or a `no-store`.
@@ -64,18 +64,6 @@ export function isUpdateFor(stored: ResponseFacts, update: ResponseFacts): boole
   if (update.header('etag') !== undefined) return false
   const modified = update.header('last-modified')
   return modified === undefined || stored.header('last-modified') === modified
-}
-
-/**
- * RFC 9111 §4.3.5: the 200 to a HEAD updates a stored 200 when none of its validators and lengths contradicts; if one
- * does, the stored response is stale and should not be used without validation.
- */
-export function isHeadFor(stored: ResponseFacts, head: ResponseFacts): boolean {
-  if (stored.status !== 200 || head.status !== 200) return false
-  return ['etag', 'last-modified', 'content-length'].every((name) => {
-    const value = head.header(name)
-    return value === undefined || value === stored.header(name)
-  })
 }
 
 function isHopByHop(name: string): boolean {

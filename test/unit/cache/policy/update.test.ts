@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FlatFacts } from '../../../../src/cache/policy/flat-facts.ts'
 import { decideStore } from '../../../../src/cache/policy/store.ts'
-import { isHeadFor, isUpdateFor, mergeFields } from '../../../../src/cache/policy/update.ts'
+import { isUpdateFor, mergeFields } from '../../../../src/cache/policy/update.ts'
 import { NOW, NOW_TEXT, request, response, settings } from '../facts.ts'
 
 const date = ['Date', NOW_TEXT]
@@ -81,14 +81,4 @@ describe('isUpdateFor (RFC 9111 §4.3.4)', () => {
       assert.equal(isUpdateFor(response(200, ...stored), response(304, ...update)), expected)
     })
   }
-})
-
-test('isHeadFor (RFC 9111 §4.3.5)', () => {
-  const stored = response(200, 'ETag', '"a"', 'Content-Length', '5')
-  assert.equal(isHeadFor(stored, response(200, 'ETag', '"a"', 'Content-Length', '5')), true)
-  assert.equal(isHeadFor(stored, response(200)), true)
-  assert.equal(isHeadFor(stored, response(200, 'ETag', '"b"')), false)
-  assert.equal(isHeadFor(stored, response(200, 'Content-Length', '6')), false)
-  assert.equal(isHeadFor(stored, response(404)), false)
-  assert.equal(isHeadFor(response(404), response(200)), false)
 })
