@@ -6,15 +6,15 @@ import { readListenAddress, readServerAddress, readUnixAddress } from '../../src
 import { formatMs, readDuration } from '../../src/config/values/duration.ts'
 import * as header from '../../src/config/values/header.ts'
 import { readHostPattern } from '../../src/config/values/host.ts'
-import { readIp, readNetwork } from '../../src/config/values/network.ts'
+import { readNetwork } from '../../src/config/values/network.ts'
 import * as number from '../../src/config/values/number.ts'
 import { readPathPattern, readPlainPath } from '../../src/config/values/path.ts'
 import type { Read } from '../../src/config/values/read.ts'
 import { readRegex } from '../../src/config/values/regex.ts'
 import { readSize } from '../../src/config/values/size.ts'
-import { readUrl } from '../../src/config/values/url.ts'
 import * as words from '../../src/config/values/words.ts'
 import { argumentOf } from '../support/config.ts'
+import { cpuMsOf } from '../support/cpu.ts'
 
 function argument(text: string, kind: Argument['kind'] = 'bare'): Argument {
   return { ...argumentOf('x'), kind, text }
@@ -31,19 +31,16 @@ const readers: readonly ((argument: Argument) => Read<unknown>)[] = [
   header.readMethod,
   (one) => header.readTarget(one, true),
   readHostPattern,
-  readIp,
   readNetwork,
   number.readFileMode,
   (one) => number.readInteger(one, 0, 10),
   number.readPercent,
-  number.readRate,
   (one) => number.readStatus(one),
   number.readStatusRange,
   readPathPattern,
   readPlainPath,
   readRegex,
   readSize,
-  readUrl,
   words.readFilePath,
   words.readIdentifier,
   words.readMatcherName,
@@ -80,9 +77,9 @@ test('addresses of IPv6 come out as the URL standard writes them', () => {
   fc.assert(
     fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), (groups) => {
       const written = groups.map((one) => one.toString(16)).join(':')
-      const read = readIp(argument(written))
+      const read = readNetwork(argument(written))
       assert.ok(read.ok)
-      assert.equal(`[${read.value}]`, new URL(`http://[${written}]/`).hostname)
+      assert.equal(`[${read.value.address}]`, new URL(`http://[${written}]/`).hostname)
     }),
   )
 })
@@ -108,9 +105,10 @@ test('no accepted regular expression takes long', () => {
       const read = readRegex(argument(`${isAnchored ? '^' : ''}${inner}$`, 'regex'))
       if (!read.ok) return
       const compiled = new RegExp(read.value)
-      const start = performance.now()
-      for (const text of texts) compiled.test(text)
-      assert.ok(performance.now() - start < 500, read.value)
+      const cpuMs = cpuMsOf(() => {
+        for (const text of texts) compiled.test(text)
+      })
+      assert.ok(cpuMs < 500, read.value)
     }),
     { numRuns: 1000 },
   )

@@ -81,10 +81,3 @@ function compressZeros(groups: readonly string[]): string {
   if (bestLength === 1) return groups.join(':')
   return `${groups.slice(0, bestStart).join(':')}::${groups.slice(bestStart + bestLength).join(':')}`
 }
-
-/** The address of one machine, in canonical form. */
-export function readIp(argument: Argument): Read<string> {
-  const bits = addressBits(argument.text)
-  if (bits === undefined) return refuseAs(argument, 'bad-address', 'IP address', 'write 192.0.2.1 or 2001:db8::1')
-  return accept(formatAddress(bits, isIPv4(argument.text) ? 32 : 128))
-}

@@ -1,4 +1,4 @@
-/** Numbers: whole ones with a range, shares, rates, file modes, HTTP status codes. */
+/** Numbers: whole ones with a range, shares, file modes, HTTP status codes. */
 import type { Argument } from '../ast.ts'
 import { accept, type Read, refuse, refuseAs, shown } from './read.ts'
 
@@ -20,26 +20,6 @@ export function readPercent(argument: Argument): Read<number> {
   if (!/^\d{1,3}(?:\.\d{1,3})?%$/.test(text)) return refuseAs(argument, 'bad-percent', 'percentage', 'write 0% to 100%')
   const share = Number(text.slice(0, -1)) / 100
   return share <= 1 ? accept(share) : refuse(argument, 'out-of-range', `${shown(argument)} is more than 100%`)
-}
-
-export interface Rate {
-  readonly count: number
-  readonly perMs: number
-}
-
-const periodsMs: ReadonlyMap<string, number> = new Map([
-  ['s', 1000],
-  ['m', 60_000],
-  ['h', 3_600_000],
-])
-
-/** `20/s`, `600/m`, `1000/h`. */
-export function readRate(argument: Argument): Read<Rate> {
-  const found = /^(\d{1,9})\/([smh])$/.exec(argument.text)
-  if (found !== null) return accept({ count: Number(found[1]), perMs: periodsMs.get(found[2]!)! })
-  const other = /^(\d{1,9})(?:r?\/|\/?)(s|m|h|sec|min|hour)?$/i.exec(argument.text)
-  const help = other === null ? 'a rate is a number per second, minute or hour: 20/s, 600/m, 1000/h' : undefined
-  return refuseAs(argument, 'bad-rate', 'rate', help ?? `did you mean "${other![1]}/${other![2]?.charAt(0) ?? 's'}"?`)
 }
 
 /** `0660`: permissions in octal. */
