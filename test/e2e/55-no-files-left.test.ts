@@ -24,6 +24,10 @@ test('a process without file descriptors turns clients away or answers 503, and 
 
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectClient(shellac.port)))
   const statuses = await Promise.all(clients.map(statusFor))
+  assert.ok(
+    statuses.some((status) => status !== 200),
+    'files have run out',
+  )
   // The connections to the origin take files too.
   assert.ok(
     statuses.every((status) => [200, 503, undefined].includes(status)),

@@ -1,13 +1,15 @@
 /**
  * The real programs tests need: found, or installed from the distribution, or named.
  *
- * Programs carry the name of their Debian and Ubuntu package. Installing must not start services: a daemon that the
- * package manager starts would hold a port, so a policy-rc.d that refuses stands there meanwhile, unless there is one.
+ * Installing must not start services: a daemon that the package manager starts would hold a port, so a policy-rc.d that
+ * refuses stands there meanwhile, unless there is one.
  */
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
+/** The Debian and Ubuntu package of each program that has another name. */
+const PACKAGES: ReadonlyMap<string, string> = new Map([['prlimit', 'util-linux']])
 const POLICY = '/usr/sbin/policy-rc.d'
 /** Where a service's program may lie that an ordinary user's PATH leaves out. */
 const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
@@ -17,11 +19,11 @@ export function installMissing(programs: readonly string[], mayInstall = process
   process.env.PATH = searchPath().join(delimiter)
   const missing = findMissing(programs)
   if (missing.length === 0) return undefined
-  if (mayInstall && findMissing(['apt-get']).length === 0) install(missing)
+  if (mayInstall && findMissing(['apt-get']).length === 0) install(packagesOf(missing))
   const left = findMissing(missing)
   if (left.length === 0) return undefined
   return `The tests speak to real programs, and these are not installed: ${left.join(', ')}.
-Install them with the system's package manager, for instance: sudo apt-get install --no-install-recommends ${left.join(' ')}
+Install them with the system's package manager, for instance: sudo apt-get install --no-install-recommends ${packagesOf(left).join(' ')}
 (As root on Debian or Ubuntu, npm test does that by itself.)`
 }
 
@@ -29,6 +31,10 @@ Install them with the system's package manager, for instance: sudo apt-get insta
 export function findMissing(programs: readonly string[]): string[] {
   const folders = searchPath()
   return programs.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))))
+}
+
+function packagesOf(programs: readonly string[]): string[] {
+  return programs.map((program) => PACKAGES.get(program) ?? program)
 }
 
 function searchPath(): string[] {
