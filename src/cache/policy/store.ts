@@ -47,8 +47,8 @@ interface Candidate extends Dated {
 }
 
 /**
- * `request` is the request that was answered, `response` the final response as it is to be stored (after the operator's
- * header edits). `random` is from 0 up to 1 and only moves the lifetime, within `jitter`.
+ * `request` is the request that was answered, `response` the final response after the operator's constant header
+ * edits. `random` is from 0 up to 1 and only moves the lifetime, within `jitter`.
  */
 export function decideStore(
   request: RequestFacts,
