@@ -119,38 +119,6 @@ test('the cache and open connections outlive a reload, a request in flight ends 
   assert.match((await client.get('/a')).fields.get('cache-status') ?? '', /hit/)
 })
 
-test('a hundred reloads, half of them broken, fail no request', async () => {
-  const origin = await startOrigin(() => ok('x', 'Cache-Control: max-age=60'))
-  const base = config(origin.port).replace('debounce 30ms', 'watch off')
-  const shellac = await startShellac({ config: base })
-  const client = await connectClient(shellac.port)
-  await client.get('/a')
-  let done = false
-  const load = (async () => {
-    let served = 0
-    for (; !done; served++) assert.equal((await client.get('/a')).status, 200)
-    return served
-  })()
-  const socket = { rss: 0, files: 0 }
-  for (let round = 0; round < 100; round++) {
-    const more = round % 2 === 0 ? `listener extra { address %listen:extra%; }\n` : 'broken {\n'
-    await shellac.writeConfig(round % 4 === 0 ? base : `${base}${more}`)
-    shellac.process.kill('SIGHUP')
-    const seen = round + 1
-    await waitFor('the reload', () => reloads(shellac) >= seen)
-    if (round === 20) Object.assign(socket, { rss: shellac.rssBytes(), files: shellac.openFiles() })
-  }
-  done = true
-  assert.ok((await load) > 100)
-  assert.ok(shellac.openFiles() <= socket.files + 8, `${socket.files} then ${shellac.openFiles()} open files`)
-  const growth = shellac.rssBytes() - socket.rss
-  assert.ok(growth < 32 << 20, `grew by ${growth >> 20} MiB`)
-})
-
-function reloads(shellac: Daemon): number {
-  return shellac.logs().filter((record) => record.msg === 'reloaded' || record.msg === 'reload failed').length
-}
-
 async function textOf(shellac: Daemon): Promise<string> {
   const { readFile } = await import('node:fs/promises')
   return readFile(shellac.configFile!, 'utf8')
