@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { test } from 'node:test'
+import { statusOf } from '../support/admin.ts'
 import { onTestEnd } from '../support/cleanup.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
 import { peakGrowth } from '../support/peak.ts'
@@ -206,13 +207,4 @@ async function settledBytes(client: ScriptedClient): Promise<number> {
 
 function upgradeOf(request: IncomingMessage): string {
   return request.headers.upgrade ?? 'none'
-}
-
-interface Status {
-  readonly connections: number
-  readonly backends: readonly { readonly servers: readonly { readonly inFlight: number }[] }[]
-}
-
-async function statusOf(shellac: Daemon): Promise<Status> {
-  return JSON.parse((await shellac.command('status', '--json')).stdout)
 }
