@@ -9,7 +9,7 @@ import { look } from './http.ts'
 import { type Started, startPinned, versionOf } from './process.ts'
 
 /** Core of the server under test, and core of origin and load generator. */
-export const SERVER_CORE = '0'
+const SERVER_CORE = '0'
 export const LOAD_CORE = '1'
 
 export type ServerName = 'shellac' | 'nginx' | 'haproxy' | 'varnish'

@@ -61,15 +61,15 @@ function matchInvisible(text: string, offset: number): Match | null {
   return match(text, offset, end)
 }
 
-export const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED })
-export const Comment = createToken({ name: 'Comment', pattern: /#[^\n]*/, group: 'comments' })
+const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED })
+const Comment = createToken({ name: 'Comment', pattern: /#[^\n]*/, group: 'comments' })
 export const ForeignComment = createToken({
   name: 'ForeignComment',
   pattern: matchForeignComment,
   line_breaks: true,
   group: 'foreign',
 })
-export const Invisible = createToken({
+const Invisible = createToken({
   name: 'Invisible',
   pattern: matchInvisible,
   line_breaks: false,

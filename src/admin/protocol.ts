@@ -9,7 +9,7 @@
  * Answers come in the order of the requests. `id` is the client's own and comes back as it was sent.
  */
 
-export const PROTOCOL_VERSION = 1
+const PROTOCOL_VERSION = 1
 
 /** Longest line either side reads: far over any request, and over the status of thousands of backends. */
 export const MAX_REQUEST_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ import type { Loaded } from '../daemon/loaded.ts'
 import { type OptionValues, UsageError } from './options.ts'
 
 /** Tried in this order when no file is named. */
-export const DEFAULT_FILES = ['/etc/shellac/shellac.conf', 'shellac.conf'] as const
+const DEFAULT_FILES = ['/etc/shellac/shellac.conf', 'shellac.conf'] as const
 
 /** Throws a UsageError when no file is named and none is in a default place. */
 export function findEntry(options: OptionValues, file?: string): ConfigEntry {

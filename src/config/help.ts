@@ -93,7 +93,7 @@ export function unknownText(topic: string): string {
   return `nothing is known about "${topic}"; ${help}`
 }
 
-export function firstSentence(text: string): string {
+function firstSentence(text: string): string {
   const end = text.indexOf('. ')
   return end === -1 ? text : text.slice(0, end + 1)
 }

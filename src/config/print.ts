@@ -114,7 +114,7 @@ function columns(text: string): number {
 }
 
 /** `2 errors, 1 warning`. */
-export function countLine(diagnostics: readonly Diagnostic[]): string {
+function countLine(diagnostics: readonly Diagnostic[]): string {
   const errors = diagnostics.filter(({ severity }) => severity === 'error').length
   const counts = [plural(errors, 'error'), plural(diagnostics.length - errors, 'warning')]
   return counts.filter((text) => !text.startsWith('0 ')).join(', ') || 'no errors'

@@ -55,7 +55,7 @@ export function hasQueryValue(query: string, name: string, test: TextTest | unde
 }
 
 /** Percent-decoding that never fails: an escape without two hexadecimal digits stands for itself. */
-export function decodeForm(text: string): string {
+function decodeForm(text: string): string {
   if (!text.includes('%') && !text.includes('+')) return text
   let decoded = ''
   for (let i = 0; i < text.length; i++) {

@@ -21,7 +21,7 @@ export const META_BYTES = META_CELLS * 8
 export const UNIT_BYTES = 64
 /** 1 GiB of units: the largest single SharedArrayBuffer this tier asks for. */
 export const SEGMENT_UNITS = 1 << 24
-export const SEGMENT_BYTES = SEGMENT_UNITS * UNIT_BYTES
+const SEGMENT_BYTES = SEGMENT_UNITS * UNIT_BYTES
 
 /** Int32 cells of one slot record; the fields are named in slots.ts. */
 export const SLOT_CELLS = 24
@@ -73,7 +73,7 @@ export const Control = {
 export const SUBCLASS_BITS = 4
 export const SUBCLASSES = 1 << SUBCLASS_BITS
 /** Sizes below SUBCLASSES units are class 0; then one class per power of two up to a whole segment of 2^24. */
-export const CLASSES = 24 - SUBCLASS_BITS + 2
+const CLASSES = 24 - SUBCLASS_BITS + 2
 const CONTROL_CELLS = Control.freeLists + CLASSES * SUBCLASSES
 
 /** What the main thread makes and every worker attaches to; may be sent with postMessage or as workerData. */

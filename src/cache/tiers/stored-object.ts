@@ -58,7 +58,7 @@ export class StoredObject {
 }
 
 /** Views of `bodyBytes` bytes that begin `start` bytes into the block `first` and go on in the blocks linked to it. */
-export function bodyViews(store: SharedStore, first: number, start: number, bodyBytes: number): Buffer[] {
+function bodyViews(store: SharedStore, first: number, start: number, bodyBytes: number): Buffer[] {
   const { segments, allocator } = store
   const views: Buffer[] = []
   let from = start

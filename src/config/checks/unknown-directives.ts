@@ -61,7 +61,7 @@ function nearestHomes(homes: readonly Context[], context: ContextName): readonly
 }
 
 /** `in "route"`, `at the top level`. */
-export function placeName(context: ContextName): string {
+function placeName(context: ContextName): string {
   return context === 'main' ? 'at the top level' : `in "${context}"`
 }
 

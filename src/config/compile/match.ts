@@ -16,7 +16,7 @@ export function buildMatchers(nodes: readonly Node<string>[]): readonly MatcherP
 }
 
 /** Several conditions in one block must all hold; a single one stands for itself. */
-export function buildTest(block: Block): MatchNode {
+function buildTest(block: Block): MatchNode {
   const nodes = buildConditions(block)
   return nodes.length === 1 ? nodes[0]! : { kind: 'all', nodes }
 }
@@ -38,7 +38,7 @@ function buildConditions(block: Block): readonly MatchNode[] {
 }
 
 /** Names of the matchers that look at a response, themselves or through another one. */
-export function namesThatNeedResponse(tests: ReadonlyMap<string, MatchNode>): ReadonlySet<string> {
+function namesThatNeedResponse(tests: ReadonlyMap<string, MatchNode>): ReadonlySet<string> {
   const needy = new Set<string>()
   for (let size = -1; size !== needy.size; ) {
     size = needy.size

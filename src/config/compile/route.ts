@@ -21,7 +21,7 @@ export interface NamedBlocks {
 }
 
 /** What a site without routes is: one route for everything. */
-export const IMPLICIT_PATHS: readonly PathPattern[] = [{ kind: 'glob', pattern: '/**' }]
+const IMPLICIT_PATHS: readonly PathPattern[] = [{ kind: 'glob', pattern: '/**' }]
 
 /** undefined: the route has no action, which has been reported. */
 export function buildRoute(node: Node<string>, siteBlock: Block, named: NamedBlocks): RoutePlan | undefined {

@@ -41,7 +41,7 @@ const editShape: Shape<EditArguments> = {
 const noParts: readonly ValuePart[] = []
 
 /** `when @m` if it stands here. */
-export function readWhen(reader: ArgumentReader): string | undefined {
+function readWhen(reader: ArgumentReader): string | undefined {
   return reader.takeWord('when') ? readReference(reader, 'matcher', matcherName) : undefined
 }
 

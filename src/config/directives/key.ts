@@ -27,7 +27,7 @@ export const keyHost = directive({
   example: 'host off;',
 })
 
-export const keyPath = directive({
+const keyPath = directive({
   name: 'path',
   shape: nothing,
   phase: 'key',

@@ -96,7 +96,7 @@ export const source = directive({
   peers: ['src', 'acl', 'geo', 'client.ip', 'remote_addr', 'remote_ip', 'ip'],
 })
 
-export const matchMethod = directive({
+const matchMethod = directive({
   name: 'method',
   shape: listShape(method, (methods) => ({ kind: 'method', methods })),
   repeat: 'many',
@@ -106,7 +106,7 @@ export const matchMethod = directive({
   peers: ['limit_except', 'req.method', 'request_method'],
 })
 
-export const matchHost = directive({
+const matchHost = directive({
   name: 'host',
   shape: listShape(hostPattern, (patterns) => ({ kind: 'host', patterns })),
   repeat: 'many',
@@ -116,7 +116,7 @@ export const matchHost = directive({
   peers: ['hdr(host)', 'req.http.host', 'dstdomain', 'http_host'],
 })
 
-export const matchPath = directive({
+const matchPath = directive({
   name: 'path',
   shape: listShape(pathTest, (patterns) => ({ kind: 'path', patterns })),
   repeat: 'many',
@@ -128,7 +128,7 @@ export const matchPath = directive({
   peers: ['path_beg', 'path_end', 'path_reg', 'req.url', 'url_regex', 'urlpath_regex'],
 })
 
-export const matchQuery = directive({
+const matchQuery = directive({
   name: 'query',
   shape: fieldShape(queryParameter, (name, tests) => ({ kind: 'query', name, tests })),
   repeat: 'many',
@@ -138,7 +138,7 @@ export const matchQuery = directive({
   peers: ['url_param', 'urlp', 'arg_'],
 })
 
-export const matchHeader = directive({
+const matchHeader = directive({
   name: 'header',
   shape: fieldShape(headerName, (name, tests) => ({ kind: 'header', name: name.toLowerCase(), tests })),
   repeat: 'many',
@@ -148,7 +148,7 @@ export const matchHeader = directive({
   peers: ['hdr', 'req.hdr', 'req.http', 'req_header', 'http_'],
 })
 
-export const matchCookie = directive({
+const matchCookie = directive({
   name: 'cookie',
   shape: fieldShape(cookieName, (name, tests) => ({ kind: 'cookie', name, tests })),
   repeat: 'many',
@@ -167,7 +167,7 @@ const schemeShape: Shape<MatchNode> = {
 }
 const schemeValue = oneOf('http', 'https')
 
-export const matchScheme = directive({
+const matchScheme = directive({
   name: 'scheme',
   shape: schemeShape,
   phase: 'check',
@@ -176,7 +176,7 @@ export const matchScheme = directive({
   peers: ['ssl_fc', '$scheme'],
 })
 
-export const matchStatus = directive({
+const matchStatus = directive({
   name: 'status',
   shape: listShape(status, (statuses) => ({ kind: 'status', statuses })),
   repeat: 'many',
@@ -186,7 +186,7 @@ export const matchStatus = directive({
   peers: ['beresp.status', 'resp.status', 'http_status'],
 })
 
-export const matchResponseHeader = directive({
+const matchResponseHeader = directive({
   name: 'response-header',
   shape: fieldShape(headerName, (name, tests) => ({ kind: 'response-header', name: name.toLowerCase(), tests })),
   repeat: 'many',

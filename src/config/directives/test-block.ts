@@ -11,7 +11,7 @@ import { definition, many } from './arguments.ts'
 import { type Context, directive } from './directive.ts'
 import { testName, text } from './values.ts'
 
-export const testHeader = directive({
+const testHeader = directive({
   name: 'header',
   shape: many(text),
   repeat: 'many',
@@ -26,7 +26,7 @@ export const testMessageContext: Context = {
   directives: [testHeader],
 }
 
-export const testRequest = directive({
+const testRequest = directive({
   name: 'request',
   shape: many(text),
   block: 'test message',
@@ -37,7 +37,7 @@ export const testRequest = directive({
   example: 'request GET https://shop.example.com/a.css;',
 })
 
-export const testOrigin = directive({
+const testOrigin = directive({
   name: 'origin',
   shape: many(text),
   block: 'test message',
@@ -48,7 +48,7 @@ export const testOrigin = directive({
   example: 'origin 200 { header Cache-Control "private"; }',
 })
 
-export const testStored = directive({
+const testStored = directive({
   name: 'stored',
   shape: many(text),
   block: 'test message',
@@ -59,7 +59,7 @@ export const testStored = directive({
   example: 'stored GET https://shop.example.com/p age 2h ttl 2m;',
 })
 
-export const testExpect = directive({
+const testExpect = directive({
   name: 'expect',
   shape: many(text),
   repeat: 'many',

@@ -31,7 +31,7 @@ const MAX_PAIRS = 20_000
 const PRETTY = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/.-_'
 
 /** The automaton of a route's patterns taken together; undefined when one of them is outside the regular subset. */
-export function patternAutomaton(patterns: readonly PathPattern[]): Nfa | undefined {
+function patternAutomaton(patterns: readonly PathPattern[]): Nfa | undefined {
   const nfa = new Nfa()
   const fragments = []
   for (const pattern of patterns) {
