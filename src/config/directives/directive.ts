@@ -34,22 +34,28 @@ export type ContextName =
   | 'test'
   | 'test message'
 
-/** The step of a request's life that a directive belongs to; `start` and `reload` are steps of the process. */
-export type Phase =
-  | 'start'
-  | 'accept'
-  | 'limits'
-  | 'access'
-  | 'route'
-  | 'request edits'
-  | 'key'
-  | 'look-up'
-  | 'fetch'
-  | 'response edits'
-  | 'store'
-  | 'deliver'
-  | 'log'
-  | 'check'
+/**
+ * The steps of a request's life, in their order, and where a directive belongs that no request meets. `shellac.conf(5)`
+ * publishes this list.
+ */
+export const phases = [
+  { name: 'start', doc: 'when the configuration is loaded, before any request' },
+  { name: 'accept', doc: 'a client connects to a listener' },
+  { name: 'limits', doc: 'the head is read; what is too large, too slow or too much is refused' },
+  { name: 'route', doc: 'listener, host, path, method and "when" choose a route' },
+  { name: 'access', doc: '"allow" and "deny" decide who is answered' },
+  { name: 'request edits', doc: 'the fields of the request become those that the origin will see' },
+  { name: 'key', doc: 'the name of the object in the cache is made' },
+  { name: 'look-up', doc: 'what is stored answers if it may' },
+  { name: 'fetch', doc: 'a server of the backend is chosen and asked' },
+  { name: 'response edits', doc: 'before storing, those without variable or condition; for each answer, all of them' },
+  { name: 'store', doc: 'whether the response is kept, and how long it is fresh' },
+  { name: 'deliver', doc: 'the answer goes to the client' },
+  { name: 'log', doc: 'the line of the access log' },
+  { name: 'check', doc: 'never at run time: what the checker is told' },
+] as const
+
+export type Phase = (typeof phases)[number]['name']
 
 /** Kinds of named objects. Servers are named within their backend, routes within their site, the others globally. */
 export type ObjectKind = 'listener' | 'backend' | 'cache' | 'rule' | 'matcher' | 'server' | 'route' | 'test'
