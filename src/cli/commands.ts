@@ -7,7 +7,7 @@ import { config } from './commands/config.ts'
 import { fmt } from './commands/fmt.ts'
 import { routes } from './commands/routes.ts'
 import { run } from './commands/run.ts'
-import { reload, reopenLogs, stats, status, stop } from './commands/talk.ts'
+import { diff, reload, reopenLogs, stats, status, stop } from './commands/talk.ts'
 import { version } from './commands/version.ts'
 import { UsageError } from './options.ts'
 import { commandText, usageText } from './usage.ts'
@@ -39,6 +39,7 @@ export const commands: readonly Command[] = [
   status,
   stats,
   reload,
+  diff,
   reopenLogs,
   stop,
   help,

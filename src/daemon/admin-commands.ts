@@ -1,7 +1,7 @@
 /** The commands of the admin socket, version 1. Later ones join this table. */
 import type { AdminCommand } from '../admin/commands.ts'
 import { AdminFailure } from '../admin/protocol.ts'
-import type { ReloadResult } from './reloader.ts'
+import type { ReloadPreview, ReloadResult } from './reloader.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
 
 export interface AdminActions {
@@ -9,6 +9,8 @@ export interface AdminActions {
   readonly stats: () => DaemonStats
   /** Undefined: the daemon did not come to serve. */
   readonly reload: () => Promise<ReloadResult | undefined>
+  /** Undefined: as above. */
+  readonly diff: () => Promise<ReloadPreview | undefined>
   readonly reopenLogs: () => Promise<void>
   /** Begins to stop; the answer to the command still goes out. */
   readonly stop: () => void
@@ -22,6 +24,11 @@ export function adminCommands(actions: AdminActions): AdminCommand[] {
       name: 'reload',
       doc: 'read the configuration anew; answers with a ReloadResult, also when it was refused',
       run: () => actions.reload(),
+    },
+    {
+      name: 'diff',
+      doc: 'read the configuration anew and change nothing; answers with a ReloadPreview',
+      run: () => actions.diff(),
     },
     {
       name: 'reopen-logs',

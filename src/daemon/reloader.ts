@@ -19,6 +19,15 @@ export interface ReloadResult {
   readonly durationMs: number
 }
 
+/** What a reload would do with the files as they are now. Whether the machine would let it is seen only when it is tried. */
+export interface ReloadPreview {
+  /** One line: what would change; empty when the configuration has errors. */
+  readonly summary: string
+  /** As in ReloadResult. */
+  readonly diagnostics: string
+  readonly configErrors: number
+}
+
 export class Reloader {
   readonly #reload: (cause: string) => Promise<ReloadResult>
   #running: Promise<ReloadResult> | undefined

@@ -23,7 +23,7 @@ import type { Target } from './messages.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { describeDiff, diffPlans } from './plan-diff.ts'
 import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
-import { Reloader, type ReloadResult } from './reloader.ts'
+import { Reloader, type ReloadPreview, type ReloadResult } from './reloader.ts'
 import { losesCache, releaseWorker, SharedStateFactory } from './shared-state.ts'
 import { SignalTable } from './signals.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
@@ -198,6 +198,12 @@ class Supervisor {
     }
   }
 
+  #preview(): ReloadPreview {
+    const { plan, text, errors } = this.#options.load()
+    const summary = plan === undefined ? '' : describeDiff(diffPlans(this.#target.plan, plan))
+    return { summary, diagnostics: text, configErrors: errors }
+  }
+
   /** The one line that says what changed. Rejects, and has changed nothing, when the new Plan cannot be served. */
   async #replacePlan(configured: Plan): Promise<string> {
     const before = this.#target
@@ -321,6 +327,7 @@ class Supervisor {
       status: () => this.#status(),
       stats: () => this.#stats(),
       reload: () => this.#whenStarted(() => this.#reloader.request('command')),
+      diff: () => this.#whenStarted(() => this.#preview()),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
       stop: () => void this.#stop('command'),
     })

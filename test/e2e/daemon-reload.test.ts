@@ -65,6 +65,26 @@ test('shellac reload prints what changed, or the diagnostics with exit code 1', 
   assert.equal(await bodyOf(shellac), 'two')
 })
 
+test('shellac diff tells what a reload would change, and changes nothing', async () => {
+  const quiet = (word: string) => answering(word).replace('debounce 30ms', 'watch off')
+  const shellac = await startShellac({ config: quiet('one') })
+  assert.deepEqual(await shellac.command('diff'), {
+    code: 0,
+    stdout: 'no object changed; 2 kept\n',
+    stderr: '',
+  })
+  await shellac.writeConfig(`${quiet('two')}listener more { address %listen:more%; }\n`)
+  const changed = await shellac.command('diff')
+  assert.equal(changed.code, 0, changed.stderr)
+  assert.equal(changed.stdout, 'listeners +more; sites ~*; 1 kept\n')
+  assert.equal(await bodyOf(shellac), 'one')
+  await assert.rejects(connectClient(shellac.portOf('more')))
+  await shellac.writeConfig(`${quiet('three')}listenr x;\n`)
+  const broken = await shellac.command('diff')
+  assert.deepEqual([broken.code, broken.stdout], [1, ''])
+  assert.match(broken.stderr, /unknown directive "listenr"/)
+})
+
 test('an editor that renames, an include that appears, links that are swapped', async () => {
   const shellac = await startShellac({
     config: answering('one').replace('site *', 'include sites/*.conf;\nsite *'),

@@ -1,7 +1,7 @@
-/** The commands that ask a running daemon: status, stats, reload, reopen-logs, stop. */
+/** The commands that ask a running daemon: status, stats, reload, diff, reopen-logs, stop. */
 import { askDaemon, UnreachableError } from '../../admin/client.ts'
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE } from '../../daemon/exit-codes.ts'
-import type { ReloadResult } from '../../daemon/reloader.ts'
+import type { ReloadPreview, ReloadResult } from '../../daemon/reloader.ts'
 import type { DaemonStats, DaemonStatus } from '../../daemon/status.ts'
 import type { Command, Invocation } from '../command.ts'
 import { findAdminSocket } from '../config-entry.ts'
@@ -58,6 +58,22 @@ export const reload: Command = {
       if (outcome.ok) invocation.terminal.out(`generation ${outcome.generation} is live: ${outcome.summary}\n`)
       else invocation.terminal.err(`shellac: not reloaded: ${outcome.summary}\n`)
       return reloadExitCode(outcome)
+    }),
+}
+
+export const diff: Command = {
+  name: 'diff',
+  operands: '',
+  maxOperands: 0,
+  options: [...base, 'json'],
+  doc: 'what a reload would change now; changes nothing',
+  run: (invocation) =>
+    ask(invocation, 'diff', ANSWER_TIMEOUT_MS, (result) => {
+      const preview = result as ReloadPreview
+      if (!invocation.options.has('json')) invocation.terminal.err(preview.diagnostics)
+      const isValid = preview.configErrors === 0
+      if (isValid || invocation.options.has('json')) print(invocation, preview, () => `${preview.summary}\n`)
+      return isValid ? EXIT_OK : EXIT_CONFIG
     }),
 }
 

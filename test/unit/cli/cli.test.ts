@@ -171,6 +171,7 @@ async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket:
     status: () => Promise.resolve(status),
     stats: () => ({ ...stats, counters: { ...stats.counters, hits: 7 } }),
     reload: () => Promise.resolve(reload),
+    diff: () => Promise.resolve(reload),
     reopenLogs: () => Promise.resolve(),
     stop: () => {
       stops++
