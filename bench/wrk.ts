@@ -53,6 +53,6 @@ export function complaint({ requests, non2xx, socketErrors }: WrkReport): string
 }
 
 function percentile(output: string, percent: number): number {
-  const match = new RegExp(`^\\s*${percent}%\\s+([\\d.]+)(us|ms|s|m)$`, 'm').exec(output)
+  const match = new RegExp(`^\\s*${percent}%\\s+([\\d.]+)(us|ms|s|m)[ \\t]*$`, 'm').exec(output)
   return match ? Number(match[1]) * (UNIT_MS[match[2] ?? ''] ?? Number.NaN) : Number.NaN
 }

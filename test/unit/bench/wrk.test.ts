@@ -30,6 +30,10 @@ test('requests, rate and percentiles are read, whatever their unit', () => {
   assert.equal(complaint(parseWrk(GOOD)), undefined)
 })
 
+test('the blank that wrk puts behind seconds is not in the way', () => {
+  assert.equal(parseWrk(GOOD.replace('1.45s', '1.45s ')).p99Ms, 1450)
+})
+
 test('errors are read, and make a run worthless', () => {
   const errors = parseWrk(`${GOOD}  Socket errors: connect 1, read 2, write 3, timeout 4\n`)
   assert.match(complaint(errors) ?? '', /connect 1, read 2, write 3, timeout 4/)
