@@ -86,11 +86,11 @@ export class Output {
     socket.uncork()
   }
 
-  /** Calls `done` when everything written so far has been handed to the kernel (or the socket was destroyed). */
-  whenFlushed(socket: Socket, done: () => void): void {
-    socket.write(NOTHING, () => {
+  /** Calls `done` when everything written so far has been handed to the kernel, or, with false, will never be. */
+  whenFlushed(socket: Socket, done: (isFlushed: boolean) => void): void {
+    socket.write(NOTHING, (error) => {
       try {
-        done()
+        done(error === null || error === undefined)
       } catch (error) {
         this.#onFault(error)
         socket.destroy()

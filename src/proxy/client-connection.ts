@@ -394,10 +394,11 @@ export class ClientConnection extends TimerEntry implements Reader {
   }
 
   #awaitFlush(): void {
-    this.worker.output.whenFlushed(this.socket, () => {
+    this.worker.output.whenFlushed(this.socket, (isFlushed) => {
       clock.update()
       this.#unpin()
-      this.#next()
+      // After a write that failed 'close' follows, but not yet: what the client had in line must not be done without him.
+      if (isFlushed) this.#next()
     })
   }
 

@@ -1,6 +1,7 @@
 /** Peers that are slow or go away: every wait has its end, what they held is released, and others are not held up. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startShellac } from '../support/daemon.ts'
 import { connectClient, type ScriptedClient } from '../support/scripted-client.ts'
 import { type OriginPeer, ok, startConnectionOrigin } from '../support/scripted-origin.ts'
@@ -184,9 +185,10 @@ test('nothing is done for requests in line behind an answer that the client did 
   await first.get('/stored/huge')
   for (let i = 0; i < 5; i++) {
     const client = await connectClient(shellac.portOf('patient'))
-    client.send(`${get('/stored/huge')}DELETE /pay HTTP/1.1\r\nHost: a\r\n\r\n`)
-    await client.until('the beginning of the answer', () => client.buffer.length > 0)
+    // Paused before it asks: one that reads may have taken the whole answer by then, and its DELETE would be due.
     client.pause()
+    client.send(`${get('/stored/huge')}DELETE /pay HTTP/1.1\r\nHost: a\r\n\r\n`)
+    await sleep(50)
     client.reset()
   }
   await expectUsable(await connectClient(shellac.portOf('patient')))
