@@ -24,6 +24,13 @@ export const hopByHop: Uint8Array = fieldIdSet([
   DROPPED,
 ])
 
+/** A table of flags by field id: `ids`, and all that is never forwarded. */
+export function withHopByHop(ids: readonly number[]): Uint8Array {
+  const set = fieldIdSet(ids)
+  for (const [id, isSet] of hopByHop.entries()) if (isSet === 1) set[id] = 1
+  return set
+}
+
 /**
  * Ids that a Connection option may not name. Removing one of these on a stranger's word changes where the message ends,
  * whom it is for, who sent it, or who may see it: known attacks all, and no honest sender names them (VSV10,

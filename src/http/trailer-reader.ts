@@ -5,7 +5,7 @@
 import { FieldList, fieldIdSet } from './field-list.ts'
 import { F } from './fields.ts'
 import { headErrors } from './head-errors.ts'
-import { hopByHop } from './hop-by-hop.ts'
+import { withHopByHop } from './hop-by-hop.ts'
 import { scanFields } from './scan-fields.ts'
 import { appendForwardableFields } from './serialize.ts'
 import { CR, LF } from './tokens.ts'
@@ -22,7 +22,7 @@ const refusedFields = fieldIdSet([F.contentLength, F.transferEncoding, F.host])
  * Fields that are left out: hop-by-hop ones, and what RFC 9110 §6.5.1 keeps out of trailers because it had to be known
  * before the body: request modifiers, authentication, response control, content format.
  */
-const droppedFields = fieldIdSet([
+const droppedFields = withHopByHop([
   F.trailer,
   F.expect,
   F.via,
@@ -57,7 +57,6 @@ const droppedFields = fieldIdSet([
   F.ifUnmodifiedSince,
   F.maxForwards,
 ])
-for (const [id, isSet] of hopByHop.entries()) if (isSet === 1) droppedFields[id] = 1
 
 export class TrailerReader {
   isComplete = false

@@ -7,6 +7,7 @@
  * given away then and a new one is made.
  */
 import type { Socket } from 'node:net'
+import { chunkSuffix } from '../http/chunk-encoder.ts'
 
 /** Up to this size head and body are copied together (measured: the crossing lies between 2 and 8 KiB). */
 const SMALL_BYTES = 4096
@@ -82,7 +83,7 @@ export class Output {
     socket.cork()
     socket.write(prefix, 'latin1')
     socket.write(data)
-    socket.write('\r\n', 'latin1')
+    socket.write(chunkSuffix, 'latin1')
     socket.uncork()
   }
 

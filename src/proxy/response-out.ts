@@ -3,9 +3,8 @@
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { B } from '../http/body-kind.ts'
 import { httpDate } from '../http/date.ts'
-import { fieldIdSet } from '../http/field-list.ts'
 import { F } from '../http/fields.ts'
-import { hopByHop } from '../http/hop-by-hop.ts'
+import { withHopByHop } from '../http/hop-by-hop.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { appendForwardableFields } from '../http/serialize.ts'
 import { clock } from '../util/clock.ts'
@@ -20,12 +19,6 @@ const passSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus])
 const storeSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus, F.age])
 /** Interim responses: nothing is added to them. */
 const interimSkipped = withHopByHop([F.contentLength])
-
-function withHopByHop(ids: readonly number[]): Uint8Array {
-  const set = fieldIdSet(ids)
-  for (let id = 0; id < set.length; id++) if (hopByHop[id] === 1) set[id] = 1
-  return set
-}
 
 /** How a body is framed towards the client. */
 export type Framing = 'none' | 'sized' | 'chunked' | 'close'

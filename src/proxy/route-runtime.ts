@@ -1,8 +1,7 @@
 /** One route made ready to run: everything about it that can be decided before a request comes. */
 import { compileKey } from '../cache/key.ts'
-import { fieldIdSet } from '../http/field-list.ts'
 import { F } from '../http/fields.ts'
-import { hopByHop } from '../http/hop-by-hop.ts'
+import { withHopByHop } from '../http/hop-by-hop.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { CacheSettings, RoutePlan } from '../plan/plan.ts'
 import type { Condition } from '../routing/matchers.ts'
@@ -158,13 +157,7 @@ const forwardingFields = [
 
 function skipTables(own: readonly number[]): SkipTables {
   return {
-    request: skippedFields(own),
-    fetch: skippedFields([...own, F.ifNoneMatch, F.ifModifiedSince, F.range, F.ifRange]),
+    request: withHopByHop(own),
+    fetch: withHopByHop([...own, F.ifNoneMatch, F.ifModifiedSince, F.range, F.ifRange]),
   }
-}
-
-function skippedFields(ids: readonly number[]): Uint8Array {
-  const skipped = fieldIdSet(ids)
-  for (let id = 0; id < skipped.length; id++) if (hopByHop[id] === 1) skipped[id] = 1
-  return skipped
 }
