@@ -16,11 +16,12 @@ export function collectGarbageSoon(): void {
   if (timer === undefined) timer = setTimeout(collectGarbage, DELAY_MS).unref()
 }
 
-function collectGarbage(): void {
+/** The same at once. */
+export function collectGarbage(): void {
   timer = undefined
-  // The function exists only in contexts made while the flag is set; it is the only way to ask from within.
+  // The function exists only in contexts made while the flag is set; it is the only way to ask from within. Never taken
+  // back: flags belong to the process, and another thread may stand between these two lines.
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  setFlagsFromString('--no-expose-gc')
   collect()
 }
