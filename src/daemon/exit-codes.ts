@@ -13,7 +13,10 @@ export const exitCodes: readonly { readonly code: number; readonly doc: string }
   { code: EXIT_CONFIG, doc: 'the configuration has errors; for fmt --check: a file is not in canonical form' },
   { code: EXIT_USAGE, doc: 'unknown command, option or operand' },
   { code: EXIT_UNREACHABLE, doc: 'no daemon answers on the admin socket' },
-  { code: EXIT_START, doc: 'the daemon cannot start: address in use, permission, pid file, admin socket, memory' },
+  {
+    code: EXIT_START,
+    doc: 'the daemon cannot start: address in use, permission, pid file, admin socket, memory, or what "strict" asks for',
+  },
   { code: EXIT_FAILED, doc: 'the daemon was asked and could not do it, or no worker could be kept alive' },
   {
     code: EXIT_FORCED,

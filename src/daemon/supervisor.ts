@@ -28,6 +28,7 @@ import { losesCache, releaseWorker, SharedStateFactory } from './shared-state.ts
 import { SignalTable } from './signals.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
 import { describeBackends, describeCaches, describeListeners, describeStats, describeWorkers } from './status.ts'
+import { checkWorld } from './strict.ts'
 import { workerHeapBytes } from './worker-heap.ts'
 import { resolveWorkers, WorkerPool } from './worker-pool.ts'
 
@@ -106,7 +107,10 @@ class Supervisor {
       await this.#bringUp(loaded.plan)
     } catch (error) {
       this.#options.printError(`shellac: ${describeError(error)}\n`)
-      this.#log.log('error', 'cannot start', { error: describeError(error) })
+      // Whoever reads stderr has just been told.
+      if (loaded.plan.logs.daemon.to.kind !== 'stderr') {
+        this.#log.log('error', 'cannot start', { error: describeError(error) })
+      }
       await this.#takeDown()
       this.#started.resolve(false)
       return EXIT_START
@@ -125,6 +129,7 @@ class Supervisor {
     this.#workers = resolveWorkers(configured.process.workers)
     this.#counters = createCounters(this.#workers)
     this.#sharedStates = new SharedStateFactory(this.#workers)
+    if (configured.reload.strict) await checkWorld(configured)
     const plan = await probeAddresses(configured, undefined)
     const shared = this.#sharedStates.build(plan, undefined)
     this.#target = { generation: ++this.#generation, plan, shared }
@@ -207,6 +212,7 @@ class Supervisor {
   /** The one line that says what changed. Rejects, and has changed nothing, when the new Plan cannot be served. */
   async #replacePlan(configured: Plan): Promise<string> {
     const before = this.#target
+    if (configured.reload.strict) await checkWorld(configured)
     const plan = await probeAddresses(configured, before.plan)
     const shared = this.#sharedStates.build(plan, before)
     const target: Target = { generation: ++this.#generation, plan, shared }

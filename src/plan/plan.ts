@@ -45,6 +45,8 @@ export interface ReloadPlan {
   /** Follow saved files. */
   readonly watch: boolean
   readonly debounceMs: number
+  /** A start or reload is refused while the world does not fit: names that do not resolve, logs that cannot be written. */
+  readonly strict: boolean
 }
 
 export interface AdminPlan {
@@ -138,6 +140,7 @@ export interface ServerPlan {
   readonly weight: number
   /** Used only when every other server is avoided. */
   readonly backup: boolean
+  readonly place: Place
 }
 
 export interface CachePlan {

@@ -56,7 +56,7 @@ export class BackendRuntime {
 }
 
 function backendIdentity(plan: BackendPlan): string {
-  return JSON.stringify({ ...plan, place: undefined })
+  return JSON.stringify(plan, (key, value: unknown) => (key === 'place' ? undefined : value))
 }
 
 /** A cache of one worker. */

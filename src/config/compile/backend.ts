@@ -10,7 +10,7 @@ export function buildBackend(node: Node<string>): BackendPlan {
   const responseLimits = block.child(backend.responseLimits)
   return {
     name: node.value,
-    servers: block.all(backend.server).map((server) => server.value),
+    servers: block.all(backend.server).map((server) => ({ ...server.value, place: placeOf(headOf(server)) })),
     balance: setting(backend.balance, block),
     connectTimeoutMs: setting(backend.connectTimeout, block),
     firstByteTimeoutMs: setting(backend.firstByteTimeout, block),

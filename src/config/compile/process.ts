@@ -29,7 +29,11 @@ export function buildProcess(main: Block): ProcessPlan {
 
 export function buildReload(main: Block): ReloadPlan {
   const block = main.child(process.reloadBlock)
-  return { watch: setting(process.watch, block), debounceMs: setting(process.debounce, block) }
+  return {
+    watch: setting(process.watch, block),
+    debounceMs: setting(process.debounce, block),
+    strict: block.mentions(process.strict),
+  }
 }
 
 export function buildAdmin(main: Block): AdminPlan {

@@ -1,6 +1,6 @@
 /**
  *     process { user shellac; group shellac; workers auto; drain 30s; pid-file /run/shellac.pid; connections 20000; }
- *     reload  { watch on; debounce 200ms; }
+ *     reload  { watch on; debounce 200ms; strict; }
  *     admin   { listen unix:/run/shellac/admin.sock mode 0660; }
  */
 import { nothing, one } from './arguments.ts'
@@ -88,10 +88,22 @@ export const debounce = directive({
   example: 'debounce 1s;',
 })
 
+export const strict = directive({
+  name: 'strict',
+  shape: nothing,
+  phase: 'start',
+  doc:
+    'Refuses a start or a reload while the machine does not fit the configuration: the name of a server that does not ' +
+    'resolve, a log file that cannot be written. Without it these are faults of the hour: they are logged, and the ' +
+    'daemon serves what it can. "shellac check" asks for none of them in either case.',
+  example: 'strict;',
+  peers: ['init-addr'],
+})
+
 export const reloadContext: Context = {
   name: 'reload',
-  doc: 'When the configuration is read again.',
-  directives: [watch, debounce],
+  doc: 'When the configuration is read again, and when it is refused.',
+  directives: [watch, debounce, strict],
 }
 
 interface AdminListen {

@@ -32,6 +32,7 @@ export function backend(sketch: BackendSketch): BackendPlan {
       address: { kind: 'tcp', host: '127.0.0.1', port: 8001 + i },
       weight: 1,
       backup: false,
+      place: { file: 'test.conf', line: 1, column: 1 },
       ...server,
     })),
   }

@@ -138,14 +138,17 @@ test('a worker that ends is replaced while the others serve', async () => {
 
 test('reload is answered with the result, to everybody who asks', async () => {
   const daemon = new FixtureDaemon((_, socket) =>
-    servingPlan(socket, { reload: { watch: false, debounceMs: 20 }, caches: [makeCache('shop', 1 << 20)] }),
+    servingPlan(socket, {
+      reload: { watch: false, debounceMs: 20, strict: false },
+      caches: [makeCache('shop', 1 << 20)],
+    }),
   )
   await daemon.ready()
   const results = (await Promise.all(Array.from({ length: 8 }, () => daemon.ask('reload')))) as ReloadResult[]
   assert.ok(results.every((result) => result.ok))
   daemon.save(
     servingPlan(daemon.socket, {
-      reload: { watch: false, debounceMs: 20 },
+      reload: { watch: false, debounceMs: 20, strict: false },
       caches: [makeCache('shop', 2 << 20)],
       backends: [makeBackend('app', [1])],
     }),

@@ -154,7 +154,9 @@ export class RecordingClaimant implements Claimant {
 export function backendPlan(port: number, change: Partial<BackendPlan> = {}): BackendPlan {
   return {
     name: 'app',
-    servers: [{ name: 'a', address: tcp(port), weight: 1, backup: false }],
+    servers: [
+      { name: 'a', address: tcp(port), weight: 1, backup: false, place: { file: 'test.conf', line: 1, column: 1 } },
+    ],
     balance: 'round-robin',
     connectTimeoutMs: limits.connectTimeoutMs,
     firstByteTimeoutMs: limits.firstByteTimeoutMs,
