@@ -149,6 +149,11 @@ export const reasons = [
   { name: 'unknown-directive', doc: 'must-understand was given and the status is not understood', cure: 'nothing' },
   { name: 'ttl-zero', doc: 'a ttl statement of 0s forbids storing', cure: 'look at the ttl statements of the rule' },
   { name: 'purged', doc: 'the stored response was purged', cure: 'nothing' },
+  {
+    name: 'stale-if-error',
+    doc: 'the origin failed, and the stored response answered in its place',
+    cure: 'look at the origin; "stale-if-error TIME;" says for how long this may go on',
+  },
 ] as const satisfies readonly ReasonRecord[]
 
 export type Reason = (typeof reasons)[number]['name']

@@ -18,6 +18,7 @@ import type { HeadFacts } from './facts.ts'
 import { Fetch } from './fetch.ts'
 import { findStored, found } from './find-stored.ts'
 import { Miss } from './miss.ts'
+import { notCached } from './own-answers.ts'
 import { Pass } from './pass.ts'
 import { RequestContext } from './request-context.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
@@ -30,7 +31,11 @@ export function lookup(
   route: RouteRuntime,
   cache: RouteCache,
 ): void {
-  const past = decideLookup(facts, cache.bypass.length > 0 && cache.isBypassed(facts), traitsOf(connection, head))
+  const past = decideLookup(
+    facts,
+    cache.bypass.length > 0 && cache.isBypassed(facts),
+    traitsOf(head, connection.hasUnreadBody),
+  )
   if (past !== 'none') {
     Pass.start(connection, new RequestContext(connection, head, route), past)
     return
@@ -40,7 +45,8 @@ export function lookup(
   const { object } = findStored(cache, facts, route, connection)
   if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
   if (directives?.onlyIfCached) {
-    sendError(connection, head, route, 504, 'nothing usable is stored', { reason: 'only-if-cached' })
+    const { status, message, reason } = notCached
+    sendError(connection, head, route, status, message, { reason })
     return
   }
   startMiss(connection, head, route, cache, directives)
@@ -91,8 +97,9 @@ function serve(
   return true
 }
 
-function traitsOf(connection: ClientConnection, head: RequestHead): number {
-  let traits = connection.hasUnreadBody && head.contentLength !== 0 ? RequestTrait.body : 0
+/** Bits of RequestTrait. `hasBody`: bytes of a body follow the head. */
+export function traitsOf(head: RequestHead, hasBody: boolean): number {
+  let traits = hasBody && head.contentLength !== 0 ? RequestTrait.body : 0
   if (head.has(F.range)) traits |= RequestTrait.range
   if (head.has(F.ifMatch) || head.has(F.ifUnmodifiedSince)) traits |= RequestTrait.precondition
   return traits

@@ -225,7 +225,7 @@ export class Miss extends Exchange implements FetchOwner {
     if (stale !== undefined) {
       const stored = storedOf(stale)
       const isAllowed = canServeStaleOnError(stored.meta, stale.softPurged, this.#directives, nowMs)
-      const prefix = stored.prefix(nowMs, staleStatus(stored.meta, nowMs, 'origin-error'))
+      const prefix = stored.prefix(nowMs, staleStatus(stored.meta, nowMs, 'stale-if-error'))
       if (isAllowed && this.#deliver(stale, 'stale', prefix)) return
     }
     this.#end()
@@ -239,7 +239,7 @@ export class Miss extends Exchange implements FetchOwner {
   #deliver(object: StoredObject, word: CacheWord, prefix: string): boolean {
     if (!this.#cache.cache.tier.pin(object)) return false
     this.#end()
-    const reason = word === 'stale' ? 'origin-error' : this.#reason
+    const reason = word === 'stale' ? 'stale-if-error' : this.#reason
     deliverStored(this.#delivery(), object, storedOf(object), prefix, word, reason)
     return true
   }

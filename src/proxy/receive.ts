@@ -2,25 +2,35 @@
  * The first steps of a request: its method and form, its route, whether it is allowed, and where it goes.
  * `head` is the worker's and lives for this call; steps that take longer make an Exchange, which keeps a copy.
  */
-import { F } from '../http/fields.ts'
-import { hasDotSegment } from '../http/plain-path.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { Action } from '../plan/plan.ts'
 import { sendAnswer, sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
 import { lookup } from './lookup.ts'
+import {
+  answerUnrouted,
+  bodyTooLarge,
+  httpsLocation,
+  noHost,
+  noRoute,
+  notAllowed,
+  type OwnAnswer,
+  redirectLocation,
+  upgradeProtocol,
+} from './own-answers.ts'
 import { Pass } from './pass.ts'
 import { purge } from './purge.ts'
 import { RequestContext } from './request-context.ts'
-import { fillCaptures } from './request-out.ts'
 import type { RouteRuntime } from './route-runtime.ts'
-
-const ALLOW = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n'
 
 export function receive(connection: ClientConnection, head: RequestHead): void {
   const { listener, worker } = connection
-  if (!isServed(connection, head)) return
+  const unrouted = answerUnrouted(head)
+  if (unrouted !== undefined) {
+    sendOwn(connection, head, undefined, unrouted)
+    return
+  }
   if (listener.redirectHttps) {
     redirectToHttps(connection, head)
     return
@@ -28,7 +38,7 @@ export function receive(connection: ClientConnection, head: RequestHead): void {
   const facts = worker.facts.reuse(head, connection)
   const entry = listener.runtime.table.find(listener.name, facts)
   if (entry === undefined) {
-    sendError(connection, head, undefined, 404, 'no site or route takes this request')
+    sendOwn(connection, head, undefined, noRoute)
     return
   }
   const route = entry.user as RouteRuntime
@@ -39,7 +49,7 @@ export function receive(connection: ClientConnection, head: RequestHead): void {
     return
   }
   if (!isAllowed) {
-    sendError(connection, head, route, 403, 'not allowed')
+    sendOwn(connection, head, route, notAllowed)
     return
   }
   if (head.method === 'PURGE') {
@@ -49,64 +59,34 @@ export function receive(connection: ClientConnection, head: RequestHead): void {
   const { action } = route.plan
   if (action.kind === 'proxy') forward(connection, head, facts, route)
   else if (action.kind === 'respond') respond(connection, head, route, action)
-  else redirect(connection, head, route, action)
+  else sendRedirect(connection, head, route, action.status, redirectLocation(head, route, action))
 }
 
-/** Answers what no route should see; false when it did. */
-function isServed(connection: ClientConnection, head: RequestHead): boolean {
-  if (hasDotSegment(head.path)) {
-    connection.keepAlive = false
-    sendError(connection, head, undefined, 400, 'the path holds dot segments')
-    return false
-  }
-  if (head.has(F.expect) && head.minor === 1 && !head.expectContinue) {
-    // RFC 9110 §10.1.1: an expectation that nobody here can meet.
-    connection.keepAlive = false
-    sendError(connection, head, undefined, 417, 'the only expectation that can be met is 100-continue')
-    return false
-  }
-  switch (head.method) {
-    case 'CONNECT':
-      connection.keepAlive = false
-      sendError(connection, head, undefined, 405, 'this is no forward proxy', { fields: ALLOW })
-      return false
-    case 'TRACE':
-      // RFC 9110 §9.3.8: it would show the client what only the origin should see.
-      sendError(connection, head, undefined, 405, 'TRACE is not served', { fields: ALLOW })
-      return false
-    case 'OPTIONS':
-      // RFC 9110 §7.6.2: with no hop left the request ends here; `OPTIONS *` asks about this server (§9.3.7).
-      if (head.form !== 'asterisk' && head.valueOf('max-forwards') !== '0') return true
-      sendAnswer(connection, head, undefined, {
-        status: 200,
-        body: '',
-        contentType: '',
-        fields: ALLOW,
-        reason: 'method',
-      })
-      return false
-    default:
-      return true
-  }
+function sendOwn(
+  connection: ClientConnection,
+  head: RequestHead,
+  route: RouteRuntime | undefined,
+  own: OwnAnswer,
+): void {
+  if (own.closes) connection.keepAlive = false
+  const { status, fields, reason } = own
+  if (own.message !== '') sendError(connection, head, route, status, own.message, { fields, reason })
+  else sendAnswer(connection, head, route, { status, body: '', contentType: '', fields, reason })
 }
 
 function forward(connection: ClientConnection, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
   if (connection.hasUnreadBody) {
     const limit = route.plan.bodyBytes ?? connection.listener.limits.bodyBytes
     if (head.contentLength > limit) {
-      connection.keepAlive = false
-      sendError(connection, head, route, 413, 'the request body is larger than the limit')
+      sendOwn(connection, head, route, bodyTooLarge)
       return
     }
     connection.limitBody(limit)
   }
-  // A body would have to end before the switch, and who reads it is in doubt (RFC 9110 §7.8): such a request is no upgrade.
-  if (head.upgrade && route.plan.upgrades.length > 0 && !head.hasBody) {
-    const protocol = head.value(F.upgrade)!.toLowerCase()
-    if (route.plan.upgrades.includes(protocol)) {
-      Pass.start(connection, new RequestContext(connection, head, route), 'upgrade', protocol)
-      return
-    }
+  const protocol = upgradeProtocol(head, route)
+  if (protocol !== undefined) {
+    Pass.start(connection, new RequestContext(connection, head, route), 'upgrade', protocol)
+    return
   }
   if (route.cache === undefined) {
     Pass.start(connection, new RequestContext(connection, head, route), 'no-cache-configured')
@@ -125,43 +105,11 @@ function respond(
   sendAnswer(connection, head, route, { status, body, contentType, fields: '', reason: 'no-cache-configured' })
 }
 
-function redirect(
-  connection: ClientConnection,
-  head: RequestHead,
-  route: RouteRuntime,
-  action: Extract<Action, { kind: 'redirect' }>,
-): void {
-  const captures = route.entry.captures(head.path)
-  // Piece by piece, so that a "$" in a path is never taken for a variable.
-  const location = action.location
-    .split(/(\$request\.(?:uri|path|host))/)
-    .map((piece) => requestPiece(piece, head) ?? fillCaptures(piece, captures))
-    .join('')
-  sendRedirect(connection, head, route, action.status, onThisHost(location, action.location))
-}
-
-/** `//evil.example/` out of a path would lead to another host; only the operator's own words may do that. */
-function onThisHost(location: string, template: string): string {
-  return location.startsWith('//') && !template.startsWith('//') ? location.replace(/^\/+/, '/') : location
-}
-
-function requestPiece(piece: string, head: RequestHead): string | undefined {
-  switch (piece) {
-    case '$request.uri':
-      return head.uri
-    case '$request.path':
-      return head.path
-    case '$request.host':
-      return head.host
-    default:
-      return undefined
-  }
-}
-
-/** `redirect https;` of a listener: the same URL by https, on the port browsers expect. */
+/** `redirect https;` of a listener. */
 function redirectToHttps(connection: ClientConnection, head: RequestHead): void {
-  if (head.host === '') sendError(connection, head, undefined, 400, 'a redirect needs Host')
-  else sendRedirect(connection, head, undefined, 308, `https://${head.host}${head.uri}`)
+  const location = httpsLocation(head)
+  if (location === undefined) sendOwn(connection, head, undefined, noHost)
+  else sendRedirect(connection, head, undefined, 308, location)
 }
 
 function sendRedirect(

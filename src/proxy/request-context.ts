@@ -1,16 +1,31 @@
 /** What is known of a request for as long as anything works on it: longer than its connection, where a fetch goes on. */
 import type { RequestHead } from '../http/request-head.ts'
 import type { Reason } from '../log/reasons.ts'
+import type { RequestFacts } from '../plan/facts.ts'
 import type { VariableName } from '../plan/plan.ts'
 import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { type AddressSource, HeadFacts } from './facts.ts'
 import type { VariableSource } from './header-edits.ts'
-import type { RouteRuntime } from './route-runtime.ts'
+import type { RouteRules, RouteRuntime } from './route-runtime.ts'
 import type { Runtime } from './runtime.ts'
 import type { Worker } from './worker.ts'
 
-export class RequestContext implements VariableSource, AddressSource {
+/** What the heads that are sent on and stored are made of. */
+export interface RequestView extends VariableSource, AddressSource {
+  /** Its own, free to be changed. */
+  readonly head: RequestHead
+  readonly facts: RequestFacts
+  readonly route: RouteRules
+  readonly clientPort: number
+  readonly requestId: string
+  /** What `$cache.status` says in this answer. */
+  readonly cacheWord: string
+  /** Wall clock, milliseconds since 1970. */
+  readonly nowMs: number
+}
+
+export class RequestContext implements RequestView {
   readonly worker: Worker
   readonly runtime: Runtime
   readonly listenerName: string
@@ -19,11 +34,11 @@ export class RequestContext implements VariableSource, AddressSource {
   readonly head: RequestHead
   readonly facts: HeadFacts
   readonly clientAddress: string
+  readonly clientPort: number
   /** Why what is stored does not answer the request; `none`: the cache was not asked. */
   missReason: Reason = 'none'
   /** What `$cache.status` says in this answer. */
   cacheWord = ''
-  readonly #clientPort: number
   #requestId = ''
 
   /** `head` is copied. */
@@ -34,7 +49,7 @@ export class RequestContext implements VariableSource, AddressSource {
     this.route = route
     this.head = head.detach()
     this.clientAddress = connection.clientAddress
-    this.#clientPort = connection.clientPort
+    this.clientPort = connection.clientPort
     this.facts = new HeadFacts(this.head, this)
   }
 
@@ -44,35 +59,44 @@ export class RequestContext implements VariableSource, AddressSource {
     return this.#requestId
   }
 
+  get nowMs(): number {
+    return clock.nowMs
+  }
+
   variable(name: VariableName): string {
-    const { head, route } = this
-    switch (name) {
-      case 'client.ip':
-        return this.clientAddress
-      case 'client.port':
-        return String(this.#clientPort)
-      case 'request.id':
-        return this.requestId
-      case 'request.method':
-        return head.method
-      case 'request.host':
-        return head.host
-      case 'request.path':
-        return head.path
-      case 'request.query':
-        return head.query
-      case 'request.uri':
-        return head.uri
-      case 'request.scheme':
-        return this.facts.scheme
-      case 'route.name':
-        return route.plan.name
-      case 'backend.name':
-        return route.backend?.plan.name ?? ''
-      case 'cache.status':
-        return this.cacheWord
-      case 'time.iso8601':
-        return new Date(clock.nowMs).toISOString()
-    }
+    return variableText(this, name)
+  }
+}
+
+/** What `$name` stands for in the edits of a request and its answers. */
+export function variableText(view: RequestView, name: VariableName): string {
+  const { head, route } = view
+  switch (name) {
+    case 'client.ip':
+      return view.clientAddress
+    case 'client.port':
+      return String(view.clientPort)
+    case 'request.id':
+      return view.requestId
+    case 'request.method':
+      return head.method
+    case 'request.host':
+      return head.host
+    case 'request.path':
+      return head.path
+    case 'request.query':
+      return head.query
+    case 'request.uri':
+      return head.uri
+    case 'request.scheme':
+      return view.facts.scheme
+    case 'route.name':
+      return route.plan.name
+    case 'backend.name':
+      return route.backend?.plan.name ?? ''
+    case 'cache.status':
+      return view.cacheWord
+    case 'time.iso8601':
+      return new Date(view.nowMs).toISOString()
   }
 }

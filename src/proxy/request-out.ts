@@ -11,13 +11,13 @@ import { DIGIT, isAllOf } from '../http/tokens.ts'
 import type { ServerPlan } from '../plan/plan.ts'
 import { dropDisguised } from './disguised-fields.ts'
 import { fieldLines, fieldsOf } from './facts.ts'
-import type { RequestContext } from './request-context.ts'
+import type { RequestContext, RequestView } from './request-context.ts'
 
 /** More hops than any route has; longer numbers are dropped. */
 const MAX_FORWARDS_DIGITS = 9
 
-export interface OutgoingRequest {
-  readonly context: RequestContext
+export interface OutgoingRequest<View extends RequestView = RequestContext> {
+  readonly context: View
   /** A fetch that fills the cache: without the client's conditions and ranges, with the cache's own `validators`. */
   readonly fills: boolean
   /** Complete lines (`If-None-Match: ...`), or empty. */
@@ -27,14 +27,14 @@ export interface OutgoingRequest {
 }
 
 /** The head as wire text, with the blank line. `server` decides the Host field where the backend says so. */
-export function requestHeadText(out: OutgoingRequest, server: ServerPlan): string {
+export function requestHeadText(out: OutgoingRequest<RequestView>, server: ServerPlan): string {
   const start = `${out.context.head.method} ${outgoingUri(out.context)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
   const { route, clientAddress } = out.context
   const trusted = route.plan.forwarded.trust.length > 0 && route.trusted.has(clientAddress)
   return start + fields(out, trusted) + forwardingFields(out.context, trusted) + out.validators + connectionFields(out)
 }
 
-function hostValue(out: OutgoingRequest, server: ServerPlan): string {
+function hostValue(out: OutgoingRequest<RequestView>, server: ServerPlan): string {
   const choice = out.context.route.backend!.plan.hostHeader
   if (choice.kind === 'fixed') return choice.value
   // An HTTP/1.0 request may come without Host; then only the server's own name is left.
@@ -46,7 +46,7 @@ function hostValue(out: OutgoingRequest, server: ServerPlan): string {
 }
 
 /** The request target: as received, unless the route rewrites it. `$1`.. are the wildcards of the route's pattern. */
-function outgoingUri({ head, route }: RequestContext): string {
+function outgoingUri({ head, route }: RequestView): string {
   const rewrite = route.plan.rewrite
   if (rewrite === undefined || head.form === 'asterisk') return head.uri
   const query = head.hasQuery ? `?${head.query}` : ''
@@ -77,7 +77,7 @@ export function fillCaptures(template: string, captures: readonly string[]): str
   return text + template.slice(from)
 }
 
-function fields(out: OutgoingRequest, trusted: boolean): string {
+function fields(out: OutgoingRequest<RequestView>, trusted: boolean): string {
   const { head, route, facts } = out.context
   const skipped = route.skippedFields(out.fills, trusted)
   dropDisguised(head, trusted)
@@ -88,7 +88,7 @@ function fields(out: OutgoingRequest, trusted: boolean): string {
 }
 
 /** Via, X-Forwarded-* and Forwarded. What a peer that is not trusted says of the hops before it is dropped. */
-function forwardingFields({ head, route, facts, clientAddress }: RequestContext, trusted: boolean): string {
+function forwardingFields({ head, route, facts, clientAddress }: RequestView, trusted: boolean): string {
   const plan = route.plan.forwarded
   let text = maxForwardsLine(head)
   if (route.via !== undefined) {
@@ -131,7 +131,7 @@ function forwardedElement(address: string, authority: string, scheme: string): s
   return `for=${node}${host};proto=${scheme}`
 }
 
-function connectionFields(out: OutgoingRequest): string {
+function connectionFields(out: OutgoingRequest<RequestView>): string {
   const { head } = out.context
   let text = ''
   if (head.expectContinue && head.hasBody) text += 'Expect: 100-continue\r\n'

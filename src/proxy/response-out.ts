@@ -7,11 +7,10 @@ import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { appendForwardableFields } from '../http/serialize.ts'
-import { clock } from '../util/clock.ts'
 import { fieldLines, fieldsOf } from './facts.ts'
 import { hasField, removeField } from './header-edits.ts'
-import type { RequestContext } from './request-context.ts'
-import type { RouteRuntime } from './route-runtime.ts'
+import type { RequestView } from './request-context.ts'
+import type { RouteRules } from './route-runtime.ts'
 
 /** Fields of a response that are dropped or written anew when it is passed on. */
 const passSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus])
@@ -24,12 +23,12 @@ const interimSkipped = withHopByHop([F.contentLength])
 export type Framing = 'none' | 'sized' | 'chunked' | 'close'
 
 /** The start line and the fields of a passed response; framing and Connection are the caller's. */
-export function passHeadText(head: ResponseHead, context: RequestContext, cacheStatus: string): string {
-  const { route } = context
+export function passHeadText(head: ResponseHead, context: RequestView, cacheStatus: string): string {
+  const { route, nowMs } = context
   const before = head.value(F.cacheStatus)
   const status = before === undefined ? cacheStatus : `${before}, ${cacheStatus}`
   const start = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
-  const added = addedFields(head, route)
+  const added = addedFields(head, route, nowMs)
   if (route.responseEdits.isEmpty) {
     const lines = appendForwardableFields(head, passSkipped, head.connectionOptions)
     return `${start}${lines}${fieldLines(added)}Cache-Status: ${status}\r\n`
@@ -40,8 +39,8 @@ export function passHeadText(head: ResponseHead, context: RequestContext, cacheS
 }
 
 /** Date where the origin gave none (RFC 9110 §6.6.1), and Via with this hop (§7.6.3). */
-function addedFields(head: ResponseHead, route: RouteRuntime): string[] {
-  const list = head.has(F.date) ? [] : ['Date', httpDate(clock.nowMs)]
+function addedFields(head: ResponseHead, route: RouteRules, nowMs: number): string[] {
+  const list = head.has(F.date) ? [] : ['Date', httpDate(nowMs)]
   const before = head.value(F.via)
   const own = route.via?.[head.minor]
   const via = own === undefined ? before : before === undefined ? own : `${before}, ${own}`
@@ -50,15 +49,15 @@ function addedFields(head: ResponseHead, route: RouteRuntime): string[] {
 }
 
 /** The end-to-end fields of a response as a flat list, with this hop's, as they may be stored. */
-export function storableFields(head: ResponseHead, context: RequestContext): string[] {
-  return [...fieldsOf(head, storeSkipped, head.connectionOptions), ...addedFields(head, context.route)]
+export function storableFields(head: ResponseHead, context: RequestView): string[] {
+  return [...fieldsOf(head, storeSkipped, head.connectionOptions), ...addedFields(head, context.route, context.nowMs)]
 }
 
 /**
  * What the rules of storing judge: `fields` after the route's constant edits. A Set-Cookie that these remove is removed
  * from `fields` too, in place: it may never be stored, lest a later configuration without the edit hand it to everyone.
  */
-export function judgedFields(fields: string[], route: RouteRuntime): string[] {
+export function judgedFields(fields: string[], route: RouteRules): string[] {
   const judged = [...fields]
   route.responseEdits.applyConstant(judged)
   if (!hasField(judged, 'set-cookie')) removeField(fields, 'set-cookie')

@@ -3,17 +3,37 @@ import { compileKey } from '../cache/key.ts'
 import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
 import type { RequestFacts } from '../plan/facts.ts'
-import type { CacheSettings, RoutePlan } from '../plan/plan.ts'
-import type { Condition } from '../routing/matchers.ts'
+import type { BackendPlan, CachePlan, CacheSettings, RoutePlan } from '../plan/plan.ts'
+import type { Condition, MatcherSet } from '../routing/matchers.ts'
 import { NetworkSet } from '../routing/networks.ts'
 import type { RouteEntry } from '../routing/route-entry.ts'
 import { assert } from '../util/assert.ts'
 import { HeaderEdits } from './header-edits.ts'
-import type { BackendRuntime, CacheRuntime, Runtime } from './runtime.ts'
+import type { BackendRuntime, CacheRuntime } from './runtime.ts'
+
+/** What the rules know of a backend; those that connect know a BackendRuntime. */
+export interface PlannedBackend {
+  readonly plan: BackendPlan
+}
+
+/** What the rules know of a cache; those that look something up know a CacheRuntime. */
+export interface PlannedCache {
+  readonly plan: CachePlan
+}
+
+/** A route whose rules can be asked, while nothing need be there to connect to or to store in. */
+export type RouteRules = RouteRuntime<PlannedBackend, PlannedCache>
+
+/** What routes are made with: a Runtime, or the Plan alone. */
+export interface RouteParts<Backend, Cache> {
+  readonly table: { readonly matchers: MatcherSet }
+  readonly backends: ReadonlyMap<string, Backend>
+  readonly caches: ReadonlyMap<string, Cache>
+}
 
 /** A route's cache with its rules and its key. */
-export class RouteCache {
-  readonly cache: CacheRuntime
+export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
+  readonly cache: Cache
   readonly settings: CacheSettings
   readonly keyOf: (request: RequestFacts) => string
   /** Request fields that are part of the key, lower case. */
@@ -23,7 +43,7 @@ export class RouteCache {
   readonly purgeAllowed: Condition | undefined
 
   constructor(
-    cache: CacheRuntime,
+    cache: Cache,
     settings: CacheSettings,
     bypass: readonly Condition[],
     purgeAllowed: Condition | undefined,
@@ -55,11 +75,11 @@ interface AccessRule {
 
 let lastSerial = 0
 
-export class RouteRuntime {
+export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache extends PlannedCache = CacheRuntime> {
   readonly entry: RouteEntry
   readonly plan: RoutePlan
-  readonly backend: BackendRuntime | undefined
-  readonly cache: RouteCache | undefined
+  readonly backend: Backend | undefined
+  readonly cache: RouteCache<Cache> | undefined
   readonly requestEdits: HeaderEdits
   readonly responseEdits: HeaderEdits
   /** Told apart by it from the routes of other generations, without keeping those alive. Unique in the worker. */
@@ -71,7 +91,7 @@ export class RouteRuntime {
   readonly #access: readonly AccessRule[]
   readonly #allowByDefault: boolean
 
-  constructor(entry: RouteEntry, runtime: Runtime) {
+  constructor(entry: RouteEntry, runtime: RouteParts<Backend, Cache>) {
     const plan = entry.route
     const matchers = runtime.table.matchers
     this.entry = entry
@@ -121,7 +141,10 @@ export class RouteRuntime {
   }
 }
 
-function routeCache(plan: RoutePlan, runtime: Runtime): RouteCache | undefined {
+function routeCache<Cache extends PlannedCache>(
+  plan: RoutePlan,
+  runtime: RouteParts<unknown, Cache>,
+): RouteCache<Cache> | undefined {
   if (plan.cache === undefined) return undefined
   const cache = runtime.caches.get(plan.cache.name)
   assert(cache !== undefined, `${plan.id} has a cache`)

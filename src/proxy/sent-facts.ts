@@ -10,14 +10,14 @@ import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
 import type { VariableSource } from './header-edits.ts'
 import { RequestContext } from './request-context.ts'
-import type { RouteRuntime } from './route-runtime.ts'
+import type { RouteRules, RouteRuntime } from './route-runtime.ts'
 
 export class SentFacts implements RequestFacts {
   readonly #request: RequestFacts
-  readonly #route: RouteRuntime
+  readonly #route: RouteRules
   readonly #source: VariableSource
 
-  constructor(request: RequestFacts, route: RouteRuntime, source: VariableSource) {
+  constructor(request: RequestFacts, route: RouteRules, source: VariableSource) {
     this.#request = request
     this.#route = route
     this.#source = source

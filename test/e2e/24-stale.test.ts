@@ -16,7 +16,7 @@ const site = await startSite({
 })
 
 const STALE = /^Shellac; hit; ttl=-[0-9]+; detail=expired$/
-const BRIDGED = /^Shellac; hit; ttl=-[0-9]+; detail=origin-error$/
+const BRIDGED = /^Shellac; hit; ttl=-[0-9]+; detail=stale-if-error$/
 
 /** Fresh for ten seconds, fifty seconds ago. */
 function staleNow(body: string, control = ''): string {
