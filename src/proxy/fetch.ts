@@ -9,13 +9,10 @@
  */
 
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
-import { revalidationConditions } from '../cache/policy/conditional.ts'
-import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
+import { fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale } from '../cache/policy/status.ts'
-import { decideStore, type StoreDecision } from '../cache/policy/store.ts'
-import { isUpdateFor, mergeFields } from '../cache/policy/update.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { FillWriter } from '../cache/tiers/fill-writer.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
@@ -29,12 +26,13 @@ import type { OriginErrorCode } from '../net/origin-error.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
 import type { Found } from './find-stored.ts'
+import { type Judgement, judgeResponse, judgeUpdate, validatorLines } from './judge-response.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import type { RequestContext } from './request-context.ts'
-import { judgedFields, storableFields, storedHeadBytes } from './response-out.ts'
+import { storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { SentFacts } from './sent-facts.ts'
-import { keyOfVariant, markerCells, nextMarkerId, responseCells, type Stored, storedOf } from './stored.ts'
+import { keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
 
 /** The request a fetch was made for. One of the last five is called; onFailed may still follow onFill. */
 export interface FetchOwner {
@@ -138,7 +136,7 @@ export class Fetch implements OriginSink {
       this.onFail(undefined)
       return
     }
-    const { context, decision, fields } = this.#decide(head)
+    const { decision, fields } = judgeResponse(head, this.#judgement())
     if (!decision.store) {
       this.#decline(head, decision.reason, decision.hitForMiss)
       return
@@ -155,7 +153,7 @@ export class Fetch implements OriginSink {
       this.#decline(head, tooLarge ? 'too-large' : 'no-space', tooLarge)
       return
     }
-    context.worker.counters.add(C.fills, 1)
+    this.#context.worker.counters.add(C.fills, 1)
     this.#filling = true
     const reader = this.owner === undefined ? undefined : writer.reader()
     if (reader !== undefined) this.owner!.onFill(reader, fieldsNamed(fields, decision.withheldFields))
@@ -197,32 +195,21 @@ export class Fetch implements OriginSink {
   onTunnelData(): void {}
   onTunnelEnd(): void {}
 
-  #decide(head: ResponseHead): { context: RequestContext; decision: StoreDecision; fields: string[] } {
-    const context = this.#context
-    const fields = storableFields(head, context)
-    const judged = judgedFields(fields, context.route)
-    const facts = new FlatFacts(head.status, withReceived(judged, head))
+  #judgement(): Judgement {
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
-    return { context, fields, decision: decideStore(this.#sent, facts, this.#cache.settings, times, Math.random()) }
+    return { view: this.#context, sent: this.#sent, cache: this.#cache, times, random: Math.random() }
   }
 
   /** RFC 9111 §4.3.4. */
   #refresh(head: ResponseHead, stale: StoredObject): void {
-    const context = this.#context
-    const stored = storedOf(stale)
-    const update = storableFields(head, context)
-    if (!isUpdateFor(stored.facts, new FlatFacts(304, update))) {
+    const judged = judgeUpdate(head, storedOf(stale), this.#judgement())
+    if (judged === undefined) {
       this.#tier.remove(this.#key)
       this.#writer.leave()
       this.owner?.onGone()
       return
     }
-    const merged = mergeFields(stored.fields, update, clock.nowMs)
-    const age = head.valueOf('age')
-    const judged = judgedFields(merged, context.route)
-    const facts = new FlatFacts(stored.meta.status, age === undefined ? judged : [...judged, 'Age', age])
-    const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
-    const decision = decideStore(this.#sent, facts, this.#cache.settings, times, Math.random())
+    const { decision, fields: merged } = judged
     // Pinned first: afterwards what is stored is another object, or, where the update forbids to keep it, none. Answered
     // last: whoever has the answer may ask another worker, and must not get the older one there.
     const { owner } = this
@@ -307,21 +294,4 @@ function readable(tier: MemoryTier, object: StoredObject | undefined): StoredObj
   void storedOf(object).fields
   tier.unpin(object)
   return object
-}
-
-/** RFC 9111 §4.3.1. */
-function validatorLines(stored: Stored): string {
-  const { ifNoneMatch, ifModifiedSince } = revalidationConditions(stored.facts, stored.meta)
-  const etag = ifNoneMatch === undefined ? '' : `If-None-Match: ${ifNoneMatch}\r\n`
-  return ifModifiedSince === undefined ? etag : `${etag}If-Modified-Since: ${ifModifiedSince}\r\n`
-}
-
-/** The fields as they are to be stored, and those that only the decision looks at. */
-function withReceived(fields: readonly string[], head: ResponseHead): string[] {
-  const list = [...fields]
-  for (const name of ['age', 'content-length']) {
-    const value = head.valueOf(name)
-    if (value !== undefined) list.push(name, value)
-  }
-  return list
 }

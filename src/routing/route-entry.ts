@@ -39,6 +39,13 @@ export class RouteEntry {
     return this.#condition === undefined || this.#condition(request)
   }
 
+  /** The first of its conditions that a request fails; undefined: it takes the request. For explanations, not for routing. */
+  whyNot(request: RequestFacts, path: string): 'path' | 'method' | 'when' | undefined {
+    if (!this.#matchesPath(path)) return 'path'
+    if (this.#methods !== undefined && !this.#methods.includes(request.method)) return 'method'
+    return this.#condition === undefined || this.#condition(request) ? undefined : 'when'
+  }
+
   #matchesPath(path: string): boolean {
     for (const pattern of this.patterns) {
       if (pattern instanceof Glob ? pattern.matches(path) : pattern.test(path)) return true

@@ -36,6 +36,11 @@ export class RouteTable {
     return this.#byListener.get(listener)?.find(request.host)?.find(request)
   }
 
+  /** The site of a host on a listener; undefined: none. */
+  siteOf(listener: string, host: string): SiteTable | undefined {
+    return this.#byListener.get(listener)?.find(host)
+  }
+
   /** What `$1`.. stand for in the redirect or rewrite of `entry`: `$1` at index 0. Only for paths the entry takes. */
   captures(entry: RouteEntry, path: string): string[] {
     return entry.captures(path)

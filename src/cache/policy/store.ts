@@ -28,6 +28,10 @@ export interface StoreDecision {
   readonly hitForMiss: boolean
   /** Filled in whether stored or not. */
   readonly meta: StoredMeta
+  /** Where the lifetime comes from. */
+  readonly source: Freshness['source']
+  /** The ttl statement for the response, also where the origin's word stands before it; undefined: there is none. */
+  readonly rule: TtlRule | undefined
   readonly vary: VarySpec
   /** Lower-case names of response fields that must be left out of what is stored (`no-cache="..."`, `private="..."`). */
   readonly withheldFields: readonly string[]
@@ -66,6 +70,8 @@ export function decideStore(
     // An error of the server is of this moment: the next answer may be one to keep, and collapsing spares a server in need.
     hitForMiss: concernsResource(reason) && response.status < 500,
     meta,
+    source: candidate.freshness.source,
+    rule: candidate.rule,
     vary: candidate.vary,
     withheldFields: withheldFields(candidate),
   }

@@ -1,0 +1,71 @@
+/** What becomes of an origin's answer to a fetch: the rules of storing over what this hop makes of its head. */
+import type { ResponseTimes } from '../cache/policy/age.ts'
+import { revalidationConditions } from '../cache/policy/conditional.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import type { StoredMeta } from '../cache/policy/meta.ts'
+import { decideStore, type StoreDecision } from '../cache/policy/store.ts'
+import { isUpdateFor, mergeFields } from '../cache/policy/update.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
+import type { RequestView } from './request-context.ts'
+import { judgedFields, storableFields } from './response-out.ts'
+import type { PlannedCache, RouteCache } from './route-runtime.ts'
+
+/** Who asked, by which rules, and when. */
+export interface Judgement {
+  readonly view: RequestView
+  /** The request as the origin sees it. */
+  readonly sent: RequestFacts
+  readonly cache: RouteCache<PlannedCache>
+  readonly times: ResponseTimes
+  /** From 0 up to 1: see `decideStore`. */
+  readonly random: number
+}
+
+/** `fields`: what is stored if anything is, as a flat list, before `withheldFields` are left out. */
+export interface Judged {
+  readonly decision: StoreDecision
+  readonly fields: readonly string[]
+}
+
+/** Of a response that is no update of something stored. */
+export function judgeResponse(head: ResponseHead, judgement: Judgement): Judged {
+  const { view, sent, cache, times, random } = judgement
+  const fields = storableFields(head, view)
+  const facts = new FlatFacts(head.status, withReceived(judgedFields(fields, view.route), head))
+  return { fields, decision: decideStore(sent, facts, cache.settings, times, random) }
+}
+
+/** Of a 304 (RFC 9111 §4.3.4): the stored response brought up to date; undefined: the 304 is not about it. */
+export function judgeUpdate(
+  head: ResponseHead,
+  stored: { readonly meta: StoredMeta; readonly fields: readonly string[] },
+  judgement: Judgement,
+): Judged | undefined {
+  const { view, sent, cache, times, random } = judgement
+  const { status } = stored.meta
+  const update = storableFields(head, view)
+  if (!isUpdateFor(new FlatFacts(status, stored.fields), new FlatFacts(304, update))) return undefined
+  const fields = mergeFields(stored.fields, update, times.responseMs)
+  const age = head.valueOf('age')
+  const judged = judgedFields(fields, view.route)
+  const facts = new FlatFacts(status, age === undefined ? judged : [...judged, 'Age', age])
+  return { fields, decision: decideStore(sent, facts, cache.settings, times, random) }
+}
+
+/** The fields as they are to be stored, and those that only the decision looks at. */
+function withReceived(fields: readonly string[], head: ResponseHead): string[] {
+  const list = [...fields]
+  for (const name of ['age', 'content-length']) {
+    const value = head.valueOf(name)
+    if (value !== undefined) list.push(name, value)
+  }
+  return list
+}
+
+/** The conditions that ask whether a stored response is still the answer (RFC 9111 §4.3.1), as lines; empty: none. */
+export function validatorLines({ facts, meta }: { readonly facts: ResponseFacts; readonly meta: StoredMeta }): string {
+  const { ifNoneMatch, ifModifiedSince } = revalidationConditions(facts, meta)
+  const etag = ifNoneMatch === undefined ? '' : `If-None-Match: ${ifNoneMatch}\r\n`
+  return ifModifiedSince === undefined ? etag : `${etag}If-Modified-Since: ${ifModifiedSince}\r\n`
+}
