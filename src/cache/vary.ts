@@ -54,6 +54,12 @@ export function variantObjectKey(primary: string, variant: string): string {
   return `\n${variant}\n${primary}`
 }
 
+/** A key as people may read it: the primary key, and behind a blank what selects the variant. */
+export function readableKey(key: string): string {
+  const end = key.indexOf('\n', 1)
+  return key.startsWith('\n') && end !== -1 ? `${key.slice(end + 1)} ${key.slice(1, end)}` : key
+}
+
 function normalisedField(name: string, value: string | undefined): string | undefined {
   if (value === undefined) return undefined
   if (name === 'accept-encoding' || name === 'accept-language') return normaliseWeightedList(value)

@@ -284,6 +284,8 @@ export interface RoutePlan {
   /** `upgrade websocket;`: protocols a client may switch to, lower case; empty: Upgrade is dropped. */
   readonly upgrades: readonly string[]
   readonly bodyBytes: number | undefined
+  /** What Cache-Status tells clients: nothing, what was done and why, or also the key and the id of the route. */
+  readonly cacheStatus: 'off' | 'reason' | 'full'
   readonly place: Place
 }
 /** A glob starts with `/` in what it matches: `*` is within a segment, `**` crosses segments. */

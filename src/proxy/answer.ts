@@ -7,6 +7,7 @@ import { reasonPhrase } from '../http/status.ts'
 import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { finish, Outcome } from './finish.ts'
 import type { RouteRuntime } from './route-runtime.ts'
@@ -58,7 +59,7 @@ export function sendAnswer(
   const type = body.length === 0 ? '' : `Content-Type: ${answer.contentType}\r\n`
   const text =
     `HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}\r\nDate: ${httpDate(clock.nowMs)}\r\n` +
-    `${type}${length}${answer.fields}Cache-Status: ${localStatus(answer.reason)}\r\n${connectionLine(connection)}\r\n`
+    `${type}${length}${answer.fields}${cacheStatusLine(route, localStatus(answer.reason), '')}${connectionLine(connection)}\r\n`
   const hasBody = head?.method !== 'HEAD' && body.length > 0
   if (hasBody) connection.worker.output.writeHeadAndBody(connection.socket, text, body)
   else connection.worker.output.writeText(connection.socket, text)

@@ -35,7 +35,7 @@ export function deliverFresh(delivery: Delivery, object: StoredObject, stored: S
   const { connection, head, route } = delivery
   const { responseEdits } = route
   if (head.method === 'GET' && !isConditional(head)) {
-    const prefix = stored.freshPrefix(clock.nowMs) + connectionLine(connection)
+    const prefix = stored.freshPrefix(clock.nowMs, route) + connectionLine(connection)
     if (responseEdits.isEmpty && object.headAndBody !== undefined) {
       sendWhole(delivery, object, stored, prefix, object.headAndBody)
       return
@@ -45,7 +45,7 @@ export function deliverFresh(delivery: Delivery, object: StoredObject, stored: S
       return
     }
   }
-  deliverStored(delivery, object, stored, stored.freshPrefix(clock.nowMs), 'hit', 'none')
+  deliverStored(delivery, object, stored, stored.freshPrefix(clock.nowMs, route), 'hit', 'none')
 }
 
 function sendWhole(delivery: Delivery, object: StoredObject, stored: Stored, text: string, bytes: Buffer): void {

@@ -92,7 +92,7 @@ function serve(
   if (reuse === Reuse.staleWhileRevalidate && head.method === 'GET') {
     Fetch.refreshBehind(new RequestContext(connection, head, route), cache, found)
   }
-  const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, 'expired'))
+  const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, 'expired'), route)
   deliverStored(delivery, object, stored, prefix, 'stale', 'expired')
   return true
 }

@@ -26,6 +26,7 @@ import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { conditionsOf, type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
@@ -116,6 +117,7 @@ export class Miss extends Exchange implements FetchOwner {
     const { tier } = this.#cache.cache
     const { collapse } = this.#cache.settings
     const { key } = found
+    this.context.key = key
     this.#stale = found.object
     // The answer to HEAD has no body to store, and what the client wants unstored is not shared with one who waits.
     if (this.context.head.method === 'HEAD' || this.#directives?.noStore === true) {
@@ -188,7 +190,8 @@ export class Miss extends Exchange implements FetchOwner {
     this.#end()
     const reason = this.#reason
     const cacheStatus = forwardStatus({ forward: forwardOf(reason), status: 304, stored, collapsed: false, reason })
-    const prefix = responsePrefix(meta, object.bodyBytes, clock.nowMs, cacheStatus)
+    const statusLine = cacheStatusLine(this.context.route, cacheStatus, object.key)
+    const prefix = responsePrefix(meta, object.bodyBytes, clock.nowMs, statusLine)
     const etag = new FlatFacts(meta.status, fields).header('etag')
     deliverAs(this.#delivery(), { object, meta, fields, etag, prefix, word: 'revalidated', reason })
   }
@@ -225,7 +228,7 @@ export class Miss extends Exchange implements FetchOwner {
     if (stale !== undefined) {
       const stored = storedOf(stale)
       const isAllowed = canServeStaleOnError(stored.meta, stale.softPurged, this.#directives, nowMs)
-      const prefix = stored.prefix(nowMs, staleStatus(stored.meta, nowMs, 'stale-if-error'))
+      const prefix = stored.prefix(nowMs, staleStatus(stored.meta, nowMs, 'stale-if-error'), this.context.route)
       if (isAllowed && this.#deliver(stale, 'stale', prefix)) return
     }
     this.#end()
@@ -328,7 +331,7 @@ export class Miss extends Exchange implements FetchOwner {
     const reason = this.#reason
     const { status } = storedOf(object).meta
     const text = forwardStatus({ forward: forwardOf(reason), status, stored: true, collapsed: true, reason })
-    return storedOf(object).prefix(clock.nowMs, text)
+    return storedOf(object).prefix(clock.nowMs, text, this.context.route)
   }
 
   /** Goes on without the cache. */
@@ -352,7 +355,7 @@ export class Miss extends Exchange implements FetchOwner {
       collapsed: this.#word === 'collapsed',
       reason: this.#reason,
     })
-    const own = `${age > 0 ? `Age: ${age}\r\n` : ''}Cache-Status: ${cacheStatus}\r\n`
+    const own = `${age > 0 ? `Age: ${age}\r\n` : ''}${cacheStatusLine(route, cacheStatus, context.key)}`
     const etag = new FlatFacts(status, fields).header('etag')
     context.cacheWord = this.#word
     if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {

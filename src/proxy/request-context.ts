@@ -19,6 +19,8 @@ export interface RequestView extends VariableSource, AddressSource {
   readonly route: RouteRules
   readonly clientPort: number
   readonly requestId: string
+  /** Where its answer was looked for; empty: the cache was not asked. */
+  readonly key: string
   /** What `$cache.status` says in this answer. */
   readonly cacheWord: string
   /** Wall clock, milliseconds since 1970. */
@@ -37,6 +39,7 @@ export class RequestContext implements RequestView {
   readonly clientPort: number
   /** Why what is stored does not answer the request; `none`: the cache was not asked. */
   missReason: Reason = 'none'
+  key = ''
   /** What `$cache.status` says in this answer. */
   cacheWord = ''
   #requestId = ''

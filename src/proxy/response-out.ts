@@ -7,6 +7,7 @@ import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { appendForwardableFields } from '../http/serialize.ts'
+import { cacheStatusValue } from './cache-status-line.ts'
 import { fieldLines, fieldsOf } from './facts.ts'
 import { hasField, removeField } from './header-edits.ts'
 import type { RequestView } from './request-context.ts'
@@ -25,17 +26,22 @@ export type Framing = 'none' | 'sized' | 'chunked' | 'close'
 /** The start line and the fields of a passed response; framing and Connection are the caller's. */
 export function passHeadText(head: ResponseHead, context: RequestView, cacheStatus: string): string {
   const { route, nowMs } = context
-  const before = head.value(F.cacheStatus)
-  const status = before === undefined ? cacheStatus : `${before}, ${cacheStatus}`
+  const statusLine = cacheStatusBehind(head.value(F.cacheStatus), cacheStatusValue(route, cacheStatus, context.key))
   const start = `HTTP/1.1 ${head.status} ${head.reason}\r\n`
   const added = addedFields(head, route, nowMs)
   if (route.responseEdits.isEmpty) {
     const lines = appendForwardableFields(head, passSkipped, head.connectionOptions)
-    return `${start}${lines}${fieldLines(added)}Cache-Status: ${status}\r\n`
+    return `${start}${lines}${fieldLines(added)}${statusLine}`
   }
   const list = [...fieldsOf(head, passSkipped, head.connectionOptions), ...added]
   route.responseEdits.apply(list, context, context.facts, new FlatFacts(head.status, list))
-  return `${start}${fieldLines(list)}Cache-Status: ${status}\r\n`
+  return `${start}${fieldLines(list)}${statusLine}`
+}
+
+/** Caches nearer to the origin stand first (RFC 9211 §2). */
+function cacheStatusBehind(before: string | undefined, own: string): string {
+  if (before === undefined) return own === '' ? '' : `Cache-Status: ${own}\r\n`
+  return own === '' ? `Cache-Status: ${before}\r\n` : `Cache-Status: ${before}, ${own}\r\n`
 }
 
 /** Date where the origin gave none (RFC 9110 §6.6.1), and Via with this hop (§7.6.3). */

@@ -84,6 +84,8 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
   readonly responseEdits: HeaderEdits
   /** Told apart by it from the routes of other generations, without keeping those alive. Unique in the worker. */
   readonly serial: number
+  /** Equal for routes whose hits say the same in Cache-Status: 0 as usual, -1 nothing, else `serial`. */
+  readonly statusStyle: number
   readonly trusted: NetworkSet
   /** What this hop adds to Via (RFC 9110 §7.6.3), by the minor version of what it received; undefined: nothing. */
   readonly via: readonly [http10: string, http11: string] | undefined
@@ -102,6 +104,7 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
     this.requestEdits = new HeaderEdits(plan.requestHeaders, matchers)
     this.responseEdits = new HeaderEdits(plan.responseHeaders, matchers)
     this.serial = ++lastSerial
+    this.statusStyle = plan.cacheStatus === 'reason' ? 0 : plan.cacheStatus === 'off' ? -1 : this.serial
     this.trusted = new NetworkSet(plan.forwarded.trust)
     const { via } = plan.forwarded
     this.via = via === undefined ? undefined : [`1.0 ${via}`, `1.1 ${via}`]

@@ -8,6 +8,7 @@ import { variantObjectKey } from '../cache/vary.ts'
 import { reasonPhrase } from '../http/status.ts'
 import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
+import { cacheStatusLine } from './cache-status-line.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
@@ -29,6 +30,8 @@ export class Stored {
   #editedLines = ''
   #editedFor = 0
   #prefix = ''
+  /** `statusStyle` of the route it was made for. */
+  #prefixStyle = 0
   #prefixFromMs = 0
   #prefixUntilMs = 0
 
@@ -76,30 +79,30 @@ export class Stored {
   }
 
   /** Start line, length, Age and Cache-Status of a fresh hit: the same text until one of the numbers changes. */
-  freshPrefix(nowMs: number): string {
-    if (nowMs >= this.#prefixFromMs && nowMs < this.#prefixUntilMs) return this.#prefix
+  freshPrefix(nowMs: number, route: RouteRuntime): string {
+    const isCurrent = nowMs >= this.#prefixFromMs && nowMs < this.#prefixUntilMs
+    if (isCurrent && route.statusStyle === this.#prefixStyle) return this.#prefix
     const ageMs = currentAgeMs(this.meta, nowMs)
     const leftMs = remainingMs(this.meta, nowMs)
-    this.#prefix = this.prefix(nowMs, hitStatus(leftMs, 'none'))
+    this.#prefix = this.prefix(nowMs, hitStatus(leftMs, 'none'), route)
+    this.#prefixStyle = route.statusStyle
     this.#prefixFromMs = nowMs
     this.#prefixUntilMs = nowMs + Math.min(1000 - (ageMs % 1000), 1 + (leftMs % 1000))
     return this.#prefix
   }
 
   /** The same with another Cache-Status. */
-  prefix(nowMs: number, cacheStatus: string): string {
-    return responsePrefix(this.meta, this.#object.bodyBytes, nowMs, cacheStatus)
+  prefix(nowMs: number, cacheStatus: string, route: RouteRuntime): string {
+    const statusLine = cacheStatusLine(route, cacheStatus, this.#object.key)
+    return responsePrefix(this.meta, this.#object.bodyBytes, nowMs, statusLine)
   }
 }
 
-/** Start line, length, Age and Cache-Status. */
-export function responsePrefix(meta: StoredMeta, bodyBytes: number, nowMs: number, cacheStatus: string): string {
+/** Start line, length, Age and `statusLine`, which `cacheStatusLine` makes. */
+export function responsePrefix(meta: StoredMeta, bodyBytes: number, nowMs: number, statusLine: string): string {
   const { status } = meta
   const length = status === 204 ? '' : `Content-Length: ${bodyBytes}\r\n`
-  return (
-    `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${length}` +
-    `Age: ${ageSeconds(meta, nowMs)}\r\nCache-Status: ${cacheStatus}\r\n`
-  )
+  return `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${length}` + `Age: ${ageSeconds(meta, nowMs)}\r\n${statusLine}`
 }
 
 /** The Stored that goes with an object; made at the first look. */

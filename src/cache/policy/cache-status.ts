@@ -1,6 +1,9 @@
 /**
  * The text of Cache-Status (RFC 9211): what this cache did, as a structured-field item with parameters. Every member
  * here is a token or an integer, so nothing needs quoting: `Shellac; fwd=miss; fwd-status=200; stored; detail=expired`.
+ * Only `withAddress` adds strings.
+ *
+ * Always true: `detail` stands last.
  */
 
 import type { Reason } from '../../log/reasons.ts'
@@ -41,6 +44,27 @@ export function forwardStatus(outcome: ForwardOutcome): string {
 /** Neither hit nor forwarded: an answer of Shellac's own, such as the 504 of only-if-cached (RFC 9211 §2.1 and §2.2). */
 export function localStatus(reason: Reason): string {
   return reason === 'none' ? 'Shellac' : `Shellac; detail=${reason}`
+}
+
+const DETAIL = '; detail='
+/** Letters of a key that are shown; a query may be as long as the head. */
+const MAX_KEY_LETTERS = 256
+
+/**
+ * One of the texts above with the key (RFC 9211 §2.7; empty: none) and where the decision was taken, which joins the
+ * reason in `detail` (§2.8): `Shellac; hit; ttl=9; key="http|a|/x"; detail="expired; route css @ shop.conf:56"`.
+ */
+export function withAddress(text: string, key: string, address: string): string {
+  const at = text.lastIndexOf(DETAIL)
+  const rest = at === -1 ? text : text.slice(0, at)
+  const detail = at === -1 ? address : `${text.slice(at + DETAIL.length)}; ${address}`
+  const shown = key.length > MAX_KEY_LETTERS ? `${key.slice(0, MAX_KEY_LETTERS)}...` : key
+  return `${rest}${shown === '' ? '' : `; key=${quoted(shown)}`}${DETAIL}${quoted(detail)}`
+}
+
+/** A String of structured fields (RFC 9651 §3.3.3), which is ASCII: other letters become question marks. */
+function quoted(text: string): string {
+  return `"${text.replace(/[^ -~]/g, '?').replace(/["\\]/g, '\\$&')}"`
 }
 
 /** The `fwd` that goes with the reason a request was not answered from the cache. */

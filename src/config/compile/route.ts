@@ -73,6 +73,7 @@ function buildFrom({ name, paths, block, siteBlock, named, node }: RouteParts): 
     forwarded: buildForwarded(block.child(site.forwarded), siteBlock.child(site.forwarded)),
     upgrades: upgrades.value(site.upgrade) ?? [],
     bodyBytes: own(site.bodyBytes),
+    cacheStatus: setting(site.cacheStatus, block, siteBlock),
     place,
   }
 }

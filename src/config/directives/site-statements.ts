@@ -3,6 +3,7 @@
  * and access rules add up.
  *
  *     proxy app; use-cache shop; cache static; allow @office; deny all; body-bytes 10MiB; upgrade websocket;
+ *     cache-status full;
  *     forwarded { trust 10.0.0.0/8; x-forwarded on; forwarded off; via shellac; }
  */
 import { type ArgumentReader, many, nothing, one, readReference, reference } from './arguments.ts'
@@ -110,6 +111,26 @@ export const bodyBytes = directive({
   peers: ['client_max_body_size', 'LimitRequestBody'],
 })
 
+export const cacheStatus = directive({
+  name: 'cache-status',
+  shape: one(oneOf('off', 'reason', 'full')),
+  defaultText: 'reason',
+  phase: 'deliver',
+  doc:
+    'What Cache-Status (RFC 9211) tells clients: nothing of this cache; what it did and the reason; or in full, with the ' +
+    'key and with the route and its line in the configuration. "full" is for finding out, as it shows strangers how ' +
+    'the site is made.',
+  example: 'cache-status full;',
+  peers: [
+    'upstream_cache_status',
+    'add_header X-Cache-Status',
+    'obj.hits',
+    'X-Cache',
+    'CacheHeader',
+    'CacheDetailHeader',
+  ],
+})
+
 export const upgrade = directive({
   name: 'upgrade',
   shape: many(oneOf('websocket')),
@@ -190,4 +211,5 @@ export const siteStatements: readonly Directive[] = [
   allow,
   deny,
   bodyBytes,
+  cacheStatus,
 ]

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { StoredMeta } from '../../../src/cache/policy/meta.ts'
 import type { StoredObject } from '../../../src/cache/tiers/stored-object.ts'
+import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
 import {
   isMarker,
   keyOfVariant,
@@ -22,27 +23,33 @@ function metaOf(change: Partial<StoredMeta>): StoredMeta {
 
 function objectOf(meta: StoredMeta, head = 'A: 1\r\nETag: "x"\r\n\r\n'): StoredObject {
   const object = { meta: responseCells(meta), head: Buffer.from(head, 'latin1'), bodyBytes: 5, user: undefined }
-  return object as unknown as StoredObject
+  return { ...object, key: 'http|a|/x' } as unknown as StoredObject
 }
+
+function routeWith(cacheStatus: 'off' | 'reason' | 'full', statusStyle: number): RouteRuntime {
+  return { plan: { id: 'route css @ shop.conf:56', cacheStatus }, statusStyle } as RouteRuntime
+}
+
+const route = routeWith('reason', 0)
 
 describe('the beginning of a hit', () => {
   const stored = new Stored(objectOf(metaOf({ initialAgeMs: 2500, lifetimeMs: 10_000 })))
 
   it('tells length, age and remaining lifetime', () => {
     const lines = ['HTTP/1.1 200 OK', 'Content-Length: 5', 'Age: 2', 'Cache-Status: Shellac; hit; ttl=7', '']
-    assert.equal(stored.freshPrefix(NOW), lines.join('\r\n'))
+    assert.equal(stored.freshPrefix(NOW, route), lines.join('\r\n'))
   })
 
   it('stays the same text until the millisecond in which age or lifetime changes', () => {
-    const first = stored.freshPrefix(NOW)
-    assert.equal(stored.freshPrefix(NOW + 499), first)
-    assert.match(stored.freshPrefix(NOW + 500), /Age: 3\r\n.*ttl=7\r\n/)
-    assert.match(stored.freshPrefix(NOW + 501), /Age: 3\r\n.*ttl=6\r\n/)
+    const first = stored.freshPrefix(NOW, route)
+    assert.equal(stored.freshPrefix(NOW + 499, route), first)
+    assert.match(stored.freshPrefix(NOW + 500, route), /Age: 3\r\n.*ttl=7\r\n/)
+    assert.match(stored.freshPrefix(NOW + 501, route), /Age: 3\r\n.*ttl=6\r\n/)
   })
 
   it('is right again after the clock was set back', () => {
-    stored.freshPrefix(NOW + 5000)
-    assert.match(stored.freshPrefix(NOW + 100), /Age: 2\r\n.*ttl=7\r\n/)
+    stored.freshPrefix(NOW + 5000, route)
+    assert.match(stored.freshPrefix(NOW + 100, route), /Age: 2\r\n.*ttl=7\r\n/)
   })
 
   it('is at every moment what it would be without being kept', () => {
@@ -56,14 +63,26 @@ describe('the beginning of a hit', () => {
           const object = objectOf(metaOf({ initialAgeMs, lifetimeMs }))
           const kept = new Stored(object)
           for (const offset of offsets)
-            assert.equal(kept.freshPrefix(NOW + offset), new Stored(object).freshPrefix(NOW + offset))
+            assert.equal(kept.freshPrefix(NOW + offset, route), new Stored(object).freshPrefix(NOW + offset, route))
         },
       ),
     )
   })
 
+  it('is told as its route wants it, whichever route was answered before', () => {
+    const full = 'Shellac; hit; ttl=7; key="http|a|/x"; detail="route css @ shop.conf:56"'
+    const wanted = [
+      [routeWith('full', 7), `Age: 2\r\nCache-Status: ${full}\r\n`],
+      [route, 'Age: 2\r\nCache-Status: Shellac; hit; ttl=7\r\n'],
+      [routeWith('off', -1), 'Age: 2\r\n'],
+    ] as const
+    for (const _ of [1, 2]) {
+      for (const [one, text] of wanted) assert.ok(stored.freshPrefix(NOW, one).endsWith(text), text)
+    }
+  })
+
   it('has no length where the status forbids it', () => {
-    assert.doesNotMatch(new Stored(objectOf(metaOf({ status: 204 }))).freshPrefix(NOW), /Content-Length/)
+    assert.doesNotMatch(new Stored(objectOf(metaOf({ status: 204 }))).freshPrefix(NOW, route), /Content-Length/)
   })
 })
 

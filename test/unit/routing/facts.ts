@@ -63,6 +63,7 @@ export function route(name: string, sketch: RouteSketch): RoutePlan {
     forwarded: { trust: [], xForwarded: true, forwarded: false, via: undefined },
     upgrades: [],
     bodyBytes: undefined,
+    cacheStatus: 'reason',
     place,
   }
   const paths = sketch.paths.map((pattern) =>

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { forwardOf, forwardStatus, hitStatus, localStatus } from '../../../../src/cache/policy/cache-status.ts'
+import fc from 'fast-check'
+import {
+  forwardOf,
+  forwardStatus,
+  hitStatus,
+  localStatus,
+  withAddress,
+} from '../../../../src/cache/policy/cache-status.ts'
 import { reasons } from '../../../../src/log/reasons.ts'
 
 describe('Cache-Status (RFC 9211)', () => {
@@ -22,6 +29,29 @@ describe('Cache-Status (RFC 9211)', () => {
   test('an answer of our own', () => {
     assert.equal(localStatus('only-if-cached'), 'Shellac; detail=only-if-cached')
     assert.equal(localStatus('none'), 'Shellac')
+  })
+
+  test('with its address', () => {
+    assert.equal(
+      withAddress('Shellac; hit; ttl=9', 'http|a|/x', 'route css @ shop.conf:56'),
+      'Shellac; hit; ttl=9; key="http|a|/x"; detail="route css @ shop.conf:56"',
+    )
+    assert.equal(withAddress('Shellac; detail=method', '', 'route r'), 'Shellac; detail="method; route r"')
+  })
+
+  test('whatever key and address hold, the two are strings that read back and stay short', () => {
+    const anything = fc.string({ unit: fc.integer({ min: 0, max: 0xff }).map((code) => String.fromCharCode(code)) })
+    fc.assert(
+      fc.property(anything, anything, (key, address) => {
+        const text = withAddress('Shellac; hit; detail=expired', `k${key}`, address)
+        const match = /^Shellac; hit; key=("(?:[^"\\]|\\["\\])*"); detail=("(?:[^"\\]|\\["\\])*")$/.exec(text)
+        assert.ok(match !== null, text)
+        assert.match(text, /^[ -~]*$/)
+        assert.equal(JSON.parse(match[1]!), `k${key}`.replace(/[^ -~]/g, '?'))
+        assert.equal(JSON.parse(match[2]!), `expired; ${address}`.replace(/[^ -~]/g, '?'))
+      }),
+    )
+    assert.ok(withAddress('Shellac; hit', 'x'.repeat(10_000), 'r').length < 400)
   })
 
   test('every reason is a token, so none needs quotes, and has a forward', () => {
