@@ -2,7 +2,7 @@
  * Connection, Content-Length and Transfer-Encoding of a scanned head (RFC 9112 §6, §9.3; RFC 9110 §7.6.1, §8.6).
  *
  * These three decide where a message ends. Any doubt is an error here: repeated or odd values, both framings at once,
- * codings other than chunked. Values go through strict digit loops, never through a number conversion of the language.
+ * codings other than chunked (but see `isIdleCoding` for responses). Values go through strict digit loops, never through a number conversion of the language.
  */
 import { F } from './fields.ts'
 import { refusal } from './head-errors.ts'
@@ -77,6 +77,26 @@ export function readFraming(head: MessageHead): number {
   if (!isPlainlyWritten(head, i)) return BAD_TRANSFER_ENCODING
   const coding = head.valueAt(i).toLowerCase()
   return coding === 'chunked' ? 1 : refuseCoding(coding)
+}
+
+/**
+ * Codings that change the bytes: read up to the end of the connection and passed on without the field that names them, the
+ * body would be garbage with a good status.
+ */
+const registeredCodings: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress'])
+
+/**
+ * Whether a response's Transfer-Encoding is one word that means nothing to anybody ("identity", "foo"), where the head has
+ * no Content-Length and is refused for this field alone. Such a body ends with its connection (RFC 9112 §6.3 item 4.2), which
+ * no second reading of the word can change; for a request there is no such way out. Words that hold "chunked" are what
+ * someone else might read as that, and stay refused.
+ */
+export function isIdleCoding(head: MessageHead): boolean {
+  if (head.minor === 0 || head.has(F.contentLength) || head.isRepeated(F.transferEncoding)) return false
+  const i = head.indexOf(F.transferEncoding)
+  if (i === -1 || !isPlainlyWritten(head, i)) return false
+  const coding = head.valueAt(i).toLowerCase()
+  return isToken(coding) && !coding.includes('chunked') && !registeredCodings.has(coding)
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { B } from './body-kind.ts'
 import { SPAN } from './field-list.ts'
-import { readConnection, readFraming } from './framing.ts'
+import { isIdleCoding, readConnection, readFraming } from './framing.ts'
 import { refusal } from './head-errors.ts'
 import { latin1Text } from './latin1.ts'
 import { MessageHead } from './message-head.ts'
@@ -100,25 +100,27 @@ function readFacts(head: ResponseHead, requestMethod: string, length: number): n
   const error = readConnection(head)
   if (error < 0) return error
   const chunked = readFraming(head)
-  if (chunked < 0) return chunked
+  const isIdle = chunked < 0 && isIdleCoding(head)
+  if (chunked < 0 && !isIdle) return chunked
   const status = head.status
   if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304) {
     // 1: no body, whatever the fields say. In a 1xx or 204 they must not even be there (§6.1, RFC 9110 §8.6); a server
     // that sends them may send that body too, so the connection is not used again.
     head.bodyKind = B.none
+    if (isIdle) head.keepAlive = false
     if ((status < 200 || status === 204) && (chunked === 1 || head.contentLength > 0)) head.keepAlive = false
   } else if (requestMethod === 'CONNECT' && status < 300) {
     // 2: a tunnel. CONNECT is never sent; what came is no response to share.
     head.bodyKind = B.none
     head.keepAlive = false
   } else if (chunked === 1) {
-    // 3 (both framings) and any coding but chunked are refused in readFraming; 4: chunked.
+    // 3 (both framings) is refused in readFraming; 4: chunked; codings that change the body or its end are refused too.
     head.bodyKind = B.chunked
   } else if (head.contentLength !== -1) {
     // 5 (an invalid length) is refused in readFraming; 6: sized.
     head.bodyKind = B.sized
   } else {
-    // 7 is about requests; 8: up to the end of the connection.
+    // 4, "not the final encoding", for a coding that is none; 7 is about requests; 8: up to the end of the connection.
     head.bodyKind = B.untilClose
     head.keepAlive = false
   }

@@ -30,6 +30,7 @@ const framingField = fc.constantFrom(
   'Transfer-Encoding: gzip, chunked',
   'Transfer-Encoding: chunked, identity',
   'Transfer-Encoding: xchunked',
+  'Transfer-Encoding: identity',
   'Transfer-Encoding : chunked',
   'Transfer-Encoding:\x0bchunked',
   'Transfer-Encoding: "chunked"',
