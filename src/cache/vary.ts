@@ -6,6 +6,7 @@
 import { isToken, splitList, trimBlanks } from '../http/tokens.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { namedPart } from './key.ts'
+import type { Negotiation } from './negotiate.ts'
 import { normaliseWeightedList } from './weighted-list.ts'
 
 export interface VarySpec {
@@ -36,11 +37,20 @@ export function parseVary(lines: readonly string[]): VarySpec {
   return names.size === 0 ? always : { star: false, names: [...names].sort() }
 }
 
-/** `a|b=value`: what distinguishes this request's variant. The same names in the same order must be used each time. */
-export function variantKey(names: readonly string[], request: RequestFacts): string {
+/**
+ * `a|b=value`: what distinguishes this request's variant. The same names in the same order must be used each time.
+ * `request` is as the route's edits leave it; what is chosen in `negotiation` stands in the place of its fields.
+ */
+export function variantKey(
+  names: readonly string[],
+  request: RequestFacts,
+  negotiation: Negotiation | undefined,
+): string {
   let key = ''
   for (const name of names) {
-    const part = namedPart(name, normalisedField(name, request.header(name)))
+    const received = request.header(name)
+    const value = negotiation === undefined ? received : negotiation.chosen(name, received)
+    const part = namedPart(name, normalisedField(name, value))
     key = key === '' ? part : `${key}|${part}`
   }
   return key

@@ -16,21 +16,27 @@ const MAX_REMEMBERED_LETTERS = 200
 /** Past this many members the value is taken as it stands. */
 const MAX_MEMBERS = 64
 
-const remembered = new Map<string, string>()
+/** One spelling per meaning. */
+export const normaliseWeightedList = remembering(normalise)
 
-export function normaliseWeightedList(value: string): string {
-  const known = remembered.get(value)
-  if (known !== undefined) return known
-  const normal = normalise(value)
-  if (value.length <= MAX_REMEMBERED_LETTERS) {
-    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
-    // A copy: `value` is a slice that would keep the whole head it was cut from.
-    remembered.set(Buffer.from(value, 'latin1').toString('latin1'), normal)
+/** The same function of a field's value, with the results for the last spellings seen kept. */
+export function remembering(work: (value: string) => string): (value: string) => string {
+  const remembered = new Map<string, string>()
+  return (value) => {
+    const known = remembered.get(value)
+    if (known !== undefined) return known
+    const result = work(value)
+    if (value.length <= MAX_REMEMBERED_LETTERS) {
+      if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+      // A copy: `value` is a slice that would keep the whole head it was cut from.
+      remembered.set(Buffer.from(value, 'latin1').toString('latin1'), result)
+    }
+    return result
   }
-  return normal
 }
 
-interface Member {
+export interface WeightedMember {
+  /** Lower case. */
   readonly name: string
   /** 0 to 1000. */
   readonly weight: number
@@ -38,19 +44,28 @@ interface Member {
 
 /** A value with a member that cannot be read stays as it is, since the origin may read it. */
 function normalise(value: string): string {
-  const members: Member[] = []
+  const members = parseWeightedList(value)
+  if (members === undefined) return value
+  return members
+    .toSorted((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : 1))
+    .map(encodeMember)
+    .join(',')
+}
+
+/** The members in the order of the text; undefined when one cannot be read, or there are too many. */
+export function parseWeightedList(value: string): readonly WeightedMember[] | undefined {
+  const members: WeightedMember[] = []
   for (const text of value.split(',')) {
     if (trimBlanks(text, 0, text.length) === '') continue
     const member = parseMember(text)
-    if (member === undefined || members.length === MAX_MEMBERS) return value
+    if (member === undefined || members.length === MAX_MEMBERS) return undefined
     members.push(member)
   }
-  members.sort((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : 1))
-  return members.map(encodeMember).join(',')
+  return members
 }
 
 /** `name [ ";" "q=" weight ]`, blanks around the semicolon allowed. */
-function parseMember(text: string): Member | undefined {
+function parseMember(text: string): WeightedMember | undefined {
   const semicolon = text.indexOf(';')
   const name = trimBlanks(text, 0, semicolon === -1 ? text.length : semicolon).toLowerCase()
   if (!isToken(name)) return undefined
@@ -68,7 +83,7 @@ function parseWeight(text: string): number {
   return (digits.charCodeAt(0) - 48) * 100 + (digits.charCodeAt(1) - 48) * 10 + (digits.charCodeAt(2) - 48)
 }
 
-function encodeMember({ name, weight }: Member): string {
+function encodeMember({ name, weight }: WeightedMember): string {
   if (weight === 1000) return name
   if (weight === 0) return `${name};q=0`
   return `${name};q=0.${String(weight).padStart(3, '0').replace(/0+$/, '')}`

@@ -3,7 +3,8 @@
  *
  * Origins read `/%61dmin` and `//admin` as `/admin`, and `/img/../admin` too. Rules that looked at the bytes alone could
  * be walked around. So rules (routes, matchers, ttl) see the plain spelling; the cache key and the origin get the path as
- * it came, both of them, so that no spelling can put its answer under the key of another. Dot segments are refused:
+ * it came, both of them, so that no spelling can put its answer under the key of another (or both get the common spelling,
+ * where the operator asks for one: `cache/key-path.ts`). Dot segments are refused:
  * every client resolves them before it sends (RFC 3986 §5.2.4), and servers disagree about them.
  *
  * `%2F` stays what it is, data within a segment, as RFC 3986 §2.2 has it; the threat model says what follows from that.

@@ -201,11 +201,15 @@ export interface TtlRule {
 export interface KeyPlan {
   readonly scheme: boolean
   readonly host: boolean
+  readonly path: PathKeyPlan
   readonly query: QueryKeyPlan
   /** Names of request fields in the key, lower case. */
   readonly headers: readonly string[]
   /** Cookie names in the key. */
   readonly cookies: readonly string[]
+  /** Classes of requests with objects of their own, such as devices. */
+  readonly classes: readonly ClassKeyPlan[]
+  readonly vary: VaryKeyPlan
   /** Methods that are answered from the cache. */
   readonly methods: readonly string[]
 }
@@ -214,6 +218,24 @@ export interface QueryKeyPlan {
   /** `all`; or only / all but the listed names, where a name may end in `*`. */
   readonly mode: 'all' | 'none' | 'keep' | 'drop'
   readonly names: readonly string[]
+}
+
+/** Spellings of a path that share an object; the origin is then asked for the common spelling when the cache is filled. */
+export interface PathKeyPlan {
+  /** Percent-encodings that RFC 3986 §6.2.2 calls equivalent. */
+  readonly normalise: boolean
+  /** Runs of slashes are one; only together with `normalise`. */
+  readonly mergeSlashes: boolean
+}
+/** The class is part of the key where the matcher (without the `@`) holds. */
+export interface ClassKeyPlan {
+  readonly name: string
+  readonly matcher: string
+}
+/** What the origin offers; empty: the field stays as the client sent it. Lower case, in the operator's order. */
+export interface VaryKeyPlan {
+  readonly encodings: readonly string[]
+  readonly languages: readonly string[]
 }
 
 /** `match @name { ... }`: a named condition. */

@@ -245,7 +245,8 @@ export class Fetch implements OriginSink {
     const marker = this.#key === this.#primaryKey ? this.#writer : tier.lead(this.#primaryKey)
     if (marker === undefined) return undefined
     const id = nextMarkerId(this.#context.worker.index)
-    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, variantKey(names, this.#sent)))
+    const key = variantKey(names, this.#sent, this.#cache.negotiation)
+    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key))
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     if (isMarked) marker.complete()
     else marker.decline(0)

@@ -32,7 +32,7 @@ export function keyOf(
   connection: ClientConnection,
 ): string {
   const { keyFields } = cache
-  return cache.keyOf(keyFields.length === 0 ? request : sentFacts(request, keyFields, route, connection))
+  return cache.keyOf(keyFields.length === 0 ? request : sentFacts(request, keyFields, route, connection), request)
 }
 
 /** Looks up the response that matches the request by key and Vary (RFC 9111 §4.1). The result lives until the next call. */
@@ -59,7 +59,8 @@ export function findStored(
   const names = stored.names
   tier.unpin(marker)
   found.varyNames = stored.varyNames
-  found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, sentFacts(request, names, route, connection)))
+  const variant = variantKey(names, sentFacts(request, names, route, connection), cache.negotiation)
+  found.key = keyOfVariant(primaryKey, stored.markerId, variant)
   found.object = tier.find(found.key)
   return found
 }

@@ -241,6 +241,6 @@ function invalidate(context: RequestContext, head: ResponseHead): void {
     const route = entry?.user as RouteRuntime | undefined
     const cache = route?.cache
     if (route === undefined || cache === undefined) continue
-    cache.cache.tier.remove(cache.keyOf(new SentFacts(request, route, context)))
+    cache.cache.tier.remove(cache.keyOf(new SentFacts(request, route, context), request))
   }
 }

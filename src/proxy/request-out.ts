@@ -28,7 +28,7 @@ export interface OutgoingRequest<View extends RequestView = RequestContext> {
 
 /** The head as wire text, with the blank line. `server` decides the Host field where the backend says so. */
 export function requestHeadText(out: OutgoingRequest<RequestView>, server: ServerPlan): string {
-  const start = `${out.context.head.method} ${outgoingUri(out.context)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
+  const start = `${out.context.head.method} ${outgoingUri(out)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
   const { route, clientAddress } = out.context
   const trusted = route.plan.forwarded.trust.length > 0 && route.trusted.has(clientAddress)
   return start + fields(out, trusted) + forwardingFields(out.context, trusted) + out.validators + connectionFields(out)
@@ -45,22 +45,29 @@ function hostValue(out: OutgoingRequest<RequestView>, server: ServerPlan): strin
   return port === 80 ? name : `${name}:${port}`
 }
 
-/** The request target: as received, unless the route rewrites it. `$1`.. are the wildcards of the route's pattern. */
-function outgoingUri({ head, route }: RequestView): string {
+/**
+ * The request target: as received, unless the route rewrites it. `$1`.. are the wildcards of the route's pattern. What
+ * fills the cache asks for the path that stands in the key.
+ */
+function outgoingUri({ context: { head, route }, fills }: OutgoingRequest<RequestView>): string {
+  const pathForm = fills ? route.cache?.pathForm : undefined
   const rewrite = route.plan.rewrite
-  if (rewrite === undefined || head.form === 'asterisk') return head.uri
+  if ((rewrite === undefined && pathForm === undefined) || head.form === 'asterisk') return head.uri
+  const requested = pathForm === undefined ? head.path : pathForm(head.path)
   const query = head.hasQuery ? `?${head.query}` : ''
-  switch (rewrite.kind) {
+  switch (rewrite?.kind) {
+    case undefined:
+      return requested + query
     case 'strip-prefix': {
-      const path = head.path.startsWith(rewrite.prefix) ? head.path : plainPath(head.path)
-      if (!path.startsWith(rewrite.prefix)) return head.uri
+      const path = requested.startsWith(rewrite.prefix) ? requested : plainPath(requested)
+      if (!path.startsWith(rewrite.prefix)) return requested + query
       const rest = path.slice(rewrite.prefix.length)
       return (rest.startsWith('/') ? rest : `/${rest}`) + query
     }
     case 'add-prefix':
-      return rewrite.prefix + head.path + query
+      return rewrite.prefix + requested + query
     case 'path':
-      return fillCaptures(rewrite.to, route.entry.captures(head.path)) + query
+      return fillCaptures(rewrite.to, route.entry.captures(requested)) + query
   }
 }
 
@@ -81,9 +88,13 @@ function fields(out: OutgoingRequest<RequestView>, trusted: boolean): string {
   const { head, route, facts } = out.context
   const skipped = route.skippedFields(out.fills, trusted)
   dropDisguised(head, trusted)
-  if (route.requestEdits.isEmpty) return appendForwardableFields(head, skipped, head.connectionOptions)
+  const negotiation = out.fills ? route.cache?.negotiation : undefined
+  if (route.requestEdits.isEmpty && negotiation === undefined) {
+    return appendForwardableFields(head, skipped, head.connectionOptions)
+  }
   const list = fieldsOf(head, skipped, head.connectionOptions)
   route.requestEdits.apply(list, out.context, facts, undefined)
+  negotiation?.apply(list)
   return fieldLines(list)
 }
 

@@ -1,5 +1,7 @@
 /** One route made ready to run: everything about it that can be decided before a request comes. */
-import { compileKey } from '../cache/key.ts'
+import { type ConditionOf, compileKey, type KeyOf } from '../cache/key.ts'
+import { compilePath, type PathForm } from '../cache/key-path.ts'
+import { Negotiation } from '../cache/negotiate.ts'
 import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
 import type { RequestFacts } from '../plan/facts.ts'
@@ -35,9 +37,13 @@ export interface RouteParts<Backend, Cache> {
 export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
   readonly cache: Cache
   readonly settings: CacheSettings
-  readonly keyOf: (request: RequestFacts) => string
+  readonly keyOf: KeyOf
   /** Request fields that are part of the key, lower case. */
   readonly keyFields: readonly string[]
+  /** What the key makes of a path, which is also what a fill asks for; undefined: it stays as it came. */
+  readonly pathForm: PathForm | undefined
+  /** What the origin is asked for in the place of the client's preferences; undefined: these. */
+  readonly negotiation: Negotiation | undefined
   readonly bypass: readonly Condition[]
   /** Who may PURGE; undefined: nobody. */
   readonly purgeAllowed: Condition | undefined
@@ -47,10 +53,13 @@ export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
     settings: CacheSettings,
     bypass: readonly Condition[],
     purgeAllowed: Condition | undefined,
+    conditionOf: ConditionOf,
   ) {
     this.cache = cache
     this.settings = settings
-    this.keyOf = compileKey(settings.key)
+    this.keyOf = compileKey(settings.key, conditionOf)
+    this.pathForm = compilePath(settings.key.path)
+    this.negotiation = Negotiation.of(settings.key.vary)
     this.keyFields = settings.key.cookies.length === 0 ? settings.key.headers : [...settings.key.headers, 'cookie']
     this.bypass = bypass
     this.purgeAllowed = purgeAllowed
@@ -152,9 +161,11 @@ function routeCache<Cache extends PlannedCache>(
   const cache = runtime.caches.get(plan.cache.name)
   assert(cache !== undefined, `${plan.id} has a cache`)
   const { matchers } = runtime.table
-  const bypass = plan.cache.settings.bypass.map((name) => matchers.condition(name))
-  const allow = cache.plan.purge.allow
-  return new RouteCache(cache, plan.cache.settings, bypass, allow === undefined ? undefined : matchers.condition(allow))
+  const conditionOf = (name: string): Condition => matchers.condition(name)
+  const bypass = plan.cache.settings.bypass.map(conditionOf)
+  const { allow } = cache.plan.purge
+  const purgeAllowed = allow === undefined ? undefined : conditionOf(allow)
+  return new RouteCache(cache, plan.cache.settings, bypass, purgeAllowed, conditionOf)
 }
 
 /** Fields that the request writer makes itself, as the route says. */

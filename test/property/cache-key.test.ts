@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { compileKey } from '../../src/cache/key.ts'
 import { variantKey, variantObjectKey } from '../../src/cache/vary.ts'
 import { normaliseWeightedList } from '../../src/cache/weighted-list.ts'
+import type { RequestFacts } from '../../src/plan/facts.ts'
 import type { KeyPlan } from '../../src/plan/plan.ts'
 import { plainKey, request } from '../unit/cache/facts.ts'
 
@@ -17,6 +18,9 @@ const hosts = hostile('ab|%7C.:80').map((text) => `a${text}`)
 const paths = hostile('ab|%7C/=\n;?').map((text) => `/${text.replaceAll('?', '')}`)
 const values = fc.option(hostile('ab|%7C=\n ,"'), { nil: undefined })
 const cookies = fc.option(hostile('ab|%7C=\n "'), { nil: undefined })
+
+/** Matcher `m` holds for requests with a field `M`. */
+const conditionOf = (matcher: string) => (request: RequestFacts) => request.header(matcher) !== undefined
 
 interface Parts {
   readonly scheme: 'http' | 'https'
@@ -43,7 +47,10 @@ function keyOf(plan: KeyPlan, { scheme, authority, path, query, x, y, c }: Parts
   if (x !== undefined) flat.push('X', x)
   if (y !== undefined) flat.push('Y', y)
   if (c !== undefined) flat.push('Cookie', `c=${c}`)
-  return compileKey(plan)({
+  return compileKey(
+    plan,
+    conditionOf,
+  )({
     ...request(`${scheme}://${authority}/`, flat),
     path,
     query: query ?? '',
@@ -111,7 +118,7 @@ test('moving letters from one part to its neighbour changes the key', () => {
 })
 
 test('a sorted query has the same parameters, those of one name in the same order', () => {
-  const sorted = compileKey({ ...plainKey, query: { sort: true, mode: 'all', names: [] } })
+  const sorted = compileKey({ ...plainKey, query: { sort: true, mode: 'all', names: [] } }, conditionOf)
   const byName = (query: string): object => {
     const lists: Record<string, string[]> = Object.create(null)
     for (const piece of query.split('&')) {
@@ -129,7 +136,7 @@ test('a sorted query has the same parameters, those of one name in the same orde
 })
 
 test('parameters that stay are the same whatever the dropped ones are', () => {
-  const drop = compileKey({ ...plainKey, query: { sort: false, mode: 'drop', names: ['u*'] } })
+  const drop = compileKey({ ...plainKey, query: { sort: false, mode: 'drop', names: ['u*'] } }, conditionOf)
   fc.assert(
     fc.property(hostile('ab=%7', 8), hostile('ab=|/?', 8), (kept, dropped) => {
       assert.equal(drop(request(`http://a/?${kept}&u${dropped}`)), drop(request(`http://a/?${kept}`)))
@@ -145,10 +152,10 @@ test('equal variant keys mean equal fields, and a variant is no other resource',
   ]
   fc.assert(
     fc.property(simple, simple, simple, simple, paths, (x1, y1, x2, y2, path) => {
-      const one = variantKey(['x', 'y'], request('http://a/', flatOf(x1, y1)))
-      const two = variantKey(['x', 'y'], request('http://a/', flatOf(x2, y2)))
+      const one = variantKey(['x', 'y'], request('http://a/', flatOf(x1, y1)), undefined)
+      const two = variantKey(['x', 'y'], request('http://a/', flatOf(x2, y2)), undefined)
       assert.equal(one === two, x1 === x2 && y1 === y2)
-      const primary = compileKey({ ...plainKey, scheme: false, host: false })({ ...request(), path })
+      const primary = compileKey({ ...plainKey, scheme: false, host: false }, conditionOf)({ ...request(), path })
       assert.ok(variantObjectKey(primary, one).startsWith('\n') && !primary.startsWith('\n'))
       assert.equal(variantObjectKey(primary, one) === variantObjectKey(primary, two), one === two)
     }),

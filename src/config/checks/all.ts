@@ -3,6 +3,7 @@ import type { CheckedDocument } from '../checked.ts'
 import type { Compiled } from '../compile.ts'
 import type { Report } from '../directives/directive.ts'
 import { checkCaches } from './caches.ts'
+import { checkKeys } from './keys.ts'
 import { checkListeners, checkLogs, checkUnusedListeners } from './listeners.ts'
 import { checkMatchers } from './matchers.ts'
 import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
@@ -19,6 +20,7 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkListeners(checked, report)
   checkLogs(checked, report)
   checkCaches(checked, report)
+  checkKeys(checked, report)
   checkTtls(checked, report)
   checkMatchers(checked, report)
   checkSites(checked, report)

@@ -2,7 +2,7 @@
  * What one route stores and for how long: a rule's word before its cache's before the default. Lists add up: a rule's
  * `ttl`, `bypass`, `override`, key cookies and key fields stand beside those of the cache.
  */
-import type { CachePlan, CacheSettings, KeyPlan, Override, PurgePlan, TtlRule } from '../../plan/plan.ts'
+import type { CachePlan, CacheSettings, ClassKeyPlan, KeyPlan, Override, PurgePlan, TtlRule } from '../../plan/plan.ts'
 import { type Block, headOf, type Node } from '../checked.ts'
 import { defaultOf, setting, stated } from '../defaults.ts'
 import { purge, purgeAllow, purgeDefault, tier } from '../directives/cache.ts'
@@ -57,13 +57,28 @@ function buildKey(blocks: readonly Block[]): KeyPlan {
   return {
     scheme: setting(key.keyScheme, ...blocks),
     host: setting(key.keyHost, ...blocks),
+    path: stated(key.keyPath, ...blocks) ?? key.pathAsReceived,
     query: setting(key.keyQuery, ...blocks),
     headers: unique(blocks.flatMap((block) => block.all(key.keyHeader)).flatMap((node) => node.value)).map((name) =>
       name.toLowerCase(),
     ),
     cookies: unique(blocks.flatMap((block) => block.all(key.keyCookie)).flatMap((node) => node.value)),
+    classes: buildClasses(blocks),
+    vary: { encodings: offered('accept-encoding', blocks), languages: offered('accept-language', blocks) },
     methods: CACHED_METHODS,
   }
+}
+
+/** A rule's class takes the place of its cache's of the same name. */
+function buildClasses(blocks: readonly Block[]): readonly ClassKeyPlan[] {
+  const classes = blocks.flatMap((block) => block.all(key.keyClass)).map((node) => node.value)
+  return classes.filter((one, index) => classes.findIndex(({ name }) => name === one.name) === index)
+}
+
+/** The list of the strongest block that has one. */
+function offered(field: key.VaryArguments['field'], blocks: readonly Block[]): readonly string[] {
+  const lists = blocks.flatMap((block) => block.all(key.keyVary)).map((node) => node.value)
+  return unique(lists.find((list) => list.field === field)?.offered ?? [])
 }
 
 export function buildCache(node: Node<string>): CachePlan {

@@ -4,6 +4,7 @@ import { readListenAddress, readServerAddress, readUnixAddress } from '../values
 import { readDuration } from '../values/duration.ts'
 import { readHeaderName, readHeaderValue, readMediaType, readMethod, readTarget } from '../values/header.ts'
 import { readHostPattern } from '../values/host.ts'
+import { readContentCoding, readLanguageTag } from '../values/negotiated.ts'
 import { readNetwork } from '../values/network.ts'
 import { readFileMode, readInteger, readPercent, readStatus, readStatusRange } from '../values/number.ts'
 import { readPathGlob, readPathPattern, readPlainPath } from '../values/path.ts'
@@ -41,6 +42,8 @@ export const absolutePath: Value<string> = { syntax: '/PATH', read: readPlainPat
 export const headerName: Value<string> = { syntax: 'FIELD', read: readHeaderName }
 export const headerValue: Value<readonly ValuePart[]> = { syntax: 'VALUE', takesSecrets: true, read: readHeaderValue }
 export const mediaType: Value<string> = { syntax: 'MEDIA-TYPE', read: readMediaType }
+export const contentCoding: Value<string> = { syntax: 'CODING', read: readContentCoding }
+export const languageTag: Value<string> = { syntax: 'LANGUAGE', read: readLanguageTag }
 export const serverAddress = { syntax: 'ADDRESS', read: readServerAddress }
 export const queryName: Value<string> = { syntax: 'PARAMETER', read: readNamePattern }
 export const redirectLocation: Value<string> = { syntax: 'LOCATION', read: (argument) => readTarget(argument, true) }

@@ -32,9 +32,12 @@ export function response(status: number, ...fields: string[]): ResponseFacts {
 export const plainKey: KeyPlan = {
   scheme: true,
   host: true,
+  path: { normalise: false, mergeSlashes: false },
   query: { sort: false, mode: 'all', names: [] },
   headers: [],
   cookies: [],
+  classes: [],
+  vary: { encodings: [], languages: [] },
   methods: [],
 }
 

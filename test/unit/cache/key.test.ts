@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { compileKey, escapePart } from '../../../src/cache/key.ts'
+import type { RequestFacts } from '../../../src/plan/facts.ts'
 import type { KeyPlan, QueryKeyPlan } from '../../../src/plan/plan.ts'
 import { plainKey, request } from './facts.ts'
 
-function keyOf(url: string, changes: Partial<KeyPlan> = {}, fields: string[] = [], method = 'GET'): string {
-  return compileKey({ ...plainKey, ...changes })(request(url, fields, method))
+/** Matchers hold by the letters of User-Agent. */
+function conditionOf(matcher: string): (request: RequestFacts) => boolean {
+  return (request) => request.header('user-agent')?.includes(matcher) === true
 }
+
+function keyOf(url: string, changes: Partial<KeyPlan> = {}, fields: string[] = [], method = 'GET'): string {
+  return compileKey({ ...plainKey, ...changes }, conditionOf)(request(url, fields, method))
+}
+
+const phones = [
+  { name: 'mobile', matcher: 'phone' },
+  { name: 'bots', matcher: 'fox' },
+]
 
 describe('key', () => {
   const cases: [url: string, changes: Partial<KeyPlan>, fields: string[], key: string, why: string][] = [
@@ -40,6 +51,16 @@ describe('key', () => {
       ['X', '1', 'Cookie', 'z=3'],
       'http|a|x=1|y|z=3|/',
       'in the order of the plan',
+    ],
+    ['http://a/', { classes: phones }, ['User-Agent', 'phone'], 'http|a|class=mobile|/', 'a class that holds'],
+    ['http://a/', { classes: phones }, ['User-Agent', 'x'], 'http|a|class|/', 'none does'],
+    ['http://a/', { classes: phones }, ['User-Agent', 'fox phone'], 'http|a|class=bots+mobile|/', 'both, by name'],
+    [
+      'http://a/%7e%2f//b?%7e//',
+      { path: { normalise: true, mergeSlashes: false }, headers: ['x'], classes: phones },
+      [],
+      'http|a|x|class|/~%2F//b?%7e//',
+      'the path alone is normalised',
     ],
   ]
   for (const [url, changes, fields, key, why] of cases) {

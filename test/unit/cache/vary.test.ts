@@ -51,7 +51,8 @@ describe('normaliseWeightedList (RFC 9110 §12.4.2)', () => {
 })
 
 describe('variantKey (RFC 9111 §4.1)', () => {
-  const key = (names: string[], ...fields: string[]): string => variantKey(names, request('http://a/', fields))
+  const key = (names: string[], ...fields: string[]): string =>
+    variantKey(names, request('http://a/', fields), undefined)
 
   test('absent equals absent, and is not empty', () => {
     assert.equal(key(['a', 'b']), 'a|b')
