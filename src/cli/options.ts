@@ -46,6 +46,13 @@ export const optionTable = [
     repeatable: false,
     doc: 'the admin socket of the daemon, instead of what the configuration says',
   },
+  {
+    name: 'routes',
+    short: undefined,
+    value: undefined,
+    repeatable: false,
+    doc: 'with stats: the counts of each route',
+  },
   { name: 'json', short: undefined, value: undefined, repeatable: false, doc: 'print JSON for programs' },
   {
     name: 'check',

@@ -1,8 +1,10 @@
 /** Status and counters of a daemon as a person reads them. */
 
-import type { CacheStatus, DaemonStats, DaemonStatus } from '../daemon/status.ts'
+import type { RouteTally } from '../daemon/route-tallies.ts'
+import type { CacheStats, CacheStatus, DaemonStats, DaemonStatus } from '../daemon/status.ts'
 import { counterTable } from '../log/counters.ts'
 import { reasons } from '../log/reasons.ts'
+import { hitRatio } from '../log/route-counters.ts'
 
 export function statusText(status: DaemonStatus): string {
   const lines = [
@@ -46,10 +48,12 @@ export function statsText(stats: DaemonStats): string {
     '',
     ...table(
       ['reason', 'answers', 'why they did not come from the cache'],
-      causes.filter((row) => row[1] > 0),
+      // The most frequent first: what to look at first.
+      causes.filter((row) => row[1] > 0).sort((a, b) => b[1] - a[1]),
     ),
   ]
-  if (stats.caches.length > 0) lines.push('', ...cacheTable(stats.caches))
+  if (stats.caches.length > 0) lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches))
+  if (stats.routes !== undefined) lines.push('', ...routeTable(stats.routes))
   return `${lines.join('\n')}\n`
 }
 
@@ -60,15 +64,58 @@ function reloadLine(status: DaemonStatus): string {
   return `last reload ${when} (${last.cause}): ${last.ok ? last.summary : `REFUSED: ${last.summary}`}`
 }
 
+function cacheCountsTable(caches: readonly CacheStats[]): string[] {
+  return table(
+    ['cache', 'requests', 'hits', 'stale', 'misses', 'revalidated', 'collapsed', 'passes', 'hit ratio'],
+    caches.map(({ name, counts, hitRatio }) => [
+      name,
+      counts.requests,
+      counts.hits,
+      counts.stale,
+      counts.misses,
+      counts.revalidated,
+      counts.collapsed,
+      counts.passes,
+      hitRatio === null ? '-' : percentText(hitRatio),
+    ]),
+  )
+}
+
+function routeTable(routes: readonly RouteTally[]): string[] {
+  return table(
+    ['site', 'route', 'requests', 'hits', 'stale', 'misses', 'passes', 'synthetic', 'errors', 'hit ratio'],
+    routes.map(({ site, id, counts }) => {
+      const ratio = hitRatio(counts)
+      return [
+        site,
+        id,
+        counts.requests,
+        counts.hits,
+        counts.stale,
+        counts.misses + counts.revalidated + counts.collapsed,
+        counts.passes + counts.upgrades,
+        counts.synthetic,
+        counts.errors,
+        ratio === undefined ? '-' : percentText(ratio),
+      ]
+    }),
+  )
+}
+
+function percentText(share: number): string {
+  return `${(share * 100).toFixed(1)}%`
+}
+
 function cacheTable(caches: readonly CacheStatus[]): string[] {
   return table(
-    ['cache', 'used', 'of', 'objects', 'evictions'],
+    ['cache', 'used', 'of', 'objects', 'evictions', 'fragmentation'],
     caches.map(({ name, tier }) => [
       name,
       sizeText(tier.usedBytes),
       sizeText(tier.bytes),
       tier.objects,
       tier.evictions,
+      percentText(tier.fragmentation),
     ]),
   )
 }

@@ -6,7 +6,8 @@ import type { DaemonStats, DaemonStatus } from './status.ts'
 
 export interface AdminActions {
   readonly status: () => Promise<DaemonStatus>
-  readonly stats: () => DaemonStats
+  /** `withRoutes`: also `DaemonStats.routes`. */
+  readonly stats: (withRoutes: boolean) => DaemonStats
   /** Undefined: the daemon did not come to serve. */
   readonly reload: () => Promise<ReloadResult | undefined>
   /** Undefined: as above. */
@@ -19,7 +20,11 @@ export interface AdminActions {
 export function adminCommands(actions: AdminActions): AdminCommand[] {
   return [
     { name: 'status', doc: 'the state of the daemon: DaemonStatus', run: () => actions.status() },
-    { name: 'stats', doc: 'the counters: DaemonStats', run: () => actions.stats() },
+    {
+      name: 'stats',
+      doc: 'the counters: DaemonStats; with "routes": true those of each route too',
+      run: (given) => actions.stats(given.routes === true),
+    },
     {
       name: 'reload',
       doc: 'read the configuration anew; answers with a ReloadResult, also when it was refused',

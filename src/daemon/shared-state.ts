@@ -14,6 +14,7 @@ import {
 } from '../cache/tiers/memory-tier.ts'
 import type { CachePlan, Plan } from '../plan/plan.ts'
 import type { SharedObject, SharedState } from '../proxy/runtime.ts'
+import { RouteTallies } from './route-tallies.ts'
 
 /** The shared state of a live generation, with the Plan it was made for. */
 export interface LiveState {
@@ -24,15 +25,21 @@ export interface LiveState {
 /** Makes and keeps the shared state of one daemon; knows the identities it has given. */
 export class SharedStateFactory {
   readonly #workers: number
+  readonly tallies: RouteTallies
   #lastId = 0
 
   constructor(workers: number) {
     this.#workers = workers
+    this.tallies = new RouteTallies(workers)
   }
 
   /** Throws an Error that names the cache when the machine cannot give the memory it wants. */
   build(plan: Plan, before: LiveState | undefined): SharedState {
-    return { caches: this.#keepCaches(plan, before), backends: this.#keepBackends(plan, before) }
+    return {
+      caches: this.#keepCaches(plan, before),
+      backends: this.#keepBackends(plan, before),
+      routes: this.tallies.build(plan, before?.shared.routes),
+    }
   }
 
   #keepCaches(plan: Plan, before: LiveState | undefined): SharedState['caches'] {

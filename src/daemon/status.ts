@@ -3,11 +3,13 @@ import { BackendState } from '../balance/backend-state.ts'
 import { readServers, type ServerFacts } from '../balance/server-facts.ts'
 import { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import { type CounterSums, sumCounters } from '../log/counters.ts'
+import { hitRatio, type RouteCounts } from '../log/route-counters.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
 import type { Target, WorkerFacts } from './messages.ts'
 import type { ReloadResult } from './reloader.ts'
+import type { RouteTallies, RouteTally } from './route-tallies.ts'
 
 export interface ListenerStatus {
   readonly name: string
@@ -50,9 +52,18 @@ export interface DaemonStatus {
   readonly backends: readonly BackendStatus[]
 }
 
+/** A cache with what it was asked for: the sum over the routes that use it. */
+export interface CacheStats extends CacheStatus {
+  readonly counts: RouteCounts
+  /** See `hitRatio`; null before the first request. */
+  readonly hitRatio: number | null
+}
+
 export interface DaemonStats extends CounterSums {
   readonly uptimeSec: number
-  readonly caches: readonly CacheStatus[]
+  readonly caches: readonly CacheStats[]
+  /** Only when asked for. */
+  readonly routes?: readonly RouteTally[]
 }
 
 export function describeListeners(plan: Plan): ListenerStatus[] {
@@ -82,8 +93,17 @@ export function describeBackends(target: Target, nowMs: number): BackendStatus[]
   })
 }
 
-export function describeStats(counters: SharedArrayBuffer, shared: SharedState, uptimeSec: number): DaemonStats {
-  return { uptimeSec, ...sumCounters(counters), caches: describeCaches(shared) }
+export function describeStats(
+  counters: SharedArrayBuffer,
+  { plan, shared }: Target,
+  tallies: RouteTallies,
+  uptimeSec: number,
+): DaemonStats {
+  const caches = describeCaches(shared).map((cache): CacheStats => {
+    const counts = tallies.ofCache(cache.name, { plan, routes: shared.routes })
+    return { ...cache, counts, hitRatio: hitRatio(counts) ?? null }
+  })
+  return { uptimeSec, ...sumCounters(counters), caches }
 }
 
 /** Attached to read only. */

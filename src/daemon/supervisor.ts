@@ -24,6 +24,7 @@ import { removePidFile, writePidFile } from './pid-file.ts'
 import { describeDiff, diffPlans } from './plan-diff.ts'
 import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
 import { Reloader, type ReloadPreview, type ReloadResult } from './reloader.ts'
+import type { CountedPlan } from './route-tallies.ts'
 import { losesCache, releaseWorker, SharedStateFactory } from './shared-state.ts'
 import { SignalTable } from './signals.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
@@ -225,6 +226,7 @@ class Supervisor {
     }
     admin.commit()
     this.#target = target
+    this.#sharedStates.tallies.retire(counted(before), counted(target))
     if (losesCache(before.shared, shared)) collectGarbageSoon()
     this.#log.configure(plan.logs.daemon)
     return describeDiff(diffPlans(before.plan, plan))
@@ -331,7 +333,7 @@ class Supervisor {
   #commands(): AdminCommand[] {
     return adminCommands({
       status: () => this.#status(),
-      stats: () => this.#stats(),
+      stats: (withRoutes) => this.#stats(withRoutes),
       reload: () => this.#whenStarted(() => this.#reloader.request('command')),
       diff: () => this.#whenStarted(() => this.#preview()),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
@@ -359,8 +361,10 @@ class Supervisor {
     }
   }
 
-  #stats(): DaemonStats {
-    return describeStats(this.#counters, this.#target.shared, this.#uptimeSec())
+  #stats(withRoutes: boolean): DaemonStats {
+    const { tallies } = this.#sharedStates
+    const stats = describeStats(this.#counters, this.#target, tallies, this.#uptimeSec())
+    return withRoutes ? { ...stats, routes: tallies.ofRoutes(counted(this.#target)) } : stats
   }
 
   #uptimeSec(): number {
@@ -391,6 +395,10 @@ class Supervisor {
       help: 'instead of "user", start as that user with CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start',
     })
   }
+}
+
+function counted({ plan, shared }: Target): CountedPlan {
+  return { plan, routes: shared.routes }
 }
 
 /** Beside this module: `.ts` in the sources, `.js` in dist. */

@@ -4,6 +4,7 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { AccessRecord } from '../log/access-record.ts'
 import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
+import { RouteCell } from '../log/route-counters.ts'
 import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { RouteRuntime } from './route-runtime.ts'
@@ -11,15 +12,16 @@ import type { RouteRuntime } from './route-runtime.ts'
 /** How an answer came about, as logs and counters name it. */
 export type CacheWord = 'hit' | 'stale' | 'miss' | 'revalidated' | 'collapsed' | 'pass' | 'synthetic' | 'upgrade'
 
-const wordCounters: Readonly<Record<CacheWord, number>> = {
-  hit: C.hits,
-  stale: C.stale,
-  miss: C.misses,
-  revalidated: C.revalidated,
-  collapsed: C.collapsed,
-  pass: C.passes,
-  synthetic: C.synthetic,
-  upgrade: C.upgrades,
+/** Where each word is counted: in the worker's row and in the route's. */
+const wordCells: Readonly<Record<CacheWord, { readonly counter: number; readonly ofRoute: number }>> = {
+  hit: { counter: C.hits, ofRoute: RouteCell.hits },
+  stale: { counter: C.stale, ofRoute: RouteCell.stale },
+  miss: { counter: C.misses, ofRoute: RouteCell.misses },
+  revalidated: { counter: C.revalidated, ofRoute: RouteCell.revalidated },
+  collapsed: { counter: C.collapsed, ofRoute: RouteCell.collapsed },
+  pass: { counter: C.passes, ofRoute: RouteCell.passes },
+  synthetic: { counter: C.synthetic, ofRoute: RouteCell.synthetic },
+  upgrade: { counter: C.upgrades, ofRoute: RouteCell.upgrades },
 }
 
 /** What is known of an answer when it ends; each step that ends answers has one and fills it again and again. */
@@ -66,11 +68,16 @@ export function finish(
   outcome: Outcome,
 ): void {
   const { counters, accessLog } = connection.worker
-  counters.add(wordCounters[outcome.word], 1)
+  const cells = wordCells[outcome.word]
+  counters.add(cells.counter, 1)
   counters.add(C.bytesOut, outcome.bytes)
   const responseClass = (outcome.status / 100) | 0
   if (responseClass >= 1 && responseClass <= 5) counters.add(C.responses1xx + responseClass - 1, 1)
   if (outcome.word !== 'hit') counters.reason(outcome.reason)
+  if (route !== undefined) {
+    route.counts[cells.ofRoute]! += 1
+    if (responseClass === 5) route.counts[RouteCell.errors]! += 1
+  }
   if (accessLog.enabled) log(connection, head, route, outcome)
 }
 

@@ -4,6 +4,7 @@ import { compilePath, type PathForm } from '../cache/key-path.ts'
 import { Negotiation } from '../cache/negotiate.ts'
 import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
+import { noCounts } from '../log/route-counters.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { BackendPlan, CachePlan, CacheSettings, RoutePlan } from '../plan/plan.ts'
 import type { Condition, MatcherSet } from '../routing/matchers.ts'
@@ -95,6 +96,8 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
   readonly serial: number
   /** Equal for routes whose hits say the same in Cache-Status: 0 as usual, -1 nothing, else `serial`. */
   readonly statusStyle: number
+  /** This worker's row of log/route-counters.ts. */
+  readonly counts: Float64Array
   readonly trusted: NetworkSet
   /** What this hop adds to Via (RFC 9110 §7.6.3), by the minor version of what it received; undefined: nothing. */
   readonly via: readonly [http10: string, http11: string] | undefined
@@ -102,7 +105,7 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
   readonly #access: readonly AccessRule[]
   readonly #allowByDefault: boolean
 
-  constructor(entry: RouteEntry, runtime: RouteParts<Backend, Cache>) {
+  constructor(entry: RouteEntry, runtime: RouteParts<Backend, Cache>, counts = noCounts()) {
     const plan = entry.route
     const matchers = runtime.table.matchers
     this.entry = entry
@@ -114,6 +117,7 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
     this.responseEdits = new HeaderEdits(plan.responseHeaders, matchers)
     this.serial = ++lastSerial
     this.statusStyle = plan.cacheStatus === 'reason' ? 0 : plan.cacheStatus === 'off' ? -1 : this.serial
+    this.counts = counts
     this.trusted = new NetworkSet(plan.forwarded.trust)
     const { via } = plan.forwarded
     this.via = via === undefined ? undefined : [`1.0 ${via}`, `1.1 ${via}`]

@@ -6,9 +6,11 @@
 import { Balancer } from '../balance/balancer.ts'
 import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { routeRow } from '../log/route-counters.ts'
 import { OriginPool } from '../net/origin-pool.ts'
 import type { BackendPlan, CachePlan, Plan } from '../plan/plan.ts'
 import type { Condition } from '../routing/matchers.ts'
+import { routeIdentity } from '../routing/route-identity.ts'
 import { RouteTable } from '../routing/table.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
@@ -30,6 +32,8 @@ export interface SharedState {
   readonly caches: ReadonlyMap<string, SharedObject<MemoryTierShared>>
   /** As `createBackendState` makes it. */
   readonly backends: ReadonlyMap<string, SharedObject<SharedArrayBuffer>>
+  /** As `createRouteCounters` makes them, by `routeIdentity`. */
+  readonly routes: ReadonlyMap<string, SharedArrayBuffer>
 }
 
 /** A backend of one worker: who is chosen, and the connections there. */
@@ -106,7 +110,11 @@ export class Runtime {
     this.caches = new Map(plan.caches.map((cache) => [cache.name, keepCache(cache, shared, before, worker)]))
     const when = plan.logs.access?.when
     this.#logged = when === undefined ? undefined : this.table.matchers.condition(when)
-    for (const entry of this.table.entries) entry.user = new RouteRuntime(entry, this)
+    for (const entry of this.table.entries) {
+      const counts = shared.routes.get(routeIdentity(entry.site, entry.route))
+      assert(counts !== undefined, `${entry.route.id} has counters`)
+      entry.user = new RouteRuntime(entry, this, routeRow(counts, worker.index))
+    }
   }
 
   /** Whether the access log wants this answer (`when @matcher`). */

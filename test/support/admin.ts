@@ -1,5 +1,6 @@
 /** What a running daemon says of itself, asked on its admin socket without starting a process for it. */
 import { askDaemon } from '../../src/admin/client.ts'
+import type { AdminRequest } from '../../src/admin/protocol.ts'
 import type { ReloadResult } from '../../src/daemon/reloader.ts'
 import type { DaemonStats, DaemonStatus } from '../../src/daemon/status.ts'
 import type { Daemon } from './daemon.ts'
@@ -9,8 +10,9 @@ export async function statusOf(shellac: Daemon): Promise<DaemonStatus> {
   return (await ask(shellac, 'status')) as DaemonStatus
 }
 
+/** With the counts of routes. */
 export async function statsOf(shellac: Daemon): Promise<DaemonStats> {
-  return (await ask(shellac, 'stats')) as DaemonStats
+  return (await ask(shellac, 'stats', { routes: true })) as DaemonStats
 }
 
 /** Reloads and gives what came of it, good or bad. */
@@ -18,8 +20,8 @@ export async function reload(shellac: Daemon): Promise<ReloadResult> {
   return (await ask(shellac, 'reload')) as ReloadResult
 }
 
-async function ask(shellac: Daemon, command: string): Promise<unknown> {
-  const answer = await askDaemon(shellac.adminSocket, command, {}, DEADLINE_MS)
+async function ask(shellac: Daemon, command: string, given: AdminRequest['arguments'] = {}): Promise<unknown> {
+  const answer = await askDaemon(shellac.adminSocket, command, given, DEADLINE_MS)
   if (!answer.ok) throw new Error(`"${command}" failed: ${answer.error.message}`)
   return answer.result
 }

@@ -32,13 +32,19 @@ export const stats: Command = {
   name: 'stats',
   operands: '',
   maxOperands: 0,
-  options: [...base, 'json'],
-  doc: 'the counters of the running daemon since its start',
+  options: [...base, 'routes', 'json'],
+  doc: 'the counters of the running daemon since its start; of caches, and with --routes of routes',
   run: (invocation) =>
-    ask(invocation, 'stats', ANSWER_TIMEOUT_MS, (result) => {
-      print(invocation, result, () => statsText(result as DaemonStats))
-      return EXIT_OK
-    }),
+    ask(
+      invocation,
+      'stats',
+      ANSWER_TIMEOUT_MS,
+      (result) => {
+        print(invocation, result, () => statsText(result as DaemonStats))
+        return EXIT_OK
+      },
+      { routes: invocation.options.has('routes') },
+    ),
 }
 
 export const reload: Command = {
@@ -100,10 +106,11 @@ async function ask(
   command: string,
   timeoutMs: number,
   use: (result: unknown) => number,
+  given: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
   const path = findAdminSocket(options)
   try {
-    const answer = await askDaemon(path, command, {}, timeoutMs)
+    const answer = await askDaemon(path, command, given, timeoutMs)
     if (answer.ok) return use(answer.result)
     terminal.err(`shellac: ${answer.error.message} [${answer.error.code}]\n`)
     return EXIT_FAILED
