@@ -38,6 +38,9 @@ export function statusText(status: DaemonStatus): string {
 export function statsText(stats: DaemonStats): string {
   const counters = counterTable.map(({ name, doc }) => [name, stats.counters[name] ?? 0, doc] as const)
   const causes = reasons.map(({ name, doc }) => [name, stats.reasons[name] ?? 0, doc] as const)
+  const refused = reasons.map(
+    ({ name, doc }) => [`hit-for-miss:${name}`, stats.refusals[name] ?? 0, `of these: ${doc}`] as const,
+  )
   const lines = [
     `counted for ${durationText(stats.uptimeSec)}`,
     '',
@@ -49,7 +52,7 @@ export function statsText(stats: DaemonStats): string {
     ...table(
       ['reason', 'answers', 'why they did not come from the cache'],
       // The most frequent first: what to look at first.
-      causes.filter((row) => row[1] > 0).sort((a, b) => b[1] - a[1]),
+      [...causes, ...refused].filter((row) => row[1] > 0).sort((a, b) => b[1] - a[1]),
     ),
   ]
   if (stats.caches.length > 0) lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches))

@@ -1,6 +1,6 @@
 /**
  * Which of several `ttl` statements of one block holds, whatever their order: the more exact one. They are compared by
- * status first, then by path, then by type; the first of the three that tells them apart decides.
+ * status first, then by path, then by type, then by length; the first of the four that tells them apart decides.
  *
  *     ttl 404 path /a/** 1s;     1. fewer statuses than 4xx
  *     ttl 4xx 10s;               2.
@@ -26,7 +26,7 @@ export function orderTtls(rules: readonly TtlRule[]): readonly TtlRule[] {
 }
 
 function tieKey(rule: TtlRule): string {
-  return JSON.stringify([rule.mode, rule.statuses, rule.path, rule.contentType])
+  return JSON.stringify([rule.mode, rule.statuses, rule.path, rule.contentType, rule.lengths])
 }
 
 /** `narrower`: the left one goes first. `overlap` and `equal`: neither is the more exact. */
@@ -34,9 +34,10 @@ export function relateTtls(left: TtlRule, right: TtlRule): Relation {
   const status = relateStatuses(left.statuses, right.statuses)
   const path = relatePatterns(left.path, right.path)
   const type = relateTypes(left.contentType, right.contentType)
-  if (status === 'disjoint' || path === 'disjoint' || type === 'disjoint') return 'disjoint'
-  if (status !== 'equal') return status
-  return path !== 'equal' ? path : type
+  const length = relateLengths(left.lengths, right.lengths)
+  const relations = [status, path, type, length]
+  if (relations.includes('disjoint')) return 'disjoint'
+  return relations.find((relation) => relation !== 'equal') ?? 'equal'
 }
 
 function relateStatuses(left: TtlRule['statuses'], right: TtlRule['statuses']): Relation {
@@ -68,7 +69,17 @@ function relateTypes(left: string | undefined, right: string | undefined): Relat
   return 'disjoint'
 }
 
-function relateOptional(left: string | undefined, right: string | undefined): Relation {
+function relateLengths(left: TtlRule['lengths'], right: TtlRule['lengths']): Relation {
+  if (left === undefined || right === undefined) return relateOptional(left, right)
+  const [leftLeast, leftMost] = left
+  const [rightLeast, rightMost] = right
+  if (leftMost < rightLeast || rightMost < leftLeast) return 'disjoint'
+  if (leftLeast === rightLeast && leftMost === rightMost) return 'equal'
+  if (leftLeast >= rightLeast && leftMost <= rightMost) return 'narrower'
+  return leftLeast <= rightLeast && leftMost >= rightMost ? 'wider' : 'overlap'
+}
+
+function relateOptional<T>(left: T | undefined, right: T | undefined): Relation {
   if (left === right) return 'equal'
   return left === undefined ? 'wider' : 'narrower'
 }

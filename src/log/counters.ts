@@ -4,8 +4,8 @@
  *
  * Drawn for two workers (a cell is 8 bytes, a row is padded to whole cache lines so that two workers never write one line):
  *
- *     row 0: | requests | hits | misses | ... | reason 0 | reason 1 | ... | padding |
- *     row 1: | requests | hits | misses | ... | reason 0 | reason 1 | ... | padding |
+ *     row 0: | requests | hits | misses | ... | reason 0 | reason 1 | ... | refusal 0 | ... | padding |
+ *     row 1: | requests | hits | misses | ... | reason 0 | reason 1 | ... | refusal 0 | ... | padding |
  *
  * Always true: a row is written by its worker alone. A reader in another thread may see a sum that is some additions
  * old, never a torn one (aligned 8-byte loads are whole on x64 and arm64). A worker's replacement goes on in its row, so
@@ -120,10 +120,13 @@ export const C = {
 /** The first of the cells that count answers by the reason they did not come from the cache: one per row of `reasons`. */
 export const REASON_BASE = counterTable.length
 
+/** Behind them, one per row of `reasons` again: the answers of reason `hit-for-miss` by the reason of the earlier refusal. */
+const REFUSAL_BASE = REASON_BASE + reasons.length
+
 const BYTES_PER_CELL = 8
 /** 16 cells are 128 bytes: two cache lines, since x64 fetches lines in pairs. */
 const ROW_PADDING_CELLS = 16
-const CELLS = REASON_BASE + reasons.length
+const CELLS = REFUSAL_BASE + reasons.length
 const ROW_CELLS = Math.ceil(CELLS / ROW_PADDING_CELLS) * ROW_PADDING_CELLS
 
 /** The cells of all workers, all zero. */
@@ -148,6 +151,11 @@ export class Counters {
   reason(name: Reason): void {
     this.#row[REASON_BASE + reasonNumber(name)]! += 1
   }
+
+  /** Counts an answer of reason `hit-for-miss` once more, by why the earlier answer was not stored. */
+  refusal(name: Reason): void {
+    this.#row[REFUSAL_BASE + reasonNumber(name)]! += 1
+  }
 }
 
 export interface CounterSums {
@@ -155,6 +163,8 @@ export interface CounterSums {
   readonly counters: Record<CounterName, number>
   /** By reason name. */
   readonly reasons: Record<Reason, number>
+  /** Those of `hit-for-miss`, by why the earlier answer was not stored. */
+  readonly refusals: Record<Reason, number>
 }
 
 /** The sums over all workers, as plain data. */
@@ -165,10 +175,11 @@ export function sumCounters(shared: SharedArrayBuffer): CounterSums {
     for (let at = index; at < cells.length; at += ROW_CELLS) total += cells[at]!
     return total
   }
+  const sumByReason = (base: number) =>
+    Object.fromEntries(reasons.map(({ name }, index) => [name, sum(base + index)])) as Record<Reason, number>
   return {
     counters: Object.fromEntries(counterTable.map(({ name }, index) => [name, sum(index)])) as CounterSums['counters'],
-    reasons: Object.fromEntries(
-      reasons.map(({ name }, index) => [name, sum(REASON_BASE + index)]),
-    ) as CounterSums['reasons'],
+    reasons: sumByReason(REASON_BASE),
+    refusals: sumByReason(REFUSAL_BASE),
   }
 }

@@ -116,8 +116,8 @@ export const reasons = [
   },
   {
     name: 'hit-for-miss',
-    doc: 'a recent answer to the same key could not be stored, so requests do not wait for each other',
-    cure: 'look at the first reason given for this key',
+    doc: 'an earlier answer to the same key could not be stored, so requests do not wait for each other',
+    cure: 'see the reason behind the colon, which is that of the earlier answer',
   },
   {
     name: 'collapse-timeout',
@@ -154,6 +154,16 @@ export const reasons = [
     doc: 'the origin failed, and the stored response answered in its place',
     cure: 'look at the origin; "stale-if-error TIME;" says for how long this may go on',
   },
+  {
+    name: 'no-store-configured',
+    doc: 'a no-store matcher of the rule holds for this response',
+    cure: 'look at the matcher named in the rule\'s "no-store" statement',
+  },
+  {
+    name: 'min-uses',
+    doc: 'the key has not been asked for often enough to be stored',
+    cure: 'a smaller "min-uses", if every response is worth its space',
+  },
 ] as const satisfies readonly ReasonRecord[]
 
 export type Reason = (typeof reasons)[number]['name']
@@ -163,4 +173,9 @@ const numbers: ReadonlyMap<string, number> = new Map(reasons.map((reason, index)
 /** The number of a reason in counters and in shared memory. */
 export function reasonNumber(name: Reason): number {
   return numbers.get(name)!
+}
+
+/** The reason of a number from shared memory. */
+export function reasonOf(number: number): Reason {
+  return reasons[number]?.name ?? 'none'
 }

@@ -168,6 +168,10 @@ export interface CacheSettings {
   readonly overrides: readonly Override[]
   /** Requests that hold any of these matchers neither read nor fill the cache. */
   readonly bypass: readonly string[]
+  /** Responses that hold any of these matchers are not stored. */
+  readonly noStore: readonly string[]
+  /** The request for a key from which on its response is stored; 1: the first. */
+  readonly minUses: number
   /** Stale answers while revalidating behind; undefined: only as the response says (RFC 5861). */
   readonly graceMs: number | undefined
   /** Stale answers when the origin fails; undefined: only as the response says (RFC 5861). */
@@ -192,6 +196,8 @@ export interface TtlRule {
   readonly path: string | undefined
   /** Media type such as `text/html`, `image/*`; undefined: every type. */
   readonly contentType: string | undefined
+  /** Content-Length in bytes, both ends included; undefined: any, also one not given. */
+  readonly lengths: readonly [least: number, most: number] | undefined
   readonly ttlMs: number
   /** `override`: instead of what the origin says; `default` (`origin else`): where the origin says nothing. */
   readonly mode: 'override' | 'default'

@@ -12,7 +12,7 @@ import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
-import { isHiddenByStale } from '../cache/policy/status.ts'
+import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { FillWriter } from '../cache/tiers/fill-writer.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
@@ -21,8 +21,8 @@ import { variantKey } from '../cache/vary.ts'
 import { B } from '../http/body-kind.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
-import type { Reason } from '../log/reasons.ts'
-import type { OriginErrorCode } from '../net/origin-error.ts'
+import { type Reason, reasonNumber } from '../log/reasons.ts'
+import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
 import type { Found } from './find-stored.ts'
@@ -133,7 +133,7 @@ export class Fetch implements OriginSink {
     }
     if (isHiddenByStale(head.status) && this.#mayHideError()) {
       this.#origin.cancel()
-      this.onFail(undefined)
+      this.#fail(undefined, head.status)
       return
     }
     const { decision, fields } = judgeResponse(head, this.#judgement())
@@ -177,10 +177,15 @@ export class Fetch implements OriginSink {
     this.owner?.onFillProgress()
   }
 
-  /** `code` undefined: the origin answered, with an error that something stale hides. */
-  onFail(code: OriginErrorCode | undefined): void {
+  onFail(code: OriginErrorCode): void {
+    this.#fail(code, originErrors[code].status)
+  }
+
+  /** `code` undefined: the origin answered, with an error that something stale hides. `status`: for those who wait. */
+  #fail(code: OriginErrorCode | undefined, status: number): void {
     const { counters, log } = this.#context.worker
-    this.#writer.abort()
+    this.#noteFailure()
+    this.#writer.abort(status)
     if (code !== undefined) {
       const { name } = this.#context.route.backend!.plan
       log('warn', 'origin failed', { backend: name, server: this.#origin.serverName, code })
@@ -210,6 +215,7 @@ export class Fetch implements OriginSink {
       return
     }
     const { decision, fields: merged } = judged
+    this.#tier.forgetFailures(this.#key)
     // Pinned first: afterwards what is stored is another object, or, where the update forbids to keep it, none. Answered
     // last: whoever has the answer may ask another worker, and must not get the older one there.
     const { owner } = this
@@ -249,20 +255,34 @@ export class Fetch implements OriginSink {
     const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key))
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     if (isMarked) marker.complete()
-    else marker.decline(0)
+    else marker.decline(reasonNumber('no-space'))
     if (marker !== this.#writer) this.#writer.leave()
     if (isMarked) return variant
-    variant?.decline(0)
+    variant?.decline(reasonNumber('no-space'))
     return undefined
   }
 
   #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean): void {
-    this.#writer.decline(hitForMiss ? clock.nowMs + this.#cache.settings.hitForMissMs : 0)
+    // Those who wait are not sent on to a server that has just said that it cannot serve.
+    if (isUnavailable(head.status)) this.#writer.abort(head.status)
+    else this.#writer.decline(reasonNumber(reason), hitForMiss ? this.#hitForMissUntilMs() : 0)
     // A new answer that may not be kept still says that the old one is no longer the answer.
-    if (this.#stale !== undefined && head.status < 500) this.#tier.remove(this.#key)
+    if (isHiddenByStale(head.status)) this.#noteFailure()
+    else if (this.#stale !== undefined && head.status < 500) this.#tier.remove(this.#key)
     const { owner } = this
     if (owner === undefined) this.#origin.cancel()
     else owner.onDeclined(this.#origin, head, reason)
+  }
+
+  /** 0: not to be remembered. */
+  #hitForMissUntilMs(): number {
+    const { hitForMissMs } = this.#cache.settings
+    return hitForMissMs === 0 ? 0 : clock.nowMs + hitForMissMs
+  }
+
+  /** Only what can be answered stale is worth remembering: strangers choose the keys of the rest. */
+  #noteFailure(): void {
+    if (this.#stale !== undefined) this.#tier.noteFailure(this.#key, clock.nowMs)
   }
 
   #isTooLarge(more: number): boolean {
@@ -273,7 +293,7 @@ export class Fetch implements OriginSink {
     const { owner } = this
     this.#filling = false
     this.#context.worker.counters.add(C.fillsFailed, 1)
-    this.#writer.decline(clock.nowMs + this.#cache.settings.hitForMissMs)
+    this.#writer.decline(reasonNumber('too-large'), this.#hitForMissUntilMs())
     if (owner === undefined) {
       this.#origin.cancel()
       return

@@ -1,4 +1,5 @@
 /** The end of every request: counters and the access log. */
+import { detailOf } from '../cache/policy/cache-status.ts'
 import { F } from '../http/fields.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { AccessRecord } from '../log/access-record.ts'
@@ -33,8 +34,8 @@ export class Outcome {
   reason: Reason = 'none'
   backend = ''
   server = ''
-  /** Whoever knows the id of the request; undefined for what was answered within one turn. */
-  request: { readonly requestId: string } | undefined = undefined
+  /** Whoever knows the rest of the request; undefined for what was answered within one turn. */
+  request: { readonly requestId: string; readonly refusal: Reason } | undefined = undefined
 }
 
 class MutableRecord implements AccessRecord {
@@ -73,7 +74,10 @@ export function finish(
   counters.add(C.bytesOut, outcome.bytes)
   const responseClass = (outcome.status / 100) | 0
   if (responseClass >= 1 && responseClass <= 5) counters.add(C.responses1xx + responseClass - 1, 1)
-  if (outcome.word !== 'hit') counters.reason(outcome.reason)
+  if (outcome.word !== 'hit') {
+    counters.reason(outcome.reason)
+    if (outcome.reason === 'hit-for-miss') counters.refusal(outcome.request?.refusal ?? 'none')
+  }
   if (route !== undefined) {
     route.counts[cells.ofRoute]! += 1
     if (responseClass === 5) route.counts[RouteCell.errors]! += 1
@@ -98,7 +102,7 @@ function log(
   record.bytesSent = outcome.bytes
   record.durationMs = clock.monotonicMs - connection.startedMs
   record.cacheStatus = outcome.word
-  record.reason = outcome.reason
+  record.reason = detailOf(outcome.reason, outcome.request?.refusal ?? 'none')
   record.routeId = route?.plan.id ?? ''
   record.backend = outcome.backend
   record.server = outcome.server

@@ -30,27 +30,31 @@ export interface Judged {
 
 /** Of a response that is no update of something stored. */
 export function judgeResponse(head: ResponseHead, judgement: Judgement): Judged {
-  const { view, sent, cache, times, random } = judgement
+  const { view } = judgement
   const fields = storableFields(head, view)
   const facts = new FlatFacts(head.status, withReceived(judgedFields(fields, view.route), head))
-  return { fields, decision: decideStore(sent, facts, cache.settings, times, random) }
+  return { fields, decision: decide(facts, judgement) }
 }
 
 /** Of a 304 (RFC 9111 §4.3.4): the stored response brought up to date; undefined: the 304 is not about it. */
 export function judgeUpdate(
   head: ResponseHead,
-  stored: { readonly meta: StoredMeta; readonly fields: readonly string[] },
+  stored: { readonly meta: StoredMeta; readonly fields: readonly string[]; readonly bodyBytes: number },
   judgement: Judgement,
 ): Judged | undefined {
-  const { view, sent, cache, times, random } = judgement
+  const { view, times } = judgement
   const { status } = stored.meta
   const update = storableFields(head, view)
   if (!isUpdateFor(new FlatFacts(status, stored.fields), new FlatFacts(304, update))) return undefined
   const fields = mergeFields(stored.fields, update, times.responseMs)
   const age = head.valueOf('age')
   const judged = judgedFields(fields, view.route)
-  const facts = new FlatFacts(status, age === undefined ? judged : [...judged, 'Age', age])
-  return { fields, decision: decideStore(sent, facts, cache.settings, times, random) }
+  const received = ['Content-Length', String(stored.bodyBytes), ...(age === undefined ? [] : ['Age', age])]
+  return { fields, decision: decide(new FlatFacts(status, [...judged, ...received]), judgement) }
+}
+
+function decide(response: ResponseFacts, { view, sent, cache, times, random }: Judgement): StoreDecision {
+  return decideStore(sent, response, cache.settings, times, random, cache.isNoStore(view.facts, response))
 }
 
 /** The fields as they are to be stored, and those that only the decision looks at. */

@@ -89,7 +89,11 @@ function serve(
     deliverFresh(delivery, object, stored)
     return true
   }
-  if (reuse === Reuse.staleWhileRevalidate && head.method === 'GET') {
+  if (
+    reuse === Reuse.staleWhileRevalidate &&
+    head.method === 'GET' &&
+    clock.nowMs >= tier.retryAtMs(found.key, clock.nowMs)
+  ) {
     Fetch.refreshBehind(new RequestContext(connection, head, route), cache, found)
   }
   const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, 'expired'), route)

@@ -21,7 +21,7 @@ import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { reasonPhrase } from '../http/status.ts'
 import { C } from '../log/counters.ts'
-import type { Reason } from '../log/reasons.ts'
+import { type Reason, reasonOf } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
@@ -38,7 +38,7 @@ import type { OriginRequest } from './origin-request.ts'
 import { Pass, passInterim } from './pass.ts'
 import { Rejoin } from './rejoin.ts'
 import type { RequestContext } from './request-context.ts'
-import type { Framing } from './response-out.ts'
+import { type Framing, framingLine } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { isMarker, responsePrefix, staleStatus, storedOf } from './stored.ts'
@@ -119,20 +119,27 @@ export class Miss extends Exchange implements FetchOwner {
     const { key } = found
     this.context.key = key
     this.#stale = found.object
-    // The answer to HEAD has no body to store, and what the client wants unstored is not shared with one who waits.
-    if (this.context.head.method === 'HEAD' || this.#directives?.noStore === true) {
-      this.#pass(this.#directives?.noStore === true ? 'request-no-store' : this.#reason)
+    if (this.#bridge(found)) return
+    // What the client wants unstored is not shared with one who waits.
+    if (this.#directives?.noStore === true) {
+      this.#pass('request-no-store')
       return
     }
-    if (tier.isHitForMiss(key, clock.nowMs)) {
-      this.#pass('hit-for-miss')
+    this.context.refusal = reasonOf(tier.hitForMissReason(key, clock.nowMs))
+    if (this.context.refusal !== 'none') {
+      this.#fetchAlone(found)
       return
     }
-    this.#fetch = Fetch.lead(this.context, this.#cache, found, this.#directives, this)
-    if (this.#fetch !== undefined) {
-      this.#fetch.start()
+    // The answer to HEAD has no body to store, so it leads no one; it may follow.
+    if (this.#isHead && tier.state(key, clock.nowMs) !== 'filling') {
+      this.#pass(this.#reason)
       return
     }
+    if (this.#isTooRare(found)) {
+      this.#pass('min-uses')
+      return
+    }
+    if (!this.#isHead && this.#lead(found)) return
     if (!collapse.enabled) {
       this.#pass(this.#reason)
       return
@@ -143,6 +150,50 @@ export class Miss extends Exchange implements FetchOwner {
     }
     this.#queuedFor = key
     this.#follow(key, collapse.waitMs)
+  }
+
+  get #isHead(): boolean {
+    return this.context.head.method === 'HEAD'
+  }
+
+  /** False: another request is fetching already. */
+  #lead(found: Found): boolean {
+    this.#fetch = Fetch.lead(this.context, this.#cache, found, this.#directives, this)
+    this.#fetch?.start()
+    return this.#fetch !== undefined
+  }
+
+  /**
+   * RFC 5861 §4: while fetches of the object fail, what is stale answers at once, and when it is time one request tries
+   * again behind its answer. Not for a client with wishes of its own, which may forbid that.
+   */
+  #bridge(found: Found): boolean {
+    const { object } = found
+    const { nowMs } = clock
+    if (object === undefined || this.#directives !== undefined) return false
+    const retryAtMs = this.#cache.cache.tier.retryAtMs(found.key, nowMs)
+    if (retryAtMs === 0 || !canServeStaleOnError(storedOf(object).meta, object.softPurged, undefined, nowMs))
+      return false
+    if (nowMs >= retryAtMs && !this.#isHead) Fetch.refreshBehind(this.context, this.#cache, found)
+    return this.#deliverStale(object)
+  }
+
+  /**
+   * Answers to the key could not be shared lately: one request at a time sees whether that has changed, and nobody waits
+   * for it. A client's own condition reaches the origin only on a pass; and what was too large, which may show only when
+   * it has taken space from others, is not tried again as long as that is remembered.
+   */
+  #fetchAlone(found: Found): void {
+    const { head, refusal } = this.context
+    const mayLead = !this.#isHead && !isConditional(head) && refusal !== 'too-large'
+    if (!mayLead || !this.#lead(found)) this.#pass('hit-for-miss')
+  }
+
+  /** Counts the request, once, and says whether the key is not yet worth storing. */
+  #isTooRare(found: Found): boolean {
+    const { minUses } = this.#cache.settings
+    if (minUses === 1 || found.object !== undefined || this.#looks > 0) return false
+    return this.#cache.cache.tier.countUse(found.primaryKey) < minUses
   }
 
   #follow(key: string, waitMs: number): void {
@@ -177,7 +228,9 @@ export class Miss extends Exchange implements FetchOwner {
   onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void {
     this.#fetch = undefined
     this.#end()
-    Pass.adopt(this.connection, this.context, reason, origin).onHead(head)
+    const wasRefused = this.context.refusal !== 'none'
+    if (wasRefused) this.context.refusal = reason
+    Pass.adopt(this.connection, this.context, wasRefused ? 'hit-for-miss' : reason, origin).onHead(head)
   }
 
   onOverflow(origin: OriginRequest, rest: Buffer): void {
@@ -208,7 +261,8 @@ export class Miss extends Exchange implements FetchOwner {
       return
     }
     this.#leaveReader()
-    this.#answerFailure(code, origin.serverName)
+    const failure = code === undefined ? waitedInVain(0) : originErrors[code]
+    this.#answerFailure(failure, origin.serverName)
   }
 
   override onClientGone(): void {
@@ -221,21 +275,25 @@ export class Miss extends Exchange implements FetchOwner {
     this.#overflow?.origin.cancel()
   }
 
-  /** Stale where it may be, else an error. `code` undefined: the fetch was another request's, or an error to hide. */
-  #answerFailure(code: OriginErrorCode | undefined, server: string): void {
+  /** Stale where it may be, else an error. */
+  #answerFailure({ status, message }: { status: number; message: string }, server: string): void {
     const stale = this.#stale
-    const { nowMs } = clock
     if (stale !== undefined) {
-      const stored = storedOf(stale)
-      const isAllowed = canServeStaleOnError(stored.meta, stale.softPurged, this.#directives, nowMs)
-      const prefix = stored.prefix(nowMs, staleStatus(stored.meta, nowMs, 'stale-if-error'), this.context.route)
-      if (isAllowed && this.#deliver(stale, 'stale', prefix)) return
+      const { meta } = storedOf(stale)
+      const isAllowed = canServeStaleOnError(meta, stale.softPurged, this.#directives, clock.nowMs)
+      if (isAllowed && this.#deliverStale(stale)) return
     }
     this.#end()
-    const status = code === undefined ? 502 : originErrors[code].status
-    const message = code === undefined ? 'the fetch this request waited for failed' : originErrors[code].message
     const { head, route } = this.context
     sendError(this.connection, head, route, status, message, { reason: 'origin-error', server })
+  }
+
+  /** Sends a stored object in place of an origin that fails; false when it has gone. */
+  #deliverStale(object: StoredObject): boolean {
+    const stored = storedOf(object)
+    const { nowMs } = clock
+    const status = staleStatus(stored.meta, nowMs, 'stale-if-error')
+    return this.#deliver(object, 'stale', stored.prefix(nowMs, status, this.context.route))
   }
 
   /** Sends a stored object; false when it has gone. */
@@ -284,14 +342,17 @@ export class Miss extends Exchange implements FetchOwner {
         else this.#join(reader)
         break
       case 'declined':
+        this.context.refusal = reasonOf(reader.cause)
         this.#pass('hit-for-miss')
         break
       case 'left':
         this.#lookAgain()
         break
-      case 'aborted':
+      case 'aborted': {
+        const failure = waitedInVain(reader.cause)
         this.#leaveReader()
-        this.#answerFailure(undefined, '')
+        this.#answerFailure(failure, '')
+      }
     }
   }
 
@@ -367,8 +428,9 @@ export class Miss extends Exchange implements FetchOwner {
     route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
     const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
     const unsized: Framing = connection.minor === 1 ? 'chunked' : 'close'
-    const framing: Framing = status === 204 ? 'none' : length === -1 ? unsized : 'sized'
-    const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}`
+    const framing: Framing = status === 204 || this.#isHead ? 'none' : length === -1 ? unsized : 'sized'
+    const told = this.#isHead && status !== 204 && length !== -1 ? framingLine('sized', length) : ''
+    const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}${told}`
     this.#writer.begin(status, text, framing, length)
   }
 
@@ -377,7 +439,7 @@ export class Miss extends Exchange implements FetchOwner {
     const reader = this.#reader
     if (this.#done || reader === undefined || this.#flushing) return
     if (!this.#writer.started) this.#begin(reader)
-    if (this.#writer.status === 304) {
+    if (this.#writer.status === 304 || this.#isHead) {
       this.#complete(reader)
       return
     }
@@ -476,4 +538,9 @@ export class Miss extends Exchange implements FetchOwner {
     this.context.worker.wheel.cancel(this.#timer)
     this.#leaveQueue()
   }
+}
+
+/** What those are told who waited for another request's fetch; `status` 0: not known. */
+function waitedInVain(status: number): { status: number; message: string } {
+  return { status: status === 0 ? 502 : status, message: 'the fetch this request waited for failed' }
 }

@@ -94,6 +94,7 @@ export class Pass extends Exchange implements OriginSink {
       stored: false,
       collapsed: false,
       reason: this.#reason,
+      refusal: context.refusal,
     })
     context.cacheWord = 'pass'
     const framing = passFraming(head, connection.minor)

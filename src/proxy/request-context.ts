@@ -40,6 +40,8 @@ export class RequestContext implements RequestView {
   /** Why what is stored does not answer the request; `none`: the cache was not asked. */
   missReason: Reason = 'none'
   key = ''
+  /** With the reason `hit-for-miss`: why the earlier response was not stored. */
+  refusal: Reason = 'none'
   /** What `$cache.status` says in this answer. */
   cacheWord = ''
   #requestId = ''

@@ -5,7 +5,7 @@ import { Negotiation } from '../cache/negotiate.ts'
 import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
 import { noCounts } from '../log/route-counters.ts'
-import type { RequestFacts } from '../plan/facts.ts'
+import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { BackendPlan, CachePlan, CacheSettings, RoutePlan } from '../plan/plan.ts'
 import type { Condition, MatcherSet } from '../routing/matchers.ts'
 import { NetworkSet } from '../routing/networks.ts'
@@ -46,28 +46,30 @@ export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
   /** What the origin is asked for in the place of the client's preferences; undefined: these. */
   readonly negotiation: Negotiation | undefined
   readonly bypass: readonly Condition[]
+  readonly noStore: readonly Condition[]
   /** Who may PURGE; undefined: nobody. */
   readonly purgeAllowed: Condition | undefined
 
-  constructor(
-    cache: Cache,
-    settings: CacheSettings,
-    bypass: readonly Condition[],
-    purgeAllowed: Condition | undefined,
-    conditionOf: ConditionOf,
-  ) {
+  constructor(cache: Cache, settings: CacheSettings, purgeAllowed: Condition | undefined, conditionOf: ConditionOf) {
     this.cache = cache
     this.settings = settings
     this.keyOf = compileKey(settings.key, conditionOf)
     this.pathForm = compilePath(settings.key.path)
     this.negotiation = Negotiation.of(settings.key.vary)
     this.keyFields = settings.key.cookies.length === 0 ? settings.key.headers : [...settings.key.headers, 'cookie']
-    this.bypass = bypass
+    this.bypass = settings.bypass.map(conditionOf)
+    this.noStore = settings.noStore.map(conditionOf)
     this.purgeAllowed = purgeAllowed
   }
 
   isBypassed(request: RequestFacts): boolean {
     for (const condition of this.bypass) if (condition(request)) return true
+    return false
+  }
+
+  /** Whether a `no-store` matcher keeps this response out. */
+  isNoStore(request: RequestFacts, response: ResponseFacts): boolean {
+    for (const condition of this.noStore) if (condition(request, response)) return true
     return false
   }
 }
@@ -166,10 +168,8 @@ function routeCache<Cache extends PlannedCache>(
   assert(cache !== undefined, `${plan.id} has a cache`)
   const { matchers } = runtime.table
   const conditionOf = (name: string): Condition => matchers.condition(name)
-  const bypass = plan.cache.settings.bypass.map(conditionOf)
   const { allow } = cache.plan.purge
-  const purgeAllowed = allow === undefined ? undefined : conditionOf(allow)
-  return new RouteCache(cache, plan.cache.settings, bypass, purgeAllowed, conditionOf)
+  return new RouteCache(cache, plan.cache.settings, allow === undefined ? undefined : conditionOf(allow), conditionOf)
 }
 
 /** Fields that the request writer makes itself, as the route says. */

@@ -69,6 +69,10 @@ export class Stored {
     return this.#editedLines
   }
 
+  get bodyBytes(): number {
+    return this.#object.bodyBytes
+  }
+
   get facts(): FlatFacts {
     return new FlatFacts(this.meta.status, this.fields)
   }

@@ -170,7 +170,7 @@ for (const [site, workers] of [
     const answers = await answersTo(clients)
     assert.equal(new Set(answers.map((answer) => answer.body.toString())).size, 10)
     const last = await site.get('/personal')
-    assert.equal(cacheStatus(last), 'Shellac; fwd=uri-miss; fwd-status=200; detail=hit-for-miss')
+    assert.equal(cacheStatus(last), 'Shellac; fwd=uri-miss; fwd-status=200; detail=hit-for-miss:response-private')
   })
 }
 

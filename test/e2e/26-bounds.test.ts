@@ -48,7 +48,7 @@ for (const framing of ['sized', 'chunked', 'until close'] as const) {
     }
     assert.equal(
       cacheStatus(await bounded.get(path)),
-      'Shellac; fwd=uri-miss; fwd-status=200; detail=hit-for-miss',
+      'Shellac; fwd=uri-miss; fwd-status=200; detail=hit-for-miss:too-large',
       'and nobody waits for such a fetch',
     )
   })

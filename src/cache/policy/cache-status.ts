@@ -29,6 +29,13 @@ export interface ForwardOutcome {
   readonly collapsed: boolean
   /** `none` when there is nothing to explain. */
   readonly reason: Reason
+  /** With the reason `hit-for-miss`: why the earlier response was not stored. */
+  readonly refusal?: Reason
+}
+
+/** The reason as a word of its own, or two: `hit-for-miss:set-cookie`, a token in structured fields (RFC 8941 §3.3.4). */
+export function detailOf(reason: Reason, refusal: Reason): string {
+  return reason === 'hit-for-miss' && refusal !== 'none' ? `${reason}:${refusal}` : reason
 }
 
 /** Went to the origin. */
@@ -37,7 +44,7 @@ export function forwardStatus(outcome: ForwardOutcome): string {
   if (outcome.status !== 0) text += `; fwd-status=${integer(outcome.status)}`
   if (outcome.stored) text += '; stored'
   if (outcome.collapsed) text += '; collapsed'
-  if (outcome.reason !== 'none') text += `; detail=${outcome.reason}`
+  if (outcome.reason !== 'none') text += `; detail=${detailOf(outcome.reason, outcome.refusal ?? 'none')}`
   return text
 }
 

@@ -20,6 +20,9 @@ const neverStored: ReadonlySet<number> = new Set([428, 429, 431, 511])
 /** Failures of the origin that a stale response may hide (RFC 5861 §4). */
 const hiddenByStale: ReadonlySet<number> = new Set([500, 502, 503, 504])
 
+/** Those of them by which a server says that it cannot serve anybody now; a 500 may be the one request's own fault. */
+const unavailable: ReadonlySet<number> = new Set([502, 503, 504])
+
 export function isHeuristicallyCacheable(status: number): boolean {
   return heuristicallyCacheable.has(status)
 }
@@ -30,6 +33,10 @@ export function isUnderstood(status: number): boolean {
 
 export function isNeverStored(status: number): boolean {
   return neverStored.has(status)
+}
+
+export function isUnavailable(status: number): boolean {
+  return unavailable.has(status)
 }
 
 /** Whether an answer with this status counts as an error for `stale-if-error`. */

@@ -48,11 +48,13 @@ interface Candidate extends Dated {
   /** What counts. */
   readonly freshness: Freshness
   readonly vary: VarySpec
+  readonly noStoreHolds: boolean
 }
 
 /**
  * `request` is the request that was answered, `response` the final response after the operator's constant header
- * edits. `random` is from 0 up to 1 and only moves the lifetime, within `jitter`.
+ * edits. `random` is from 0 up to 1 and only moves the lifetime, within `jitter`. `noStoreHolds`: a matcher of the
+ * rule's `no-store` holds.
  */
 export function decideStore(
   request: RequestFacts,
@@ -60,8 +62,9 @@ export function decideStore(
   settings: CacheSettings,
   times: ResponseTimes,
   random: number,
+  noStoreHolds = false,
 ): StoreDecision {
-  const candidate = gather(request, response, settings, times)
+  const candidate = { ...gather(request, response, settings, times), noStoreHolds }
   const meta = buildMeta(candidate, times, random)
   const reason = refuse(candidate, meta)
   return {
@@ -82,14 +85,14 @@ function gather(
   response: ResponseFacts,
   settings: CacheSettings,
   times: ResponseTimes,
-): Candidate {
+): Omit<Candidate, 'noStoreHolds'> {
   const dated: Dated = {
     response,
     governing: governingDirectives(response, settings.obey),
     dateMs: originDateMs(response, times),
     responseMs: times.responseMs,
   }
-  const rule = selectTtl(settings.ttls, response.status, request.path, response.header('content-type'))
+  const rule = selectTtl(settings.ttls, request.path, response)
   const explicit = explicitFreshness(dated)
   const freshness = freshnessOf(dated, rule, explicit)
   return { ...dated, request, settings, rule, explicit, freshness, vary: parseVary(response.headers('vary')) }
@@ -144,7 +147,8 @@ function refuseDirectives(candidate: Candidate, meta: StoredMeta): Reason | unde
 }
 
 /** What the RFC allows and this cache does not do unasked, or cannot use. */
-function refuseContent({ response, settings, vary }: Candidate): Reason | undefined {
+function refuseContent({ response, settings, vary, noStoreHolds }: Candidate): Reason | undefined {
+  if (noStoreHolds) return 'no-store-configured'
   // RFC 9111 §7.3 leaves it to the origin; one forgotten Cache-Control would hand a session to everybody.
   if (response.header('set-cookie') !== undefined && !lifts(settings, 'set-cookie')) return 'set-cookie'
   // §4.1: such a response never matches a request.

@@ -5,22 +5,20 @@
 
 import { plainPath } from '../../http/plain-path.ts'
 import { trimBlanks } from '../../http/tokens.ts'
+import type { ResponseFacts } from '../../plan/facts.ts'
 import type { TtlRule } from '../../plan/plan.ts'
 import { compilePathGlob, type Glob } from '../../util/glob.ts'
+import { parseDigits } from './delta-seconds.ts'
 
-/** undefined: no statement is for it. `contentType` is the field's value. */
-export function selectTtl(
-  rules: readonly TtlRule[],
-  status: number,
-  path: string,
-  contentType: string | undefined,
-): TtlRule | undefined {
-  return rules.find((rule) => matches(rule, status, path, contentType))
+/** undefined: no statement is for it. `path` is the request's. */
+export function selectTtl(rules: readonly TtlRule[], path: string, response: ResponseFacts): TtlRule | undefined {
+  return rules.find((rule) => matches(rule, path, response))
 }
 
-function matches(rule: TtlRule, status: number, path: string, contentType: string | undefined): boolean {
-  if (!coversStatus(rule, status)) return false
-  if (rule.contentType !== undefined && !isOfType(contentType, rule.contentType)) return false
+function matches(rule: TtlRule, path: string, response: ResponseFacts): boolean {
+  if (!coversStatus(rule, response.status)) return false
+  if (rule.contentType !== undefined && !isOfType(response.header('content-type'), rule.contentType)) return false
+  if (rule.lengths !== undefined && !isWithin(response.header('content-length'), rule.lengths)) return false
   return rule.path === undefined || globOf(rule, rule.path).matches(plainPath(path))
 }
 
@@ -36,6 +34,13 @@ function isOfType(contentType: string | undefined, pattern: string): boolean {
   const wanted = pattern.toLowerCase()
   if (wanted === '*/*') return true
   return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted
+}
+
+/** `contentLength`: the field's value; what it does not tell is within nothing. */
+function isWithin(contentLength: string | undefined, [least, most]: readonly [number, number]): boolean {
+  if (contentLength === undefined) return false
+  const length = parseDigits(contentLength, Number.MAX_SAFE_INTEGER)
+  return length >= least && length <= most
 }
 
 /** Compiled once per statement; gone with the Plan it belongs to. */

@@ -41,6 +41,11 @@ export class FillReader {
     return states[this.#seenState]!
   }
 
+  /** In state 'declined' the number of the reason, in state 'aborted' the status to answer with; 0: not known. */
+  get cause(): number {
+    return this.#store.slots.get(this.#slot, Slot.cause)
+  }
+
   /** Bytes of body that can be read by now. */
   get available(): number {
     this.#seenAvailable = this.#store.slots.load(this.#slot, Slot.available)

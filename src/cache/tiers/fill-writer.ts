@@ -200,22 +200,22 @@ export class FillWriter {
     slots.set(this.#slot, Slot.units, slots.get(this.#slot, Slot.units) - had + used)
   }
 
-  /** The origin failed: readers see 'aborted'; nothing is kept. */
-  abort(): void {
-    this.#finish(() => this.#store.endFill(this.#slot, FillState.aborted))
+  /** The origin failed: readers see 'aborted' and may answer with `status`; nothing is kept. */
+  abort(status = 0): void {
+    this.#finish(() => this.#store.endFill(this.#slot, FillState.aborted, status))
   }
 
   /**
-   * What comes cannot be shared, or not as a whole: readers see 'declined' and go on by themselves. The key is remembered
-   * as hit-for-miss until `hitForMissUntilMs`, 0: not at all.
+   * What comes cannot be shared, or not as a whole, for the reason of number `reason`: readers see 'declined' and go on by
+   * themselves. The key is remembered as hit-for-miss until `hitForMissUntilMs`; 0: not at all.
    */
-  decline(hitForMissUntilMs: number): void {
+  decline(reason: number, hitForMissUntilMs = 0): void {
     const { hash, refusals } = this.#store
     if (hitForMissUntilMs > 0) {
       hash.compute(this.key)
-      refusals.mark(hash.low, hash.high, hitForMissUntilMs)
+      refusals.set(hash.low, hash.high, hitForMissUntilMs, reason)
     }
-    this.#finish(() => this.#store.endFill(this.#slot, FillState.declined))
+    this.#finish(() => this.#store.endFill(this.#slot, FillState.declined, reason))
   }
 
   /**

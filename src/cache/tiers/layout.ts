@@ -5,7 +5,9 @@
  *   slots      one record of SLOT_CELLS per object (slots.ts)
  *   index      two cells per entry: hash, slot + 1 (index-table.ts)
  *   ghosts     two cells per entry: hash, clock (eviction-queues.ts)
- *   refusals   hit-for-miss marks (refusals.ts)
+ *   refusals   hit-for-miss marks (key-marks.ts)
+ *   failures   keys whose fetches failed (key-marks.ts)
+ *   uses       how often keys were asked for that are not stored (uses.ts)
  *   pins       one row of cells per worker, one cell per slot (shared-store.ts)
  *   segments   the bytes: key, meta, head and body of every object, in units of UNIT_BYTES (allocator.ts)
  *
@@ -38,7 +40,7 @@ const MIN_BYTES = 256 * 1024
 const MAX_BYTES = 2 ** 36
 /** `bodyBytes` is one Int32 cell, published atomically. */
 const MAX_OBJECT_BYTES = 2 ** 31 - 65_536
-const REFUSAL_CELLS = 4
+const MARK_CELLS = 4
 
 /** Cells of the control buffer. Those that are written by everyone all the time have a cache line of their own. */
 export const Control = {
@@ -83,6 +85,8 @@ export interface MemoryTierShared {
   readonly index: SharedArrayBuffer
   readonly ghosts: SharedArrayBuffer
   readonly refusals: SharedArrayBuffer
+  readonly failures: SharedArrayBuffer
+  readonly uses: SharedArrayBuffer
   /** One per worker. */
   readonly pins: readonly SharedArrayBuffer[]
   readonly segments: readonly SharedArrayBuffer[]
@@ -122,15 +126,18 @@ export function layOut({ bytes, workers, maxObjectBytes }: MemoryTierOptions): M
   const slotCount = Math.min(MAX_SLOTS, Math.floor(bytes / bytesPerSlot))
   const entries = powerOfTwoFrom(slotCount * 1.5)
   const ghostEntries = powerOfTwoFrom(slotCount / 2)
-  const refusalEntries = Math.min(65_536, powerOfTwoFrom(slotCount / 8))
+  const markEntries = Math.min(65_536, powerOfTwoFrom(slotCount / 8))
+  const useEntries = Math.max(4, powerOfTwoFrom(slotCount / 2))
   const sizes = {
     control: CONTROL_CELLS * 4,
     slots: slotCount * SLOT_CELLS * 4,
     index: entries * 8,
     ghosts: ghostEntries * 8,
-    refusals: refusalEntries * REFUSAL_CELLS * 4,
+    refusals: markEntries * MARK_CELLS * 4,
+    failures: markEntries * MARK_CELLS * 4,
+    uses: useEntries * 4,
   }
-  const tableBytes = sizes.control + sizes.slots + sizes.index + sizes.ghosts + sizes.refusals + workers * slotCount * 4
+  const tableBytes = Object.values(sizes).reduce((sum, size) => sum + size) + workers * slotCount * 4
   const segments: SharedArrayBuffer[] = []
   let left = Math.floor((bytes - tableBytes) / UNIT_BYTES) * UNIT_BYTES
   for (; left >= SEGMENT_BYTES; left -= SEGMENT_BYTES) segments.push(new SharedArrayBuffer(SEGMENT_BYTES))
@@ -141,6 +148,8 @@ export function layOut({ bytes, workers, maxObjectBytes }: MemoryTierOptions): M
     index: new SharedArrayBuffer(sizes.index),
     ghosts: new SharedArrayBuffer(sizes.ghosts),
     refusals: new SharedArrayBuffer(sizes.refusals),
+    failures: new SharedArrayBuffer(sizes.failures),
+    uses: new SharedArrayBuffer(sizes.uses),
     pins: Array.from({ length: workers }, () => new SharedArrayBuffer(slotCount * 4)),
     segments,
     slotCount,

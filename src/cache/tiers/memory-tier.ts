@@ -5,6 +5,7 @@
  * The hit path is `find`, `pin`, `unpin`: a look-up in a private Map and four atomic operations on cells that no other
  * worker writes. Everything else may take the store's lock for some microseconds.
  */
+import { isRemembered, retryDelayMs } from '../policy/back-off.ts'
 import { unitsFor } from './allocator.ts'
 import { FillReader } from './fill-reader.ts'
 import { FillWriter } from './fill-writer.ts'
@@ -20,6 +21,8 @@ export { releaseWorker } from './recovery.ts'
 
 /** Objects a worker keeps ready in each of two generations; about 1 KiB of heap each. */
 const READY_OBJECTS = 8192
+/** Further ones change nothing: the delay has reached its bound. */
+const MAX_FAILURES = 32
 /** The access cell counts to this. */
 const MAX_ACCESS = 3
 
@@ -134,13 +137,13 @@ export class MemoryTier {
 
   /** What there is under a key: an object, else a running fill, else a hit-for-miss mark that lasts past `nowMs`. */
   state(key: string, nowMs: number): KeyState {
-    const { lock, hash, refusals } = this.#store
+    const { lock, hash } = this.#store
     lock.acquire()
     try {
       hash.compute(key)
       if (this.#store.lookUp(key, State.complete) >= 0) return 'complete'
       if (this.#store.lookUp(key, State.filling) >= 0) return 'filling'
-      return refusals.has(hash.low, hash.high, nowMs) ? 'hit-for-miss' : 'absent'
+      return this.hitForMissReason(key, nowMs) === 0 ? 'absent' : 'hit-for-miss'
     } finally {
       lock.release()
     }
@@ -219,10 +222,42 @@ export class MemoryTier {
     }
   }
 
-  isHitForMiss(key: string, nowMs: number): boolean {
+  /** The number of the reason why requests for the key do not wait for each other; 0: they do. */
+  hitForMissReason(key: string, nowMs: number): number {
     const { hash, refusals } = this.#store
     hash.compute(key)
-    return refusals.has(hash.low, hash.high, nowMs)
+    return refusals.find(hash.low, hash.high) && refusals.timeMs > nowMs ? refusals.number : 0
+  }
+
+  /** Counts a request for a key under which nothing is stored; how many there have been, up to 255. */
+  countUse(key: string): number {
+    const { hash, uses } = this.#store
+    hash.compute(key)
+    return uses.count(hash.low, hash.high)
+  }
+
+  // Failures; see policy/back-off.ts.
+
+  /** When fetching the key should be tried again; 0: no failure is remembered. */
+  retryAtMs(key: string, nowMs: number): number {
+    const { hash, failures } = this.#store
+    hash.compute(key)
+    return failures.find(hash.low, hash.high) && isRemembered(failures.timeMs, nowMs) ? failures.timeMs : 0
+  }
+
+  /** A fetch of the key failed. */
+  noteFailure(key: string, nowMs: number): void {
+    const { hash, failures } = this.#store
+    const before = this.retryAtMs(key, nowMs) === 0 ? 0 : failures.number
+    const count = Math.min(before + 1, MAX_FAILURES)
+    failures.set(hash.low, hash.high, nowMs + retryDelayMs(count), count)
+  }
+
+  /** The origin has answered. */
+  forgetFailures(key: string): void {
+    const { hash, failures } = this.#store
+    hash.compute(key)
+    failures.forget(hash.low, hash.high)
   }
 
   // Removal
@@ -280,6 +315,7 @@ export class MemoryTier {
       }
     }
     this.#store.refusals.clear()
+    this.#store.failures.clear()
   }
 
   // Use of an object

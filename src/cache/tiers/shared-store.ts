@@ -33,11 +33,12 @@ import { EvictionQueues } from './eviction-queues.ts'
 import { FillWatches } from './fill-watches.ts'
 import { IndexTable } from './index-table.ts'
 import { KeyHash } from './key-hash.ts'
+import { KeyMarks } from './key-marks.ts'
 import { Control, META_BYTES, META_CELLS, type MemoryTierShared } from './layout.ts'
-import { Refusals } from './refusals.ts'
 import { Segments } from './segments.ts'
 import { SharedLock } from './shared-lock.ts'
 import { FillState, Flag, Slot, Slots, State } from './slots.ts'
+import { Uses } from './uses.ts'
 
 /** Bytes from the start of a first block to its key. */
 export const KEY_START = HEADER_BYTES + META_BYTES
@@ -65,7 +66,11 @@ export class SharedStore {
   readonly allocator: Allocator
   readonly index: IndexTable
   readonly queues: EvictionQueues
-  readonly refusals: Refusals
+  /** Time: until when requests for the key pass; number: of the reason. */
+  readonly refusals: KeyMarks
+  /** Time: of the next attempt; number: failures in a row. */
+  readonly failures: KeyMarks
+  readonly uses: Uses
   readonly hash: KeyHash
   readonly watches: FillWatches
   /** Pin cells of all workers, and those of this one (empty for the main thread, which pins nothing). */
@@ -83,7 +88,9 @@ export class SharedStore {
     this.allocator = new Allocator(this.control, this.segments)
     this.index = new IndexTable(this.control, shared.index)
     this.queues = new EvictionQueues(this.control, this.slots, shared.ghosts)
-    this.refusals = new Refusals(shared.refusals)
+    this.refusals = new KeyMarks(shared.refusals)
+    this.failures = new KeyMarks(shared.failures)
+    this.uses = new Uses(shared.uses)
     this.hash = new KeyHash(shared.seedLow, shared.seedHigh)
     this.watches = new FillWatches(this.slots)
     this.pinRows = shared.pins.map((row) => new Int32Array(row))
@@ -264,8 +271,9 @@ export class SharedStore {
   // Fills; lock held.
 
   /** Ends a fill that is not kept. Its readers see `fillState`; its bytes stay while they are pinned. */
-  endFill(slot: number, fillState: number): void {
+  endFill(slot: number, fillState: number, cause = 0): void {
     this.unlist(slot)
+    this.slots.set(slot, Slot.cause, cause)
     this.control[Control.fills]!--
     this.slots.store(slot, Slot.fillState, fillState)
     this.slots.announce(slot)
@@ -285,6 +293,7 @@ export class SharedStore {
     const { control, slots } = this
     this.hash.compute(key)
     this.refusals.forget(this.hash.low, this.hash.high)
+    this.failures.forget(this.hash.low, this.hash.high)
     control[Control.fills]!--
     const old = this.lookUp(key, State.complete)
     slots.store(slot, Slot.fillState, FillState.complete)

@@ -54,6 +54,8 @@ export const Slot = {
   queue: 17,
   /** Space of the object in units, for the queues' shares. */
   units: 18,
+  /** Of a fill that was declined, the number of the reason; of one that was aborted, the status to answer with; or 0. */
+  cause: 19,
 } as const
 
 export const Flag = {

@@ -2,6 +2,7 @@
 import type { Block, CheckedDocument, Node, ScopedName } from '../checked.ts'
 import { buildMatchers } from '../compile/match.ts'
 import type { Diagnostic } from '../diagnostics.ts'
+import { noStore } from '../directives/cache-settings.ts'
 import type { Directive, Report } from '../directives/directive.ts'
 import { responseEdit } from '../directives/headers.ts'
 import { logWhen } from '../directives/log.ts'
@@ -76,7 +77,7 @@ function isWithin(block: Block, outer: Block): boolean {
 }
 
 /** Statements that are decided when the response is known. */
-const RESPONSE_TIME: ReadonlySet<Directive> = new Set<Directive>([responseEdit, logWhen, matchMatcher])
+const RESPONSE_TIME: ReadonlySet<Directive> = new Set<Directive>([responseEdit, logWhen, matchMatcher, noStore])
 
 function checkPhases(checked: CheckedDocument, matchers: readonly Node<string>[], report: Report): void {
   const plans = buildMatchers(matchers)

@@ -18,7 +18,7 @@ function checkBlock(block: Block, report: Report): void {
     const earlier = ttls.slice(0, index).find((one) => relateTtls(one.rule, later.rule) === 'equal')
     if (earlier === undefined) continue
     const notes = [{ message: 'first given here', span: earlier.span }]
-    const help = 'keep one of them, or name other statuses, paths or types'
+    const help = 'keep one of them, or name other statuses, paths, types or lengths'
     report(errorAt(later.span, 'duplicate', 'two "ttl" statements for the same responses', help, notes))
   }
 }

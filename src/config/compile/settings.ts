@@ -22,6 +22,8 @@ export function buildSettings(...blocks: readonly Block[]): CacheSettings {
     ttls: blocks.flatMap((block) => orderTtls(block.all(settings.ttl).map(buildTtl))),
     overrides: buildOverrides(blocks),
     bypass: unique(blocks.flatMap((block) => block.all(settings.bypass).flatMap((node) => node.value))),
+    noStore: unique(blocks.flatMap((block) => block.all(settings.noStore).flatMap((node) => node.value))),
+    minUses: setting(settings.minUses, ...blocks),
     graceMs: stated(settings.grace, ...blocks),
     staleIfErrorMs: stated(settings.staleIfError, ...blocks),
     jitter: setting(settings.jitter, ...blocks),

@@ -2,11 +2,12 @@
  * What caches and rules both say: lifetimes, exceptions, staleness. A rule's word stands before its cache's; lists
  * (ttl, bypass, override) add up.
  *
- *     ttl 404 410 30s;  ttl path /static/** 1d override;  ttl origin else 2m;
+ *     ttl 404 410 30s;  ttl path /static/** 1d override;  ttl length over 10MiB 1h;  ttl origin else 2m;
  *     grace 10m;  stale-if-error 1d;  jitter 10%;  collapse { wait 5s; }  bypass @logged-in;
+ *     no-store @personal;  min-uses 2;
  */
 import type { Override, TtlRule } from '../../plan/plan.ts'
-import { many, one, optional, references } from './arguments.ts'
+import { type ArgumentReader, many, one, optional, references } from './arguments.ts'
 import { type Context, type Directive, directive, type Shape } from './directive.ts'
 import { key } from './key.ts'
 import {
@@ -23,6 +24,9 @@ import {
   status,
 } from './values.ts'
 
+/** What one cell of the table of uses counts to (src/cache/tiers/uses.ts). */
+const MAX_MIN_USES = 200
+
 export type TtlArguments = Omit<TtlRule, 'place'>
 
 /**
@@ -36,17 +40,38 @@ const PLAIN_STATUSES: readonly (readonly [number, number])[] = [
   [308, 308],
 ]
 
+/** `over 1MiB under 10MiB`, in any order; what is wrong with it has been reported. */
+function readLengths(reader: ArgumentReader): readonly [least: number, most: number] {
+  let least = 0
+  let most = Number.MAX_SAFE_INTEGER
+  let isBounded = false
+  while (!reader.hasFailed) {
+    if (reader.takeWord('over')) least = (reader.next(size) ?? 0) + 1
+    else if (reader.takeWord('under')) most = (reader.next(size) ?? 0) - 1
+    else if (isBounded) break
+    else reader.expectWord('over')
+    isBounded = true
+  }
+  if (least > most && !reader.hasFailed) {
+    const { span } = reader.statement.name
+    reader.fail('out-of-range', 'no length is over the one and under the other', span, 'write: over LESS under MORE')
+  }
+  return [least, most]
+}
+
 const ttlShape: Shape<TtlArguments> = {
-  syntax: '[STATUS ...] [path GLOB] [type MEDIA-TYPE] TIME [override]',
+  syntax: '[STATUS ...] [path GLOB] [type MEDIA-TYPE] [length [over SIZE] [under SIZE]] TIME [override]',
   otherSyntax: 'origin else TIME',
   read(reader) {
     const statuses: (readonly [number, number])[] = []
     let path: string | undefined
     let contentType: string | undefined
+    let lengths: TtlRule['lengths']
     let isElse = false
     for (let next = reader.peek(); next !== undefined; next = reader.peek()) {
       if (reader.takeWord('path')) path = reader.next(pathGlob)
       else if (reader.takeWord('type')) contentType = reader.next(mediaType)
+      else if (reader.takeWord('length')) lengths = readLengths(reader)
       else if (reader.takeWord('origin')) isElse = reader.expectWord('else')
       else if (duration.read(next).ok || (reader.remaining() === 1 && !status.read(next).ok)) break
       else {
@@ -58,7 +83,7 @@ const ttlShape: Shape<TtlArguments> = {
     const ttlMs = reader.next(duration)
     if (ttlMs === undefined) return undefined
     const mode = !isElse && reader.takeWord('override') ? 'override' : 'default'
-    return { statuses: statuses.length === 0 ? PLAIN_STATUSES : statuses, path, contentType, ttlMs, mode }
+    return { statuses: statuses.length === 0 ? PLAIN_STATUSES : statuses, path, contentType, lengths, ttlMs, mode }
   },
 }
 
@@ -72,7 +97,7 @@ export const ttl = directive({
     'statuses it speaks of 200, 203, 204, 300, 301 and 308 only; errors are kept when they are named. "0s" ' +
     'forbids storing. A longer life never makes storable what is private: see "override" and "store". If several ' +
     "statements fit, a rule's goes before its cache's, and the more exact one first: by status, then path, then " +
-    'type.',
+    'type, then length. "length" compares Content-Length; a response that does not give it fits no such statement.',
   example: 'ttl 404 410 30s;',
   peers: [
     'proxy_cache_valid',
@@ -237,9 +262,38 @@ export const bypass = directive({
   shape: references('matcher', matcherName),
   repeat: 'many',
   phase: 'look-up',
-  doc: 'Requests for which one of these matchers holds neither read the cache nor fill it.',
+  doc:
+    'Requests for which one of these matchers holds neither read the cache nor fill it. The matchers may look at the ' +
+    'request only; for what shows in the response there is "no-store".',
   example: 'bypass @logged-in;',
   peers: ['proxy_cache_bypass', 'proxy_no_cache', 'return (pass)', 'no_cache', 'CacheDisable', 'cache deny'],
+})
+
+export const noStore = directive({
+  name: 'no-store',
+  shape: references('matcher', matcherName),
+  repeat: 'many',
+  phase: 'store',
+  doc:
+    'Responses for which one of these matchers holds are not stored. Unlike those of "bypass" they may look at the ' +
+    'response ("status", "response-header"), after the edits of "headers" that have neither variable nor condition. ' +
+    'What is stored already still answers. Requests for the same object do not wait for each other meanwhile, as ' +
+    '"hit-for-miss" says.',
+  example: 'no-store @personal;',
+  peers: ['proxy_no_cache', 'beresp.uncacheable', 'http-response cache-store', 'CacheDisable'],
+})
+
+export const minUses = directive({
+  name: 'min-uses',
+  shape: one(integer(1, MAX_MIN_USES)),
+  defaultText: '1',
+  phase: 'store',
+  doc:
+    'The request for a key from which on its response is stored, counted over all workers. Earlier ones go to the ' +
+    'origin without waiting for each other. Keeps what is asked for once out of a cache that is too small for it. ' +
+    'The cache remembers about as many keys as it has room for objects, and forgets the least asked for first.',
+  example: 'min-uses 2;',
+  peers: ['proxy_cache_min_uses', 'cache_admission'],
 })
 
 /** The statements that a cache gives defaults for and a rule decides. */
@@ -257,4 +311,6 @@ export const cacheSettings: readonly Directive[] = [
   override,
   store,
   bypass,
+  noStore,
+  minUses,
 ]

@@ -47,6 +47,8 @@ export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
     ttls: [],
     overrides: [],
     bypass: [],
+    noStore: [],
+    minUses: 1,
     graceMs: undefined,
     staleIfErrorMs: undefined,
     jitter: 0,
@@ -61,5 +63,14 @@ export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
 
 export function ttl(ttlMs: number, changes: Partial<TtlRule> = {}): TtlRule {
   const place = { file: 'shellac.conf', line: 1, column: 1 }
-  return { statuses: [], path: undefined, contentType: undefined, ttlMs, mode: 'default', place, ...changes }
+  return {
+    statuses: [],
+    path: undefined,
+    contentType: undefined,
+    lengths: undefined,
+    ttlMs,
+    mode: 'default',
+    place,
+    ...changes,
+  }
 }

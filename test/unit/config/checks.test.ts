@@ -102,6 +102,7 @@ const ttlRule = fc.record(
     ),
     path: fc.constantFrom(undefined, '/a/**', '**.css', '/a/b'),
     contentType: fc.constantFrom(undefined, 'text/html', 'text/*'),
+    lengths: fc.constantFrom(undefined, [0, 99] as const, [50, 199] as const, [60, 70] as const),
     ttlMs: fc.constantFrom(0, 1000, 60_000),
     mode: fc.constantFrom('override' as const, 'default' as const),
     place: fc.constant(place),
@@ -126,12 +127,13 @@ describe('orderTtls', () => {
     )
   })
 
-  it('compares status before path before type', () => {
+  it('compares status before path before type before length', () => {
     const rule = (parts: Partial<TtlRule>): TtlRule => {
       return {
         statuses: [[200, 299]],
         path: undefined,
         contentType: undefined,
+        lengths: undefined,
         ttlMs: 1000,
         mode: 'default',
         place,
@@ -142,6 +144,11 @@ describe('orderTtls', () => {
     assert.equal(relateTtls(rule({ path: '/a' }), rule({ contentType: 'text/html' })), 'narrower')
     assert.equal(relateTtls(rule({ contentType: 'text/*' }), rule({ contentType: 'text/html' })), 'wider')
     assert.equal(relateTtls(rule({ contentType: 'text/*' }), rule({ contentType: 'image/png' })), 'disjoint')
+    assert.equal(relateTtls(rule({ contentType: 'text/html' }), rule({ lengths: [0, 9] })), 'narrower')
+    assert.equal(relateTtls(rule({ lengths: [0, 9] }), rule({})), 'narrower')
+    assert.equal(relateTtls(rule({ lengths: [0, 9] }), rule({ lengths: [0, 10] })), 'narrower')
+    assert.equal(relateTtls(rule({ lengths: [0, 9] }), rule({ lengths: [9, 20] })), 'overlap')
+    assert.equal(relateTtls(rule({ lengths: [0, 9] }), rule({ lengths: [10, 20] })), 'disjoint')
     assert.equal(relateTtls(rule({}), rule({ ttlMs: 2 })), 'equal')
   })
 })

@@ -95,7 +95,10 @@ describe('syntaxOf', () => {
     [['main', 'backend'], 'backend NAME { ... }'],
     [['main', 'process'], 'process { ... }'],
     [['cache', 'collapse'], 'collapse [on|off]; or collapse { ... }'],
-    [['cache', 'ttl'], 'ttl [STATUS ...] [path GLOB] [type MEDIA-TYPE] TIME [override]; or ttl origin else TIME;'],
+    [
+      ['cache', 'ttl'],
+      'ttl [STATUS ...] [path GLOB] [type MEDIA-TYPE] [length [over SIZE] [under SIZE]] TIME [override]; or ttl origin else TIME;',
+    ],
     [['match', '@ops'], '@NAME;'],
   ]
   for (const [[context, name], text] of cases) {

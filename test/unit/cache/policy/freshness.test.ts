@@ -96,7 +96,7 @@ describe('heuristics (RFC 9111 §4.2.2)', () => {
 })
 
 describe('ttl statements', () => {
-  test('none fits', () => assert.equal(selectTtl([ttl(1, { path: '/a' })], 200, '/b', undefined), undefined))
+  test('none fits', () => assert.equal(selectTtl([ttl(1, { path: '/a' })], '/b', response(200)), undefined))
 
   const rules = [
     ttl(1, {
@@ -123,6 +123,25 @@ describe('ttl statements', () => {
     [302, '/', undefined, 6, 'no status named: every one'],
   ]
   for (const [status, path, type, ttlMs, why] of cases) {
-    test(`${status} ${path} ${type} (${why})`, () => assert.equal(selectTtl(rules, status, path, type)?.ttlMs, ttlMs))
+    const fields = type === undefined ? [] : ['Content-Type', type]
+    test(`${status} ${path} ${type} (${why})`, () =>
+      assert.equal(selectTtl(rules, path, response(status, ...fields))?.ttlMs, ttlMs))
+  }
+
+  const byLength = [ttl(1, { lengths: [101, Number.MAX_SAFE_INTEGER] }), ttl(2, { lengths: [11, 99] })]
+  for (const [length, ttlMs] of [
+    ['101', 1],
+    ['100', undefined],
+    ['99', 2],
+    ['11', 2],
+    ['10', undefined],
+    ['99999999999999999999', 1],
+    ['-5', undefined],
+    ['nonsense', undefined],
+    [undefined, undefined],
+  ] as const) {
+    const fields = length === undefined ? [] : ['Content-Length', length]
+    test(`Content-Length ${length}: ${ttlMs === undefined ? 'no length fits' : `the length of ttl ${ttlMs}`}`, () =>
+      assert.equal(selectTtl(byLength, '/', response(200, ...fields))?.ttlMs, ttlMs))
   }
 })

@@ -110,6 +110,11 @@ suite('§3: the status', [
   { title: '599 by heuristics when public', status: 599, fields: [...old, 'Cache-Control', 'public'], reason: 'none' },
 ])
 
+test('what a no-store matcher holds for is not stored, and requests for it need not wait', () => {
+  const decision = decideStore(request(), response(200, ...fresh), settings(), times, 0, true)
+  assert.deepEqual([decision.store, decision.reason, decision.hitForMiss], [false, 'no-store-configured', true])
+})
+
 suite('§3: no-store, must-understand', [
   { title: 'no-store', fields: ['Cache-Control', 'no-store, max-age=60'], reason: 'response-no-store' },
   {

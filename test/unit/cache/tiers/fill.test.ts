@@ -72,8 +72,8 @@ function readAll(reader: { read(offset: number, max: number): Buffer | undefined
 test('each end of a fill has its state, and only whole bodies are kept', () => {
   const tier = tierOf(1024 * KIB)[0]!
   const ends = {
-    aborted: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.abort(),
-    declined: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.decline(0),
+    aborted: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.abort(503),
+    declined: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.decline(14),
     left: (writer: NonNullable<ReturnType<MemoryTier['lead']>>) => writer.leave(),
   }
   for (const [state, end] of Object.entries(ends)) {
@@ -85,6 +85,7 @@ test('each end of a fill has its state, and only whole bodies are kept', () => {
     writer.complete()
     assert.equal(writer.write(Buffer.from('0123'), 1, 3), false)
     assert.equal(reader.state, state)
+    assert.equal(reader.cause, { aborted: 503, declined: 14, left: 0 }[state])
     assert.equal(reader.read(0, 10)!.toString(), '12', 'what was written stays')
     assert.equal(tier.state('/a', 0), 'absent')
     assert.equal(writer.reader(), undefined)
@@ -102,9 +103,9 @@ test('a body that outgrows the store ends for itself, not for what is stored', (
   while (writer.write(piece, 0, piece.length));
   const { written } = writer
   assert.ok(written > 200 * KIB)
-  writer.decline(1000)
+  writer.decline(19, 1000)
   assert.equal(readAll(reader, 1e9).length, written)
-  assert.equal(tier.isHitForMiss('/big', 0), true)
+  assert.equal(tier.hitForMissReason('/big', 0), 19)
   reader.close()
   assert.equal(tier.stats().usedBytes, 0)
 })

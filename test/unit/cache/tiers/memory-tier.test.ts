@@ -102,18 +102,40 @@ test('states of a key', () => {
   assert.equal(tier.state('/a', 0), 'absent')
   const writer = tier.lead('/a')!
   assert.equal(tier.state('/a', 0), 'filling')
-  writer.decline(1000)
+  writer.decline(14, 1000)
   assert.equal(tier.state('/a', 999), 'hit-for-miss')
-  assert.equal(tier.isHitForMiss('/a', 999), true)
-  assert.equal(tier.isHitForMiss('/a', 1000), false)
+  assert.equal(tier.hitForMissReason('/a', 999), 14)
+  assert.equal(tier.hitForMissReason('/a', 1000), 0)
   assert.equal(tier.state('/a', 1000), 'absent')
   put(tier, '/a', Buffer.from('x'))
   assert.equal(tier.state('/a', 0), 'complete')
-  assert.equal(tier.isHitForMiss('/a', 0), false)
-  tier.lead('/b')!.decline(10)
+  assert.equal(tier.hitForMissReason('/a', 0), 0)
+  tier.lead('/b')!.decline(14, 10)
   assert.equal(tier.state('/b', 9), 'hit-for-miss')
   assert.equal(tier.remove('/b'), false)
   assert.equal(tier.state('/b', 9), 'absent')
+})
+
+test('a failed fetch is remembered in all workers, with a longer delay each time, until one succeeds', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  const [tier, other] = [tiers[0]!, tiers[1]!]
+  assert.equal(other.retryAtMs('/a', 0), 0)
+  tier.noteFailure('/a', 10_000)
+  assert.equal(other.retryAtMs('/a', 10_000), 11_000)
+  other.noteFailure('/a', 11_000)
+  assert.equal(tier.retryAtMs('/a', 11_000), 13_000)
+  assert.equal(tier.retryAtMs('/b', 11_000), 0)
+  assert.equal(tier.retryAtMs('/a', 13_000 + 60_000), 0)
+  other.forgetFailures('/a')
+  assert.equal(tier.retryAtMs('/a', 11_000), 0)
+  tier.noteFailure('/a', 20_000)
+  put(other, '/a', Buffer.from('x'))
+  assert.equal(tier.retryAtMs('/a', 20_000), 0)
+})
+
+test('uses of a key are counted over all workers', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  assert.deepEqual([tiers[0]!.countUse('/a'), tiers[1]!.countUse('/a'), tiers[0]!.countUse('/b')], [1, 2, 1])
 })
 
 test('remove is hard, expire is soft', () => {
