@@ -26,6 +26,12 @@ export class ResponseHead extends MessageHead {
   /** As received, often empty. */
   reason = ''
 
+  /** Length of the body as announced; -1: its end will tell. */
+  get bodyBytes(): number {
+    if (this.bodyKind === B.sized) return this.contentLength
+    return this.bodyKind === B.none ? 0 : -1
+  }
+
   /** An own right-sized copy that survives the next parse into this head. */
   detach(): ResponseHead {
     const copy = new ResponseHead(this.spans.slice(0, this.count * SPAN))

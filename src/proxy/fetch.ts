@@ -18,7 +18,6 @@ import type { FillWriter } from '../cache/tiers/fill-writer.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantKey } from '../cache/vary.ts'
-import { B } from '../http/body-kind.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import { type Reason, reasonNumber } from '../log/reasons.ts'
@@ -142,7 +141,7 @@ export class Fetch implements OriginSink {
       return
     }
     const writer = this.#writerFor(decision.vary.names)
-    const length = head.bodyKind === B.sized ? head.contentLength : head.bodyKind === B.none ? 0 : -1
+    const length = head.bodyBytes
     if (writer === undefined) {
       this.#decline(head, 'vary-mismatch', false)
       return

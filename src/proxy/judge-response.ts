@@ -4,7 +4,7 @@ import { revalidationConditions } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import { decideStore, type StoreDecision } from '../cache/policy/store.ts'
-import { isUpdateFor, mergeFields } from '../cache/policy/update.ts'
+import { isHeadUpdateFor, isUpdateFor, mergeFields } from '../cache/policy/update.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { RequestView } from './request-context.ts'
@@ -28,6 +28,13 @@ export interface Judged {
   readonly fields: readonly string[]
 }
 
+/** What is known of a stored response: its numbers, its fields as a flat list, the length of its body. */
+export interface StoredResponse {
+  readonly meta: StoredMeta
+  readonly fields: readonly string[]
+  readonly bodyBytes: number
+}
+
 /** Of a response that is no update of something stored. */
 export function judgeResponse(head: ResponseHead, judgement: Judgement): Judged {
   const { view } = judgement
@@ -37,20 +44,31 @@ export function judgeResponse(head: ResponseHead, judgement: Judgement): Judged 
 }
 
 /** Of a 304 (RFC 9111 §4.3.4): the stored response brought up to date; undefined: the 304 is not about it. */
-export function judgeUpdate(
-  head: ResponseHead,
-  stored: { readonly meta: StoredMeta; readonly fields: readonly string[]; readonly bodyBytes: number },
-  judgement: Judgement,
-): Judged | undefined {
-  const { view, times } = judgement
+export function judgeUpdate(head: ResponseHead, stored: StoredResponse, judgement: Judgement): Judged | undefined {
+  const update = storableFields(head, judgement.view)
+  const isAboutIt = isUpdateFor(new FlatFacts(stored.meta.status, stored.fields), new FlatFacts(304, update))
+  return isAboutIt ? merge(head, stored, update, judgement) : undefined
+}
+
+/**
+ * Of the answer to a HEAD (RFC 9111 §4.3.5), likewise; undefined: what is stored is to be taken for stale. `judgement.sent`
+ * is the request as a GET.
+ */
+export function judgeHeadAnswer(head: ResponseHead, stored: StoredResponse, judgement: Judgement): Judged | undefined {
   const { status } = stored.meta
-  const update = storableFields(head, view)
-  if (!isUpdateFor(new FlatFacts(status, stored.fields), new FlatFacts(304, update))) return undefined
-  const fields = mergeFields(stored.fields, update, times.responseMs)
+  const update = storableFields(head, judgement.view)
+  const shape = { status, bodyBytes: stored.bodyBytes, fields: new FlatFacts(status, stored.fields) }
+  const isAboutIt = isHeadUpdateFor(shape, new FlatFacts(head.status, update), head.contentLength)
+  return isAboutIt ? merge(head, stored, update, judgement) : undefined
+}
+
+/** RFC 9111 §3.2: the stored response with the fields of `update`, which are those of `head`, and what becomes of it. */
+function merge(head: ResponseHead, stored: StoredResponse, update: readonly string[], judgement: Judgement): Judged {
+  const fields = mergeFields(stored.fields, update, judgement.times.responseMs)
   const age = head.valueOf('age')
-  const judged = judgedFields(fields, view.route)
+  const judged = judgedFields(fields, judgement.view.route)
   const received = ['Content-Length', String(stored.bodyBytes), ...(age === undefined ? [] : ['Age', age])]
-  return { fields, decision: decide(new FlatFacts(status, [...judged, ...received]), judgement) }
+  return { fields, decision: decide(new FlatFacts(stored.meta.status, [...judged, ...received]), judgement) }
 }
 
 function decide(response: ResponseFacts, { view, sent, cache, times, random }: Judgement): StoreDecision {

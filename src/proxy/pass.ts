@@ -1,5 +1,6 @@
 /**
- * A request whose response comes from an origin and is not stored: streamed both ways, nothing collected.
+ * A request whose response comes from an origin and does not come through the store: streamed both ways, nothing collected.
+ * What it says of stored responses is taken notice of: an unsafe request invalidates, a POST may fill, a HEAD may update.
  *
  * Back-pressure has one owner per direction. Response: the origin connection is paused while bytes of its own buffer wait
  * in the client's socket, so a slow client holds one buffer of 64 KiB. Request: the client connection holds its body back
@@ -14,18 +15,21 @@ import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
+import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Exchange } from './exchange.ts'
 import { ResponseHeadFacts } from './facts.ts'
 import { finish, Outcome } from './finish.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
+import { PostFill } from './post-fill.ts'
 import type { RequestContext } from './request-context.ts'
 import { framingLine, interimText, passFraming, passHeadText } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 import { SentFacts } from './sent-facts.ts'
 import { Tunnel } from './tunnel.ts'
+import { updateByHead } from './update-by-head.ts'
 
 /** Request body bytes in an origin's socket from which on the client has to wait. */
 const UPLOAD_WINDOW_BYTES = 256 * 1024
@@ -36,6 +40,9 @@ export class Pass extends Exchange implements OriginSink {
   readonly #origin: OriginRequest
   readonly #reason: Reason
   readonly #writer: ResponseWriter
+  #requestMs = clock.nowMs
+  /** The answer is stored too. */
+  #fill: PostFill | undefined = undefined
   #done = false
 
   private constructor(
@@ -78,6 +85,7 @@ export class Pass extends Exchange implements OriginSink {
   }
 
   onRequestReady(): void {
+    this.#requestMs = clock.nowMs
     this.connection.releaseBody()
   }
 
@@ -87,11 +95,16 @@ export class Pass extends Exchange implements OriginSink {
 
   onHead(head: ResponseHead): void {
     const { connection, context } = this
-    if (isUnsafe(context.head.method)) invalidate(context, head)
+    const { method } = context.head
+    if (isUnsafe(method)) invalidate(context, head)
+    if (method === 'POST') this.#fill = PostFill.open(context, head, this.#requestMs)
+    // Looked up, and not found fresh. An answer that is an error says nothing of what GET would give.
+    const isRefresh = method === 'HEAD' && head.status === 200 && context.missReason !== 'none'
+    if (isRefresh) updateByHead(connection, context, head, this.#requestMs)
     const cacheStatus = forwardStatus({
       forward: forwardOf(context.missReason === 'none' ? this.#reason : context.missReason),
       status: head.status,
-      stored: false,
+      stored: this.#fill !== undefined,
       collapsed: false,
       reason: this.#reason,
       refusal: context.refusal,
@@ -103,6 +116,7 @@ export class Pass extends Exchange implements OriginSink {
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
+    if (this.#fill?.write(bytes, start, end) === false) this.#fill = undefined
     this.#writer.write(bytes.subarray(start, end))
     if (this.connection.socket.writableLength !== 0) this.#origin.connection?.retain()
   }
@@ -114,6 +128,8 @@ export class Pass extends Exchange implements OriginSink {
 
   onEnd(trailers: string | undefined): void {
     if (this.#done) return
+    this.#fill?.complete()
+    this.#fill = undefined
     this.#writer.end(trailers)
     this.#finish()
     this.connection.endAnswer()
@@ -121,6 +137,7 @@ export class Pass extends Exchange implements OriginSink {
 
   onFail(code: OriginErrorCode): void {
     if (this.#done) return
+    this.#giveUpFill()
     const { connection, context } = this
     const server = this.#origin.serverName
     context.worker.log('warn', 'origin failed', { backend: context.route.backend!.plan.name, server, code })
@@ -169,6 +186,7 @@ export class Pass extends Exchange implements OriginSink {
 
   override onRequestFailed(status: number, message: string): void {
     if (this.#done) return
+    this.#giveUpFill()
     this.#origin.cancel()
     this.connection.keepAlive = false
     if (this.#writer.started) {
@@ -181,6 +199,7 @@ export class Pass extends Exchange implements OriginSink {
 
   override onClientGone(): void {
     if (this.#done) return
+    this.#giveUpFill()
     if (this.#writer.started) this.#finish()
     this.#done = true
     this.context.worker.counters.add(C.clientAborts, 1)
@@ -194,6 +213,11 @@ export class Pass extends Exchange implements OriginSink {
     if (this.#done || origin === undefined || socket.writableLength === 0) return
     origin.pause()
     this.context.worker.output.whenFlushed(socket, () => origin.resume())
+  }
+
+  #giveUpFill(): void {
+    this.#fill?.giveUp('origin-error')
+    this.#fill = undefined
   }
 
   #breakOff(): void {

@@ -1,7 +1,8 @@
 /** Which stored responses an unsafe request makes invalid (RFC 9111 §4.4). */
 
 import type { RequestFacts, ResponseFacts } from '../../plan/facts.ts'
-import { resolveSameOrigin, type Target } from './same-origin.ts'
+import { GetRequest } from './get-request.ts'
+import { resolveSameOrigin } from './same-origin.ts'
 
 /** Methods defined as safe: RFC 9110 §9.2.1, PROPFIND (RFC 4918), REPORT (RFC 3253), SEARCH (RFC 5323). */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH'])
@@ -20,44 +21,12 @@ export function invalidatedRequests(request: RequestFacts, response: ResponseFac
   // "A non-error response is one with a 2xx (Successful) or 3xx (Redirection) status code."
   if (!isUnsafe(request.method) || response.status < 200 || response.status > 399) return []
   // "MUST invalidate the target URI".
-  const requests: RequestFacts[] = [new TargetRequest(request, request)]
+  const requests: RequestFacts[] = [new GetRequest(request)]
   // "MAY invalidate ... the URI(s) in the Location and Content-Location", "MUST NOT ... if the origin ... differs".
   for (const name of ['location', 'content-location']) {
     const reference = response.header(name)
     const target = reference === undefined ? undefined : resolveSameOrigin(reference, request)
-    if (target !== undefined) requests.push(new TargetRequest(request, target))
+    if (target !== undefined) requests.push(new GetRequest(request, target))
   }
   return requests
-}
-
-/** The same request, but as a GET and for another target of the same origin. */
-class TargetRequest implements RequestFacts {
-  readonly method = 'GET'
-  readonly scheme: 'http' | 'https'
-  readonly host: string
-  readonly authority: string
-  readonly path: string
-  readonly query: string
-  readonly hasQuery: boolean
-  readonly clientAddress: string
-  readonly #request: RequestFacts
-
-  constructor(request: RequestFacts, target: Target) {
-    this.scheme = request.scheme
-    this.host = request.host
-    this.authority = request.authority
-    this.path = target.path
-    this.query = target.query
-    this.hasQuery = target.hasQuery
-    this.clientAddress = request.clientAddress
-    this.#request = request
-  }
-
-  header(name: string): string | undefined {
-    return this.#request.header(name)
-  }
-
-  headers(name: string): readonly string[] {
-    return this.#request.headers(name)
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * A stored response brought up to date by a 304 (RFC 9111 §3.2, §4.3.4).
+ * A stored response brought up to date by a 304 (RFC 9111 §3.2, §4.3.4) or by the answer to a HEAD (§4.3.5).
  *
  * Fields are flat lists of name, value. What comes out goes through `decideStore` again with the new times, since the
  * update may have brought a new lifetime, or a `no-store`.
@@ -64,6 +64,30 @@ export function isUpdateFor(stored: ResponseFacts, update: ResponseFacts): boole
   if (update.header('etag') !== undefined) return false
   const modified = update.header('last-modified')
   return modified === undefined || stored.header('last-modified') === modified
+}
+
+/** What of a stored response a HEAD's answer is compared with. */
+export interface StoredShape {
+  readonly status: number
+  readonly bodyBytes: number
+  readonly fields: ResponseFacts
+}
+
+/**
+ * Whether the answer to a HEAD is about the stored response (RFC 9111 §4.3.5); where not, that response is to be taken for
+ * stale. `contentLength`: -1 when the answer has none.
+ */
+export function isHeadUpdateFor(stored: StoredShape, answer: ResponseFacts, contentLength: number): boolean {
+  // "When a cache makes an inbound HEAD request ... and receives a 200 (OK) response": the GET would give a 200 too.
+  if (answer.status !== 200 || stored.status !== 200) return false
+  // "the stored response and HEAD response have matching values for any received validator fields (ETag and
+  // Last-Modified)".
+  for (const name of ['etag', 'last-modified']) {
+    const received = answer.header(name)
+    if (received !== undefined && received !== stored.fields.header(name)) return false
+  }
+  // "if the HEAD response has a Content-Length header field, the value of Content-Length matches that of the stored".
+  return contentLength === -1 || contentLength === stored.bodyBytes
 }
 
 function isHopByHop(name: string): boolean {

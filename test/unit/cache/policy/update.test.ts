@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { FlatFacts } from '../../../../src/cache/policy/flat-facts.ts'
 import { decideStore } from '../../../../src/cache/policy/store.ts'
-import { isUpdateFor, mergeFields } from '../../../../src/cache/policy/update.ts'
+import { isHeadUpdateFor, isUpdateFor, mergeFields } from '../../../../src/cache/policy/update.ts'
 import { NOW, NOW_TEXT, request, response, settings } from '../facts.ts'
 
 const date = ['Date', NOW_TEXT]
@@ -81,4 +81,32 @@ describe('isUpdateFor (RFC 9111 §4.3.4)', () => {
       assert.equal(isUpdateFor(response(200, ...stored), response(304, ...update)), expected)
     })
   }
+})
+
+describe('isHeadUpdateFor (RFC 9111 §4.3.5)', () => {
+  const stored = new FlatFacts(200, ['ETag', '"a"', 'Last-Modified', NOW_TEXT])
+  const shape = { status: 200, bodyBytes: 5, fields: stored }
+  const cases: [title: string, fields: string[], contentLength: number, status: number, isUpdate: boolean][] = [
+    ['neither validators nor a length: nothing speaks against it', [], -1, 200, true],
+    ['the same validators and length', ['ETag', '"a"', 'Last-Modified', NOW_TEXT], 5, 200, true],
+    ['one of the validators', ['Last-Modified', NOW_TEXT], -1, 200, true],
+    ['another ETag', ['ETag', '"b"', 'Last-Modified', NOW_TEXT], 5, 200, false],
+    ['a weak ETag for a strong one', ['ETag', 'W/"a"'], 5, 200, false],
+    ['another Last-Modified', ['Last-Modified', 'Sun, 06 Nov 1994 08:49:36 GMT'], 5, 200, false],
+    ['another length', ['ETag', '"a"'], 6, 200, false],
+    ['an error', ['ETag', '"a"'], 5, 404, false],
+  ]
+  for (const [title, fields, contentLength, status, isUpdate] of cases) {
+    test(title, () => {
+      assert.equal(isHeadUpdateFor(shape, new FlatFacts(status, fields), contentLength), isUpdate)
+    })
+  }
+
+  test('a validator that the stored response has not got', () => {
+    assert.equal(isHeadUpdateFor({ ...shape, fields: new FlatFacts(200, []) }, stored, -1), false)
+  })
+
+  test('a stored response that was no 200', () => {
+    assert.equal(isHeadUpdateFor({ ...shape, status: 404 }, stored, -1), false)
+  })
 })

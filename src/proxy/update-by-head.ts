@@ -1,0 +1,48 @@
+/** What the answer to a HEAD says of the response that is stored for GET (RFC 9111 §4.3.5). */
+import { GetRequest } from '../cache/policy/get-request.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import { clock } from '../util/clock.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { findStored } from './find-stored.ts'
+import { judgeHeadAnswer } from './judge-response.ts'
+import type { RequestContext } from './request-context.ts'
+import { storedHeadBytes } from './response-out.ts'
+import { SentFacts } from './sent-facts.ts'
+import { responseCells, storedOf } from './stored.ts'
+
+/**
+ * Gives the stored response new fields and a new life, or, where the answer is not about it or forbids to keep it, makes it
+ * stale. `head` is a 200 to the HEAD of `context`, which was sent at `requestMs`. Does nothing where nothing is stored.
+ */
+export function updateByHead(
+  connection: ClientConnection,
+  context: RequestContext,
+  head: ResponseHead,
+  requestMs: number,
+): void {
+  const { route, facts } = context
+  const { cache } = route
+  if (cache === undefined) return
+  const { tier } = cache.cache
+  const { object, key } = findStored(cache, facts, route, connection)
+  if (object === undefined || !tier.pin(object)) return
+  const { meta, fields } = storedOf(object)
+  const judged = judgeHeadAnswer(
+    head,
+    { meta, fields, bodyBytes: object.bodyBytes },
+    {
+      view: context,
+      sent: new SentFacts(new GetRequest(facts), route, context),
+      cache,
+      times: { requestMs, responseMs: clock.nowMs },
+      random: Math.random(),
+    },
+  )
+  if (judged?.decision.store) {
+    const { decision } = judged
+    tier.refresh(object, responseCells(decision.meta), storedHeadBytes(judged.fields, decision.withheldFields))
+  } else {
+    tier.expire(key)
+  }
+  tier.unpin(object)
+}
