@@ -2,7 +2,7 @@
 import type { Block, CheckedDocument, Node, ScopedName } from '../checked.ts'
 import { buildMatchers } from '../compile/match.ts'
 import type { Diagnostic } from '../diagnostics.ts'
-import { noStore } from '../directives/cache-settings.ts'
+import { bypass, noStore } from '../directives/cache-settings.ts'
 import type { Directive, Report } from '../directives/directive.ts'
 import { responseEdit } from '../directives/headers.ts'
 import { logWhen } from '../directives/log.ts'
@@ -87,7 +87,8 @@ function checkPhases(checked: CheckedDocument, matchers: readonly Node<string>[]
     const message = `matcher "@${use.name}" looks at the response, and "${use.directive.name}" is decided before there is one`
     const definition = checked.definitions.find((one) => one.kind === 'matcher' && one.name === use.name)
     const notes = [{ message: 'defined here', span: definition?.span }]
-    const help = 'take "status" and "response-header" out of it'
+    const instead = use.directive === bypass ? ', or name it in "no-store"' : ''
+    const help = `take "status" and "response-header" out of it${instead}`
     report(errorAt(use.span, 'response-matcher', message, help, notes))
   }
 }
