@@ -16,7 +16,7 @@ export interface Judgement {
   readonly view: RequestView
   /** The request as the origin sees it. */
   readonly sent: RequestFacts
-  readonly cache: RouteCache<PlannedCache>
+  readonly cache: Pick<RouteCache<PlannedCache>, 'settings' | 'isNoStore'>
   readonly times: ResponseTimes
   /** From 0 up to 1: see `decideStore`. */
   readonly random: number

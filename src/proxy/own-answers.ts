@@ -3,6 +3,7 @@ import { F } from '../http/fields.ts'
 import { hasDotSegment } from '../http/plain-path.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import type { Reason } from '../log/reasons.ts'
+import type { RequestFacts } from '../plan/facts.ts'
 import type { Action } from '../plan/plan.ts'
 import { fillCaptures } from './request-out.ts'
 import type { RouteRules } from './route-runtime.ts'
@@ -32,6 +33,9 @@ export const bodyTooLarge = refusal(413, 'the request body is larger than the li
 export const noHost = refusal(400, 'a redirect needs Host', false)
 export const notCached: OwnAnswer = { ...refusal(504, 'nothing usable is stored', false), reason: 'only-if-cached' }
 
+const purgesNothing: OwnAnswer = { ...refusal(405, 'nothing is cached here', false), reason: 'method' }
+export const purgeForbidden: OwnAnswer = { ...refusal(403, 'PURGE is not allowed from here', false), reason: 'method' }
+
 function refusal(status: number, message: string, closes: boolean): OwnAnswer {
   return { status, message, fields: '', reason: 'none', closes }
 }
@@ -53,6 +57,12 @@ export function answerUnrouted(head: RequestHead): OwnAnswer | undefined {
     default:
       return undefined
   }
+}
+
+/** The answer to a PURGE that is not obeyed; undefined: it is. */
+export function refusePurge(route: RouteRules, facts: RequestFacts): OwnAnswer | undefined {
+  if (route.cache === undefined) return purgesNothing
+  return route.cache.purgeAllowed?.(facts) === true ? undefined : purgeForbidden
 }
 
 /** The protocol that the client asks for and the route lets it switch to, lower case; undefined: none. */

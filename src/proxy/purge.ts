@@ -5,20 +5,18 @@ import { sendAnswer, sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
 import { keyOf } from './find-stored.ts'
+import { purgeForbidden, refusePurge } from './own-answers.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 import { storedOf } from './stored.ts'
 
 export function purge(connection: ClientConnection, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
-  if (route.cache === undefined) {
-    sendError(connection, head, route, 405, 'nothing is cached here', { reason: 'method' })
+  const refused = refusePurge(route, facts) ?? (connection.hasLostPeer ? purgeForbidden : undefined)
+  if (refused !== undefined) {
+    sendError(connection, head, route, refused.status, refused.message, refused)
     return
   }
-  const { cache, purgeAllowed } = route.cache
-  if (purgeAllowed === undefined || !purgeAllowed(facts) || connection.hasLostPeer) {
-    sendError(connection, head, route, 403, 'PURGE is not allowed from here', { reason: 'method' })
-    return
-  }
-  const key = keyOf(route.cache, facts, route, connection)
+  const { cache } = route.cache!
+  const key = keyOf(route.cache!, facts, route, connection)
   const object = cache.tier.find(key)
   // A marker stands for all variants: without it none of them is found, so for them even a soft purge is a hard one.
   const isSoft = cache.plan.purge.mode === 'soft' && object !== undefined && storedOf(object).markerId === 0

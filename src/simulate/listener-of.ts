@@ -1,0 +1,38 @@
+/** Which listener a request of a scenario comes in by: its URL has a scheme and a port, not the name of one. */
+import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+import type { RequestScript } from '../plan/test-plan.ts'
+import type { RouteTable } from '../routing/table.ts'
+
+const defaultPorts = { http: 80, https: 443 } as const
+
+/**
+ * The listener on the URL's port; where none is (behind a port mapping, say), one that has a site for the host, which
+ * is no mere redirect to https where the URL is https already; else the first. undefined: the Plan has none.
+ */
+export function listenerOf(
+  plan: Plan,
+  table: RouteTable,
+  { scheme, authority }: RequestScript,
+): ListenerPlan | undefined {
+  const { host, port } = splitAuthority(authority)
+  const wanted = port ?? defaultPorts[scheme]
+  const candidates = plan.listeners.filter((listener) => listener.addresses.some((one) => isAt(one, wanted)))
+  const hasSite = (listener: ListenerPlan): boolean => table.siteOf(listener.name, host) !== undefined
+  return (
+    candidates.find(hasSite) ??
+    candidates[0] ??
+    plan.listeners.find((listener) => hasSite(listener) && !listener.redirectHttps) ??
+    plan.listeners.find((listener) => !listener.redirectHttps) ??
+    plan.listeners[0]
+  )
+}
+
+function isAt(address: ListenAddress, port: number): boolean {
+  return address.kind === 'tcp' && address.port === port
+}
+
+/** `host[:port]`; IPv6 addresses keep their brackets. */
+function splitAuthority(authority: string): { readonly host: string; readonly port: number | undefined } {
+  const found = /^(.*?)(?::(\d{1,5}))?$/.exec(authority)!
+  return { host: found[1]!, port: found[2] === undefined ? undefined : Number(found[2]) }
+}

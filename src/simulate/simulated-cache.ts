@@ -1,0 +1,41 @@
+/** What a scenario says is stored, found as the daemon finds it: by key, then by Vary (RFC 9111 §4.1). */
+import type { StoredMeta } from '../cache/policy/meta.ts'
+import { variantKey } from '../cache/vary.ts'
+import type { Reason } from '../log/reasons.ts'
+import type { RequestFacts } from '../plan/facts.ts'
+
+export interface SimulatedObject {
+  readonly meta: StoredMeta
+  /** Flat names and values, as the origin sent them. */
+  readonly fields: readonly string[]
+}
+
+/** Where an object lies. */
+export interface SimulatedSlot {
+  readonly cache: string
+  /** The primary key. */
+  readonly key: string
+  readonly varyNames: readonly string[]
+  /** What `variantKey` makes of the request it answers. */
+  readonly variant: string
+  readonly object: SimulatedObject
+}
+
+export class SimulatedCache {
+  readonly #slots: readonly SimulatedSlot[]
+
+  constructor(slots: readonly SimulatedSlot[]) {
+    this.#slots = slots
+  }
+
+  /** `request` as its origin sees it. The reason says why nothing was found. */
+  find(cache: string, key: string, request: RequestFacts): { object: SimulatedObject | undefined; reason: Reason } {
+    const variants = this.#slots.filter((slot) => slot.cache === cache && slot.key === key)
+    // The names of the response that came last hold for all variants.
+    const names = variants.at(-1)?.varyNames
+    if (names === undefined) return { object: undefined, reason: 'absent' }
+    const variant = variantKey(names, request)
+    const found = variants.findLast((slot) => slot.varyNames.join() === names.join() && slot.variant === variant)
+    return { object: found?.object, reason: 'vary-mismatch' }
+  }
+}

@@ -1,0 +1,48 @@
+/** A request of a scenario, as matchers, keys and edits see it. */
+import type { RequestHead } from '../http/request-head.ts'
+import type { VariableName } from '../plan/plan.ts'
+import type { RequestScript } from '../plan/test-plan.ts'
+import { HeadFacts } from '../proxy/facts.ts'
+import { type RequestView, variableText } from '../proxy/request-context.ts'
+import type { RouteRules } from '../proxy/route-runtime.ts'
+
+/** Stands for what the daemon would make up anew for each request. */
+const REQUEST_ID = 'test-request'
+/** The first port of those that a client's kernel chooses from (RFC 6335 §6). */
+const CLIENT_PORT = 49_152
+
+export class SimulatedFacts extends HeadFacts {
+  readonly #scheme: 'http' | 'https'
+
+  constructor(head: RequestHead, script: RequestScript) {
+    super(head, script)
+    this.#scheme = script.scheme
+  }
+
+  override get scheme(): 'http' | 'https' {
+    return this.#scheme
+  }
+}
+
+export class SimulatedRequest implements RequestView {
+  readonly head: RequestHead
+  readonly facts: SimulatedFacts
+  readonly route: RouteRules
+  readonly clientAddress: string
+  readonly clientPort = CLIENT_PORT
+  readonly requestId = REQUEST_ID
+  readonly nowMs: number
+  cacheWord = ''
+
+  constructor(facts: SimulatedFacts, route: RouteRules, nowMs: number) {
+    this.head = facts.head
+    this.facts = facts
+    this.route = route
+    this.clientAddress = facts.clientAddress
+    this.nowMs = nowMs
+  }
+
+  variable(name: VariableName): string {
+    return variableText(this, name)
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * One request of a scenario on its way through the steps of the engine, in their order: receive, route, access, look-up,
+ * fetch, store, deliver. Each step asks the rules that the engine's step of this name asks; what is left out is what takes
+ * time or place: sockets, waiting, collapsing, space in the store.
+ */
+import type { RequestDirectives } from '../cache/policy/cache-control.ts'
+import { forwardOf, forwardStatus, hitStatus, localStatus } from '../cache/policy/cache-status.ts'
+import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
+import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
+import { ageSeconds, currentAgeMs, remainingMs, type StoredMeta } from '../cache/policy/meta.ts'
+import { clientDirectives, decideLookup } from '../cache/policy/request.ts'
+import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
+import { isHiddenByStale } from '../cache/policy/status.ts'
+import { httpDate } from '../http/date.ts'
+import type { ResponseHead } from '../http/response-head.ts'
+import type { Reason } from '../log/reasons.ts'
+import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
+import type { ListenerPlan, Plan } from '../plan/plan.ts'
+import type { CacheResult, OriginFailure } from '../plan/test-plan.ts'
+import { conditionsOf, isConditional } from '../proxy/deliver.ts'
+import { type Judged, type Judgement, judgeResponse, judgeUpdate, validatorLines } from '../proxy/judge-response.ts'
+import { traitsOf } from '../proxy/lookup.ts'
+import {
+  answerUnrouted,
+  bodyTooLarge,
+  httpsLocation,
+  noHost,
+  noRoute,
+  notAllowed,
+  notCached,
+  type OwnAnswer,
+  redirectLocation,
+  refusePurge,
+  upgradeProtocol,
+} from '../proxy/own-answers.ts'
+import { requestHeadText } from '../proxy/request-out.ts'
+import { passHeadText } from '../proxy/response-out.ts'
+import type { PlannedCache, RouteCache, RouteRules } from '../proxy/route-runtime.ts'
+import { SentFacts } from '../proxy/sent-facts.ts'
+import type { RouteEntry } from '../routing/route-entry.ts'
+import type { RouteTable } from '../routing/table.ts'
+import { type Filled, fillCache } from './fill-cache.ts'
+import { listenerOf } from './listener-of.ts'
+import { readHeadText, requestHeadOf, responseHeadOf } from './messages.ts'
+import type {
+  AccessDecision,
+  ClientResponse,
+  FoundInCache,
+  Outcome,
+  Scenario,
+  SentRequest,
+  StoreOutcome,
+} from './outcome.ts'
+import { traceAccess, traceMatchers, traceRoutes } from './route-trace.ts'
+import { SimulatedCache, type SimulatedObject } from './simulated-cache.ts'
+import { SimulatedFacts, SimulatedRequest } from './simulated-request.ts'
+import { storeOutcome } from './store-outcome.ts'
+
+const failureCodes: Readonly<Record<OriginFailure, OriginErrorCode>> = {
+  'connect-error': 'connect-refused',
+  timeout: 'first-byte-timeout',
+  reset: 'closed-early',
+}
+
+/** What a fetch came to. */
+type Fetched =
+  | { readonly kind: 'failed'; readonly code: OriginErrorCode }
+  /** An error status that something stale hides. */
+  | { readonly kind: 'hidden'; readonly object: SimulatedObject }
+  | { readonly kind: 'judged'; readonly head: ResponseHead; readonly judged: Judged }
+  | { readonly kind: 'confirmed'; readonly judged: Judged }
+
+/** A request that may be answered from a cache. */
+interface Lookup {
+  readonly view: SimulatedRequest
+  readonly cache: RouteCache<PlannedCache>
+  /** The request as the origin sees it. */
+  readonly sent: SentFacts
+  readonly directives: RequestDirectives | undefined
+  /** Why nothing stored answers. */
+  readonly reason: Reason
+  readonly object: SimulatedObject | undefined
+}
+
+const emptyStart: FoundInCache = { result: 'none', reason: 'none', ageMs: undefined, remainingMs: undefined }
+
+export class Simulation {
+  readonly #plan: Plan
+  readonly #table: RouteTable
+  readonly #scenario: Scenario
+  readonly #nowMs: number
+  readonly #filled: Filled
+  #facts: SimulatedFacts | undefined = undefined
+  #listener: ListenerPlan | undefined = undefined
+  #entry: RouteEntry | undefined = undefined
+  #access: AccessDecision | undefined = undefined
+  #key: string | undefined = undefined
+  #cache: FoundInCache = emptyStart
+  #sent: SentRequest | undefined = undefined
+  #isRefreshedBehind = false
+  #store: StoreOutcome | undefined = undefined
+
+  constructor(plan: Plan, table: RouteTable, scenario: Scenario) {
+    this.#plan = plan
+    this.#table = table
+    this.#scenario = scenario
+    this.#nowMs = scenario.nowMs
+    this.#filled = fillCache(plan, table, scenario)
+  }
+
+  run(): Outcome {
+    const response = this.#receive()
+    const facts = this.#facts
+    const site = this.#listener && facts && this.#table.siteOf(this.#listener.name, facts.host)
+    const routes = site?.entries.map((entry) => entry.route) ?? []
+    const answer = new FlatFacts(response.status, response.fields)
+    return {
+      listener: this.#listener?.name,
+      site: site?.site,
+      route: this.#entry?.route,
+      trials: site && facts ? traceRoutes(site, facts, this.#entry) : [],
+      matchers: facts ? traceMatchers(this.#plan, this.#table.matchers, routes, facts, answer) : [],
+      access: this.#access,
+      key: this.#key,
+      cache: this.#cache,
+      sent: this.#sent,
+      isRefreshedBehind: this.#isRefreshedBehind,
+      store: this.#store,
+      response,
+      problems: this.#filled.problems,
+    }
+  }
+
+  #receive(): ClientResponse {
+    const { request } = this.#scenario
+    const listener = listenerOf(this.#plan, this.#table, request)
+    if (listener === undefined) return this.#own(noRoute)
+    this.#listener = listener
+    const parsed = requestHeadOf(request, listener.limits)
+    if (!parsed.ok) return this.#local(parsed.error.status, 'none', [])
+    const { head } = parsed
+    const unrouted = answerUnrouted(head)
+    if (unrouted !== undefined) return this.#own(unrouted)
+    if (listener.redirectHttps) return this.#redirect(308, httpsLocation(head))
+    const facts = new SimulatedFacts(head, request)
+    this.#facts = facts
+    const entry = this.#table.find(listener.name, facts)
+    if (entry === undefined) return this.#own(noRoute)
+    this.#entry = entry
+    const route = entry.user as RouteRules
+    this.#access = traceAccess(route, this.#table.matchers, facts)
+    if (!this.#access.allowed) return this.#own(notAllowed)
+    if (head.method === 'PURGE') return this.#purge(route, facts)
+    const { action } = route.plan
+    switch (action.kind) {
+      case 'proxy':
+        return this.#forward(new SimulatedRequest(facts, route, this.#nowMs), listener)
+      case 'respond':
+        return this.#local(
+          action.status,
+          'no-cache-configured',
+          action.body === '' ? [] : ['Content-Type', action.contentType],
+        )
+      case 'redirect':
+        return this.#redirect(action.status, redirectLocation(head, route, action))
+    }
+  }
+
+  #purge(route: RouteRules, facts: SimulatedFacts): ClientResponse {
+    const refused = refusePurge(route, facts)
+    return refused === undefined ? this.#local(200, 'purged', textField) : this.#own(refused)
+  }
+
+  #redirect(status: number, location: string | undefined): ClientResponse {
+    return location === undefined
+      ? this.#own(noHost)
+      : this.#local(status, 'no-cache-configured', ['Location', location])
+  }
+
+  #forward(view: SimulatedRequest, listener: ListenerPlan): ClientResponse {
+    const { head, route } = view
+    if (head.hasBody && head.contentLength > (route.plan.bodyBytes ?? listener.limits.bodyBytes)) {
+      return this.#own(bodyTooLarge)
+    }
+    const upgrade = upgradeProtocol(head, route)
+    if (upgrade !== undefined) return this.#pass(view, 'upgrade', upgrade)
+    return route.cache === undefined ? this.#pass(view, 'no-cache-configured') : this.#lookup(view, route.cache)
+  }
+
+  #lookup(view: SimulatedRequest, cache: RouteCache<PlannedCache>): ClientResponse {
+    const { head, facts } = view
+    const past = decideLookup(facts, cache.isBypassed(facts), traitsOf(head, head.hasBody))
+    if (past !== 'none') return this.#pass(view, past)
+    const directives = clientDirectives(facts, cache.settings)
+    const sent = new SentFacts(facts, view.route, view)
+    const key = cache.keyOf(sent)
+    this.#key = key
+    const { object, reason } = new SimulatedCache(this.#filled.slots).find(cache.cache.plan.name, key, sent)
+    const found = { view, cache, sent, directives, object }
+    if (object === undefined) return this.#unanswered({ ...found, reason })
+    const reuse = decideReuse(object.meta, false, directives, this.#nowMs)
+    if (!isServed(reuse)) return this.#unanswered({ ...found, reason: reuseReasons[reuse]! })
+    if (reuse === Reuse.fresh) return this.#deliver(view, object, 'hit', 'none')
+    if (reuse === Reuse.staleWhileRevalidate && head.method === 'GET') {
+      this.#isRefreshedBehind = true
+      this.#fetch({ ...found, reason: 'expired', directives: undefined })
+    }
+    return this.#deliver(view, object, 'stale', 'expired')
+  }
+
+  /** What is stored, if anything is, may not answer without being validated. */
+  #unanswered(lookup: Lookup): ClientResponse {
+    const { view, directives, object, reason } = lookup
+    this.#note('miss', reason, object?.meta)
+    if (directives?.onlyIfCached) {
+      this.#cache = { ...this.#cache, result: 'none', reason: notCached.reason }
+      return this.#own(notCached)
+    }
+    // The answer to HEAD has no body to store, and what the client wants unstored is not shared.
+    if (directives?.noStore === true) return this.#pass(view, 'request-no-store', undefined, reason)
+    if (view.head.method === 'HEAD') return this.#pass(view, reason, undefined, reason)
+    return this.#answerFetch(lookup, this.#fetch(lookup))
+  }
+
+  #fetch(lookup: Lookup): Fetched {
+    const { view, cache, sent, directives, object } = lookup
+    this.#sent = this.#askedOf(
+      view,
+      true,
+      object === undefined ? '' : validatorLines({ meta: object.meta, facts: factsOf(object) }),
+    )
+    const head = this.#originAnswer(view)
+    if (typeof head === 'string') return { kind: 'failed', code: head }
+    if (isHiddenByStale(head.status) && object !== undefined && this.#mayBridge(object, directives)) {
+      return { kind: 'hidden', object }
+    }
+    const judgement: Judgement = {
+      view,
+      sent,
+      settings: cache.settings,
+      times: { requestMs: this.#nowMs, responseMs: this.#nowMs },
+      random: 0,
+    }
+    const update = head.status === 304 && object !== undefined ? judgeUpdate(head, object, judgement) : undefined
+    const judged = update ?? judgeResponse(head, judgement)
+    this.#store = storeOutcome(judged.decision, this.#nowMs)
+    return update === undefined ? { kind: 'judged', head, judged } : { kind: 'confirmed', judged: update }
+  }
+
+  #answerFetch({ view, object, directives, reason }: Lookup, fetched: Fetched): ClientResponse {
+    switch (fetched.kind) {
+      case 'failed': {
+        const mayBridge = object !== undefined && this.#mayBridge(object, directives)
+        return mayBridge ? this.#deliver(view, object, 'stale', 'stale-if-error') : this.#failure(fetched.code)
+      }
+      case 'hidden':
+        return this.#deliver(view, fetched.object, 'stale', 'stale-if-error')
+      case 'confirmed': {
+        const { decision, fields } = fetched.judged
+        this.#note('revalidated', reason, object?.meta)
+        const status = this.#forwarded(reason, 304, decision.store, reason)
+        return this.#answerFrom(view, { meta: decision.meta, fields }, 'revalidated', status, true)
+      }
+      case 'judged': {
+        const { decision, fields } = fetched.judged
+        if (!decision.store) return this.#answerPass(view, fetched.head, decision.reason, reason)
+        const { status } = decision.meta
+        const kept = fields.filter((_, i) => !decision.withheldFields.includes(fields[i - (i % 2)]!.toLowerCase()))
+        const all = [...kept, ...fieldsNamed(fields, decision.withheldFields)]
+        const cacheStatus = this.#forwarded(reason, status, true, reason)
+        const isAged = ageSeconds(decision.meta, this.#nowMs) > 0
+        return this.#answerFrom(view, { meta: decision.meta, fields: all }, 'miss', cacheStatus, isAged)
+      }
+    }
+  }
+
+  /** Whether the object may stand in for an origin that failed. */
+  #mayBridge({ meta }: SimulatedObject, directives: RequestDirectives | undefined): boolean {
+    return canServeStaleOnError(meta, false, directives, this.#nowMs)
+  }
+
+  #deliver(view: SimulatedRequest, object: SimulatedObject, result: 'hit' | 'stale', reason: Reason): ClientResponse {
+    this.#note(result, reason, object.meta)
+    const status = hitStatus(remainingMs(object.meta, this.#nowMs), reason)
+    return this.#answerFrom(view, object, result, status, true)
+  }
+
+  /** A response that is, or has just been, stored; or a 304 where the client's conditions ask for it. */
+  #answerFrom(
+    view: SimulatedRequest,
+    { meta, fields }: SimulatedObject,
+    word: string,
+    cacheStatus: string,
+    showsAge: boolean,
+  ): ClientResponse {
+    const { head, facts, route } = view
+    const etag = new FlatFacts(meta.status, fields).header('etag')
+    const isUnmodified = isConditional(head) && isNotModified(conditionsOf(head), etag, meta, this.#nowMs)
+    const status = isUnmodified ? 304 : meta.status
+    const list = isUnmodified ? notModifiedFields(fields) : [...fields]
+    view.cacheWord = word
+    route.responseEdits.apply(list, view, facts, new FlatFacts(status, list))
+    const age = showsAge ? ['Age', String(ageSeconds(meta, this.#nowMs))] : []
+    return { status, fields: [...list, ...age, 'Cache-Status', cacheStatus] }
+  }
+
+  /** Past the cache. `missReason`: why what is stored does not answer; `none`: the cache was not asked. */
+  #pass(view: SimulatedRequest, reason: Reason, upgrade?: string, missReason: Reason = 'none'): ClientResponse {
+    if (missReason === 'none') this.#note('bypass', reason, undefined)
+    this.#sent = this.#askedOf(view, false, '', upgrade)
+    const head = this.#originAnswer(view)
+    return typeof head === 'string' ? this.#failure(head) : this.#answerPass(view, head, reason, missReason)
+  }
+
+  #answerPass(view: SimulatedRequest, head: ResponseHead, reason: Reason, missReason: Reason): ClientResponse {
+    view.cacheWord = 'pass'
+    const cacheStatus = this.#forwarded(missReason === 'none' ? reason : missReason, head.status, false, reason)
+    return { status: head.status, fields: readHeadText(passHeadText(head, view, cacheStatus)).fields }
+  }
+
+  #forwarded(forward: Reason, status: number, stored: boolean, reason: Reason): string {
+    return forwardStatus({ forward: forwardOf(forward), status, stored, collapsed: false, reason })
+  }
+
+  #failure(code: OriginErrorCode): ClientResponse {
+    return this.#local(originErrors[code].status, 'origin-error', textField, false)
+  }
+
+  /** The answer of the scenario's origin, or how it fails. */
+  #originAnswer(view: SimulatedRequest): ResponseHead | OriginErrorCode {
+    const { origin } = this.#scenario
+    if (origin.kind === 'failure') return failureCodes[origin.failure]
+    const { responseHeaderBytes, responseHeaders } = view.route.backend!.plan
+    const limits = { headBytes: responseHeaderBytes, targetBytes: 0, fields: responseHeaders }
+    return responseHeadOf(origin, view.head.method, limits) ?? 'bad-head'
+  }
+
+  /** The first server's: Host may name it. */
+  #askedOf(view: SimulatedRequest, fills: boolean, validators: string, upgrade?: string): SentRequest {
+    const { plan } = view.route.backend!
+    const { start, fields } = readHeadText(
+      requestHeadText({ context: view, fills, validators, upgrade }, plan.servers[0]!),
+    )
+    return { backend: plan.name, method: start[0]!, target: start[1]!, fields }
+  }
+
+  #own(own: OwnAnswer): ClientResponse {
+    const fields = readHeadText(`\r\n${own.fields}`).fields
+    return this.#local(own.status, own.reason, own.message === '' ? fields : [...textField, ...fields])
+  }
+
+  /** An answer that no origin had a part in. `isNoted`: the look-up has said nothing yet. */
+  #local(status: number, reason: Reason, fields: readonly string[], isNoted = true): ClientResponse {
+    if (isNoted && this.#cache === emptyStart) this.#cache = { ...emptyStart, reason }
+    return { status, fields: ['Date', httpDate(this.#nowMs), ...fields, 'Cache-Status', localStatus(reason)] }
+  }
+
+  #note(result: CacheResult, reason: Reason, meta: StoredMeta | undefined): void {
+    const ageMs = meta && currentAgeMs(meta, this.#nowMs)
+    this.#cache = { result, reason, ageMs, remainingMs: meta && remainingMs(meta, this.#nowMs) }
+  }
+}
+
+function factsOf({ meta, fields }: SimulatedObject): FlatFacts {
+  return new FlatFacts(meta.status, fields)
+}
+
+const textField: readonly string[] = ['Content-Type', 'text/plain; charset=utf-8']
