@@ -51,9 +51,9 @@ function slotOf(plan: Plan, table: RouteTable, script: StoredScript, atMs: numbe
   if (!decision.store) return `the response would not be stored: ${decision.reason}`
   return {
     cache: cache.cache.plan.name,
-    key: cache.keyOf(sent),
+    key: cache.keyOf(sent, facts),
     varyNames: decision.vary.names,
-    variant: variantKey(decision.vary.names, sent),
+    variant: variantKey(decision.vary.names, sent, cache.negotiation),
     object: { meta: decision.meta, fields },
   }
 }

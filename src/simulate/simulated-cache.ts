@@ -3,6 +3,7 @@ import type { StoredMeta } from '../cache/policy/meta.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { RequestFacts } from '../plan/facts.ts'
+import type { PlannedCache, RouteCache } from '../proxy/route-runtime.ts'
 
 export interface SimulatedObject {
   readonly meta: StoredMeta
@@ -21,6 +22,12 @@ export interface SimulatedSlot {
   readonly object: SimulatedObject
 }
 
+interface Found {
+  readonly object: SimulatedObject | undefined
+  /** Why nothing was found. */
+  readonly reason: Reason
+}
+
 export class SimulatedCache {
   readonly #slots: readonly SimulatedSlot[]
 
@@ -28,13 +35,13 @@ export class SimulatedCache {
     this.#slots = slots
   }
 
-  /** `request` as its origin sees it. The reason says why nothing was found. */
-  find(cache: string, key: string, request: RequestFacts): { object: SimulatedObject | undefined; reason: Reason } {
-    const variants = this.#slots.filter((slot) => slot.cache === cache && slot.key === key)
+  /** `request` as its origin sees it. */
+  find(cache: RouteCache<PlannedCache>, key: string, request: RequestFacts): Found {
+    const variants = this.#slots.filter((slot) => slot.cache === cache.cache.plan.name && slot.key === key)
     // The names of the response that came last hold for all variants.
     const names = variants.at(-1)?.varyNames
     if (names === undefined) return { object: undefined, reason: 'absent' }
-    const variant = variantKey(names, request)
+    const variant = variantKey(names, request, cache.negotiation)
     const found = variants.findLast((slot) => slot.varyNames.join() === names.join() && slot.variant === variant)
     return { object: found?.object, reason: 'vary-mismatch' }
   }

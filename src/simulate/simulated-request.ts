@@ -32,6 +32,7 @@ export class SimulatedRequest implements RequestView {
   readonly clientPort = CLIENT_PORT
   readonly requestId = REQUEST_ID
   readonly nowMs: number
+  key = ''
   cacheWord = ''
 
   constructor(facts: SimulatedFacts, route: RouteRules, nowMs: number) {

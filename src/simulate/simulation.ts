@@ -17,6 +17,7 @@ import type { Reason } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { ListenerPlan, Plan } from '../plan/plan.ts'
 import type { CacheResult, OriginFailure } from '../plan/test-plan.ts'
+import { cacheStatusValue } from '../proxy/cache-status-line.ts'
 import { conditionsOf, isConditional } from '../proxy/deliver.ts'
 import { type Judged, type Judgement, judgeResponse, judgeUpdate, validatorLines } from '../proxy/judge-response.ts'
 import { traitsOf } from '../proxy/lookup.ts'
@@ -82,7 +83,7 @@ interface Lookup {
   readonly object: SimulatedObject | undefined
 }
 
-const emptyStart: FoundInCache = { result: 'none', reason: 'none', ageMs: undefined, remainingMs: undefined }
+const notAsked: FoundInCache = { result: 'none', reason: 'none', ageMs: undefined, remainingMs: undefined }
 
 export class Simulation {
   readonly #plan: Plan
@@ -95,7 +96,7 @@ export class Simulation {
   #entry: RouteEntry | undefined = undefined
   #access: AccessDecision | undefined = undefined
   #key: string | undefined = undefined
-  #cache: FoundInCache = emptyStart
+  #cache: FoundInCache = notAsked
   #sent: SentRequest | undefined = undefined
   #isRefreshedBehind = false
   #store: StoreOutcome | undefined = undefined
@@ -137,7 +138,7 @@ export class Simulation {
     if (listener === undefined) return this.#own(noRoute)
     this.#listener = listener
     const parsed = requestHeadOf(request, listener.limits)
-    if (!parsed.ok) return this.#local(parsed.error.status, 'none', [])
+    if (!parsed.ok) return this.#local(parsed.error.status, 'none', textField)
     const { head } = parsed
     const unrouted = answerUnrouted(head)
     if (unrouted !== undefined) return this.#own(unrouted)
@@ -193,9 +194,10 @@ export class Simulation {
     if (past !== 'none') return this.#pass(view, past)
     const directives = clientDirectives(facts, cache.settings)
     const sent = new SentFacts(facts, view.route, view)
-    const key = cache.keyOf(sent)
+    const key = cache.keyOf(sent, facts)
     this.#key = key
-    const { object, reason } = new SimulatedCache(this.#filled.slots).find(cache.cache.plan.name, key, sent)
+    view.key = key
+    const { object, reason } = new SimulatedCache(this.#filled.slots).find(cache, key, sent)
     const found = { view, cache, sent, directives, object }
     if (object === undefined) return this.#unanswered({ ...found, reason })
     const reuse = decideReuse(object.meta, false, directives, this.#nowMs)
@@ -301,7 +303,7 @@ export class Simulation {
     view.cacheWord = word
     route.responseEdits.apply(list, view, facts, new FlatFacts(status, list))
     const age = showsAge ? ['Age', String(ageSeconds(meta, this.#nowMs))] : []
-    return { status, fields: [...list, ...age, 'Cache-Status', cacheStatus] }
+    return { status, fields: [...list, ...age, ...statusField(route, cacheStatus, view.key)] }
   }
 
   /** Past the cache. `missReason`: why what is stored does not answer; `none`: the cache was not asked. */
@@ -323,7 +325,7 @@ export class Simulation {
   }
 
   #failure(code: OriginErrorCode): ClientResponse {
-    return this.#local(originErrors[code].status, 'origin-error', textField, false)
+    return this.#local(originErrors[code].status, 'origin-error', textField)
   }
 
   /** The answer of the scenario's origin, or how it fails. */
@@ -349,16 +351,24 @@ export class Simulation {
     return this.#local(own.status, own.reason, own.message === '' ? fields : [...textField, ...fields])
   }
 
-  /** An answer that no origin had a part in. `isNoted`: the look-up has said nothing yet. */
-  #local(status: number, reason: Reason, fields: readonly string[], isNoted = true): ClientResponse {
-    if (isNoted && this.#cache === emptyStart) this.#cache = { ...emptyStart, reason }
-    return { status, fields: ['Date', httpDate(this.#nowMs), ...fields, 'Cache-Status', localStatus(reason)] }
+  /** An answer that no origin had a part in. */
+  #local(status: number, reason: Reason, fields: readonly string[]): ClientResponse {
+    if (this.#cache === notAsked) this.#cache = { ...notAsked, reason }
+    const route = this.#entry?.user as RouteRules | undefined
+    const own = statusField(route, localStatus(reason), '')
+    return { status, fields: ['Date', httpDate(this.#nowMs), ...fields, ...own] }
   }
 
   #note(result: CacheResult, reason: Reason, meta: StoredMeta | undefined): void {
     const ageMs = meta && currentAgeMs(meta, this.#nowMs)
     this.#cache = { result, reason, ageMs, remainingMs: meta && remainingMs(meta, this.#nowMs) }
   }
+}
+
+/** Cache-Status as the route wants it; empty: not at all. */
+function statusField(route: RouteRules | undefined, text: string, key: string): readonly string[] {
+  const value = cacheStatusValue(route, text, key)
+  return value === '' ? [] : ['Cache-Status', value]
 }
 
 function factsOf({ meta, fields }: SimulatedObject): FlatFacts {
