@@ -11,12 +11,15 @@ import type { RequestView } from './request-context.ts'
 import { judgedFields, storableFields } from './response-out.ts'
 import type { PlannedCache, RouteCache } from './route-runtime.ts'
 
+/** What of a route's cache decides on storing. */
+export type StoringRules = Pick<RouteCache<PlannedCache>, 'settings' | 'isNoStore'>
+
 /** Who asked, by which rules, and when. */
 export interface Judgement {
   readonly view: RequestView
   /** The request as the origin sees it. */
   readonly sent: RequestFacts
-  readonly cache: Pick<RouteCache<PlannedCache>, 'settings' | 'isNoStore'>
+  readonly cache: StoringRules
   readonly times: ResponseTimes
   /** From 0 up to 1: see `decideStore`. */
   readonly random: number

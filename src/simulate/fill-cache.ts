@@ -1,8 +1,8 @@
 /** What a scenario says is stored, put through the rules of storing, as if it had come when it says it came. */
 import { variantKey } from '../cache/vary.ts'
-import type { CacheSettings, Plan, TtlRule } from '../plan/plan.ts'
+import type { CacheSettings, Plan } from '../plan/plan.ts'
 import type { StoredScript } from '../plan/test-plan.ts'
-import { judgeResponse } from '../proxy/judge-response.ts'
+import { judgeResponse, type StoringRules } from '../proxy/judge-response.ts'
 import type { RouteRules } from '../proxy/route-runtime.ts'
 import { SentFacts } from '../proxy/sent-facts.ts'
 import type { RouteTable } from '../routing/table.ts'
@@ -45,22 +45,25 @@ function slotOf(plan: Plan, table: RouteTable, script: StoredScript, atMs: numbe
   if (head === undefined) return 'the response head is not HTTP'
   const view = new SimulatedRequest(facts, route, atMs)
   const sent = new SentFacts(facts, route, view)
-  const settings = withTtl(cache.settings, script)
+  const rules: StoringRules = {
+    settings: withTtl(cache.settings, script),
+    isNoStore: (request, response) => cache.isNoStore(request, response),
+  }
   const times = { requestMs: atMs, responseMs: atMs }
-  const { decision, fields } = judgeResponse(head, { view, sent, settings, times, random: 0 })
+  const { decision, fields } = judgeResponse(head, { view, sent, cache: rules, times, random: 0 })
   if (!decision.store) return `the response would not be stored: ${decision.reason}`
   return {
     cache: cache.cache.plan.name,
     key: cache.keyOf(sent, facts),
     varyNames: decision.vary.names,
     variant: variantKey(decision.vary.names, sent, cache.negotiation),
-    object: { meta: decision.meta, fields },
+    object: { meta: decision.meta, fields, bodyBytes: Math.max(0, head.contentLength) },
   }
 }
 
 /** The lifetime that the scenario gives stands before all others. */
 function withTtl(settings: CacheSettings, { ttlMs, place }: StoredScript): CacheSettings {
   if (ttlMs === undefined) return settings
-  const rule: TtlRule = { statuses: [], path: undefined, contentType: undefined, ttlMs, mode: 'override', place }
-  return { ...settings, ttls: [rule] }
+  const anything = { statuses: [], path: undefined, contentType: undefined, lengths: undefined }
+  return { ...settings, ttls: [{ ...anything, ttlMs, mode: 'override', place }] }
 }

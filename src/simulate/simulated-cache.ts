@@ -9,6 +9,7 @@ export interface SimulatedObject {
   readonly meta: StoredMeta
   /** Flat names and values, as the origin sent them. */
   readonly fields: readonly string[]
+  readonly bodyBytes: number
 }
 
 /** Where an object lies. */

@@ -71,6 +71,9 @@ type Fetched =
   | { readonly kind: 'judged'; readonly head: ResponseHead; readonly judged: Judged }
   | { readonly kind: 'confirmed'; readonly judged: Judged }
 
+/** The numbers and the fields of a response that is sent. */
+type Rendered = Pick<SimulatedObject, 'meta' | 'fields'>
+
 /** A request that may be answered from a cache. */
 interface Lookup {
   readonly view: SimulatedRequest
@@ -239,7 +242,7 @@ export class Simulation {
     const judgement: Judgement = {
       view,
       sent,
-      settings: cache.settings,
+      cache,
       times: { requestMs: this.#nowMs, responseMs: this.#nowMs },
       random: 0,
     }
@@ -290,7 +293,7 @@ export class Simulation {
   /** A response that is, or has just been, stored; or a 304 where the client's conditions ask for it. */
   #answerFrom(
     view: SimulatedRequest,
-    { meta, fields }: SimulatedObject,
+    { meta, fields }: Rendered,
     word: string,
     cacheStatus: string,
     showsAge: boolean,
