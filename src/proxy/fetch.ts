@@ -8,8 +8,9 @@
  *                   --fails, something stored-> abort; the owner answers stale where it may
  */
 
+import { contentLanguage, languageVariant } from '../cache/language-variant.ts'
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
-import { fieldsNamed } from '../cache/policy/flat-facts.ts'
+import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
@@ -26,6 +27,7 @@ import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
 import type { Found } from './find-stored.ts'
 import { type Judgement, judgeResponse, judgeUpdate, validatorLines } from './judge-response.ts'
+import { writeLink } from './language-link.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
@@ -66,6 +68,10 @@ export class Fetch implements OriginSink {
   readonly #key: string
   readonly #primaryKey: string
   readonly #varyNames: string
+  /** Of the marker under the primary key, this fetch's own one included; 0: none. */
+  #markerId: number
+  /** Under what language the response is to be found too; empty: none. */
+  #languageKey = ''
   readonly #directives: RequestDirectives | undefined
   readonly #stale: StoredObject | undefined
   #writer: FillWriter
@@ -88,6 +94,7 @@ export class Fetch implements OriginSink {
     this.#key = found.key
     this.#primaryKey = found.primaryKey
     this.#varyNames = found.varyNames
+    this.#markerId = found.markerId
     this.#directives = directives
     this.#writer = writer
     this.#stale = readable(this.#tier, found.object)
@@ -154,6 +161,7 @@ export class Fetch implements OriginSink {
     }
     this.#context.worker.counters.add(C.fills, 1)
     this.#filling = true
+    this.#languageKey = this.#languageKeyOf(decision.vary.names, fields)
     const reader = this.owner === undefined ? undefined : writer.reader()
     if (reader !== undefined) this.owner!.onFill(reader, fieldsNamed(fields, decision.withheldFields))
   }
@@ -173,6 +181,7 @@ export class Fetch implements OriginSink {
     if (!this.#filling) return
     this.#filling = false
     this.#writer.complete()
+    if (this.#languageKey !== '') writeLink(this.#tier, this.#languageKey, this.#writer.key)
     this.owner?.onFillProgress()
   }
 
@@ -208,7 +217,7 @@ export class Fetch implements OriginSink {
   #refresh(head: ResponseHead, stale: StoredObject): void {
     const judged = judgeUpdate(head, storedOf(stale), this.#judgement())
     if (judged === undefined) {
-      this.#tier.remove(this.#key)
+      this.#tier.remove(stale.key)
       this.#writer.leave()
       this.owner?.onGone()
       return
@@ -220,7 +229,7 @@ export class Fetch implements OriginSink {
     const { owner } = this
     const isPinned = owner !== undefined && this.#tier.pin(stale)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
-    if (!decision.store) this.#tier.remove(this.#key)
+    if (!decision.store) this.#tier.remove(stale.key)
     else this.#tier.refresh(stale, responseCells(decision.meta), bytes)
     this.#writer.leave()
     if (isPinned) owner.onConfirmed(stale, decision.meta, merged, decision.store)
@@ -253,6 +262,7 @@ export class Fetch implements OriginSink {
     const key = variantKey(names, this.#sent, this.#cache.negotiation)
     const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key))
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
+    this.#markerId = id
     if (isMarked) marker.complete()
     else marker.decline(reasonNumber('no-space'))
     if (marker !== this.#writer) this.#writer.leave()
@@ -261,13 +271,19 @@ export class Fetch implements OriginSink {
     return undefined
   }
 
+  #languageKeyOf(names: readonly string[], fields: readonly string[]): string {
+    const language = contentLanguage(new FlatFacts(200, fields).header('content-language'))
+    const variant = languageVariant(language, names, this.#sent, this.#cache.negotiation)
+    return variant === undefined ? '' : keyOfVariant(this.#primaryKey, this.#markerId, variant)
+  }
+
   #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean): void {
     // Those who wait are not sent on to a server that has just said that it cannot serve.
     if (isUnavailable(head.status)) this.#writer.abort(head.status)
     else this.#writer.decline(reasonNumber(reason), hitForMiss ? this.#hitForMissUntilMs() : 0)
     // A new answer that may not be kept still says that the old one is no longer the answer.
     if (isHiddenByStale(head.status)) this.#noteFailure()
-    else if (this.#stale !== undefined && head.status < 500) this.#tier.remove(this.#key)
+    else if (this.#stale !== undefined && head.status < 500) this.#tier.remove(this.#stale.key)
     const { owner } = this
     if (owner === undefined) this.#origin.cancel()
     else owner.onDeclined(this.#origin, head, reason)

@@ -1,10 +1,12 @@
 /** Finding the stored response that matches a request, by key and Vary. */
 
+import { preferredVariant } from '../cache/language-variant.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
+import { followLink } from './language-link.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
 import { sentFacts } from './sent-facts.ts'
 import { keyOfVariant, storedOf } from './stored.ts'
@@ -19,6 +21,8 @@ export class Found {
   reason: Reason = 'absent'
   /** The names the stored responses vary on, joined by commas; empty without a marker. */
   varyNames = ''
+  /** The number of their marker; 0 without one. */
+  markerId = 0
 }
 
 /** What `findStored` found last. */
@@ -48,6 +52,7 @@ export function findStored(
   found.key = primaryKey
   found.reason = 'absent'
   found.varyNames = ''
+  found.markerId = 0
   found.object = tier.find(primaryKey)
   if (found.object === undefined) return found
   const stored = storedOf(found.object)
@@ -59,8 +64,15 @@ export function findStored(
   const names = stored.names
   tier.unpin(marker)
   found.varyNames = stored.varyNames
-  const variant = variantKey(names, sentFacts(request, names, route, connection), cache.negotiation)
-  found.key = keyOfVariant(primaryKey, stored.markerId, variant)
+  found.markerId = stored.markerId
+  const sent = sentFacts(request, names, route, connection)
+  found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, sent, cache.negotiation))
   found.object = tier.find(found.key)
+  if (found.object !== undefined) return found
+  // Where another request's variant is the answer, `key` stays this request's own: what is fetched goes there.
+  const preferred = preferredVariant(names, sent, cache.negotiation)
+  if (preferred !== undefined) {
+    found.object = followLink(tier, keyOfVariant(primaryKey, stored.markerId, preferred))
+  }
   return found
 }

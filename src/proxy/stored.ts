@@ -15,12 +15,14 @@ import type { RouteRuntime } from './route-runtime.ts'
 /**
  * The cell of an object's numbers that tells a response (0) from a Vary marker: an object under the primary key that
  * holds the names the responses vary on; the responses lie under keys made of its number and the values of those names.
+ * LINK: neither, but a second name of a variant (`language-link.ts`).
  */
 const MARKER_CELL = META_CELLS - 1
+const LINK = -1
 
 export class Stored {
   readonly meta: StoredMeta
-  /** 0 for a response. */
+  /** 0 for a response, greater for a marker. */
   readonly markerId: number
   readonly #object: StoredObject
   #names: readonly string[] | undefined = undefined
@@ -51,6 +53,11 @@ export class Stored {
   get varyNames(): string {
     this.#varyNames ??= this.#object.head.toString('latin1')
     return this.#varyNames
+  }
+
+  /** Of a link: the key of the response it leads to. The object must be pinned at first. */
+  get linkedKey(): string {
+    return this.varyNames
   }
 
   /** Flat list of names and values. The object must be pinned when this is first asked. */
@@ -127,11 +134,16 @@ export function responseCells(meta: StoredMeta): Float64Array {
   return cells
 }
 
-/** The numbers of a marker; `id` is greater than 0 and used once. */
+/** The numbers of a marker; `id` is greater than 0 and used once, or LINK. */
 export function markerCells(id: number): Float64Array {
   const cells = responseCells(new StoredMeta())
   cells[MARKER_CELL] = id
   return cells
+}
+
+/** The numbers of a link. */
+export function linkCells(): Float64Array {
+  return markerCells(LINK)
 }
 
 export function isMarker(cells: Float64Array): boolean {
