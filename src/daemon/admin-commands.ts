@@ -1,6 +1,7 @@
 /** The commands of the admin socket, version 1. Later ones join this table. */
 import type { AdminCommand } from '../admin/commands.ts'
-import { AdminFailure } from '../admin/protocol.ts'
+import { AdminFailure, type AdminRequest } from '../admin/protocol.ts'
+import type { ObjectReport } from './object-report.ts'
 import type { ReloadPreview, ReloadResult } from './reloader.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
 
@@ -13,6 +14,8 @@ export interface AdminActions {
   /** Undefined: as above. */
   readonly diff: () => Promise<ReloadPreview | undefined>
   readonly reopenLogs: () => Promise<void>
+  /** Rejects with an AdminFailure when `given` names no object or no cache. */
+  readonly object: (given: AdminRequest['arguments']) => Promise<ObjectReport>
   /** Begins to stop; the answer to the command still goes out. */
   readonly stop: () => void
 }
@@ -39,6 +42,11 @@ export function adminCommands(actions: AdminActions): AdminCommand[] {
       name: 'reopen-logs',
       doc: 'open the log files by their names again',
       run: () => actions.reopenLogs(),
+    },
+    {
+      name: 'object',
+      doc: 'what a cache holds under a key: "cache" and "key"; answers with an ObjectReport',
+      run: (given) => actions.object(given),
     },
     {
       name: 'stop',

@@ -20,6 +20,7 @@ import { ConfigWatch } from './config-watch.ts'
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_FORCED, EXIT_OK, EXIT_START } from './exit-codes.ts'
 import type { Load, Loaded } from './loaded.ts'
 import type { Target } from './messages.ts'
+import { reportObject } from './object-report.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { describeDiff, diffPlans } from './plan-diff.ts'
 import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
@@ -337,6 +338,7 @@ class Supervisor {
       reload: () => this.#whenStarted(() => this.#reloader.request('command')),
       diff: () => this.#whenStarted(() => this.#preview()),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
+      object: (given) => reportObject(this.#target.shared, given, Date.now()),
       stop: () => void this.#stop('command'),
     })
   }

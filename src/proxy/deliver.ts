@@ -144,6 +144,7 @@ function end(
   word: CacheWord,
   reason: Reason,
 ): void {
+  object.countHit()
   outcome.status = status
   outcome.bytes = bytes
   outcome.word = word

@@ -147,7 +147,12 @@ export function linkCells(): Float64Array {
 }
 
 export function isMarker(cells: Float64Array): boolean {
-  return cells[MARKER_CELL] !== 0
+  return markerIdOf(cells) !== 0
+}
+
+/** 0 for a response. */
+export function markerIdOf(cells: Float64Array): number {
+  return cells[MARKER_CELL]!
 }
 
 /**
@@ -156,6 +161,11 @@ export function isMarker(cells: Float64Array): boolean {
  */
 export function keyOfVariant(primaryKey: string, markerId: number, variant: string): string {
   return variantObjectKey(primaryKey, `${markerId}:${variant}`)
+}
+
+/** How the keys that `keyOfVariant` makes for the variants of one marker begin and end. */
+export function variantKeyEnds(primaryKey: string, markerId: number): { readonly start: string; readonly end: string } {
+  return { start: `\n${markerId}:`, end: `\n${primaryKey}` }
 }
 
 let markerNumber = 0

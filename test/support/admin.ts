@@ -1,6 +1,7 @@
 /** What a running daemon says of itself, asked on its admin socket without starting a process for it. */
 import { askDaemon } from '../../src/admin/client.ts'
 import type { AdminRequest } from '../../src/admin/protocol.ts'
+import type { ObjectReport } from '../../src/daemon/object-report.ts'
 import type { ReloadResult } from '../../src/daemon/reloader.ts'
 import type { DaemonStats, DaemonStatus } from '../../src/daemon/status.ts'
 import type { Daemon } from './daemon.ts'
@@ -18,6 +19,11 @@ export async function statsOf(shellac: Daemon): Promise<DaemonStats> {
 /** Reloads and gives what came of it, good or bad. */
 export async function reload(shellac: Daemon): Promise<ReloadResult> {
   return (await ask(shellac, 'reload')) as ReloadResult
+}
+
+/** What the cache holds under a key. */
+export async function objectAt(shellac: Daemon, cache: string, key: string): Promise<ObjectReport> {
+  return (await ask(shellac, 'object', { cache, key })) as ObjectReport
 }
 
 async function ask(shellac: Daemon, command: string, given: AdminRequest['arguments'] = {}): Promise<unknown> {

@@ -9,6 +9,7 @@ import { isRemembered, retryDelayMs } from '../policy/back-off.ts'
 import { unitsFor } from './allocator.ts'
 import { FillReader } from './fill-reader.ts'
 import { FillWriter } from './fill-writer.ts'
+import { findKeys, inspectObject, type ObjectFacts } from './inspect.ts'
 import { Control, layOut, type MemoryTierOptions, type MemoryTierShared, UNIT_BYTES } from './layout.ts'
 import { refreshObject } from './refresh.ts'
 import { CLAIM_ROUNDS, KEY_START, keyBytesOf, NO_ROOM, SharedStore, TRY_AGAIN, writeKey } from './shared-store.ts'
@@ -62,7 +63,7 @@ export class MemoryTier {
   #young = new Map<string, StoredObject>()
   #old = new Map<string, StoredObject>()
 
-  /** `worker`: 0 to workers - 1, each in one thread at a time; -1 for `stats`, `remove`, `expire` and `clear` only. */
+  /** `worker`: 0 to workers - 1, each in one thread at a time; -1 for all but finding, filling and pinning. */
   constructor(shared: MemoryTierShared, worker: number) {
     this.#store = new SharedStore(shared, worker)
     this.#cells = this.#store.slots.cells
@@ -336,6 +337,16 @@ export class MemoryTier {
    */
   refresh(object: StoredObject, meta: ArrayLike<number>, head: Buffer): boolean {
     return refreshObject(this.#store, object, meta, head)
+  }
+
+  /** The complete object under the key, as a copy; leaves no trace. */
+  inspect(key: string): ObjectFacts | undefined {
+    return inspectObject(this.#store, key)
+  }
+
+  /** At most `most` keys of complete objects that begin with `start`, which begins with a line feed, and end with `end`. */
+  findKeys(start: string, end: string, most: number): Promise<string[]> {
+    return findKeys(this.#store, start, end, most)
   }
 
   /** Read without the lock: each number is true, all together only about. */

@@ -66,6 +66,7 @@ function replace(store: SharedStore, object: StoredObject, meta: ArrayLike<numbe
   slots.set(slot, Slot.bodyStart, isCopied ? bodyStart : slots.get(object.slot, Slot.bodyStart))
   slots.set(slot, Slot.bodyBytes, object.bodyBytes)
   slots.set(slot, Slot.available, object.bodyBytes)
+  slots.set(slot, Slot.hits, slots.load(object.slot, Slot.hits))
   slots.set(slot, Slot.fillState, FillState.complete)
   slots.set(slot, Slot.units, isCopied ? units : units + slots.get(object.slot, Slot.units))
   publish(store, slot, object.slot)

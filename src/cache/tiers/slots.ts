@@ -8,7 +8,7 @@
  *
  * - A tag is replaced by one atomic store, so "still the object I know" is one atomic load and a comparison.
  * - A zombie cannot be reached any more; it keeps its memory until nobody pins it.
- * - Cells other than `access` and `available` change under the store's lock only, and never while the slot is complete,
+ * - Cells other than `access`, `available` and `hits` change under the store's lock only, and never while the slot is complete,
  *   except queue links and flags.
  *
  * A generation returns after 2^30 uses of one slot; an object remembered that long would be taken for another. A worker
@@ -56,6 +56,8 @@ export const Slot = {
   units: 18,
   /** Of a fill that was declined, the number of the reason; of one that was aborted, the status to answer with; or 0. */
   cause: 19,
+  /** Answers given from the object, as far as the workers have told; unsigned. */
+  hits: 23,
 } as const
 
 export const Flag = {

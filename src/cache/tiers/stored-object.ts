@@ -26,6 +26,10 @@ export class StoredObject {
   readonly tag: number
   readonly tagCell: number
   readonly #cells: Int32Array
+  /** Answers of this worker that `Slot.hits` does not know of yet, those that it knows of, and how many may wait. */
+  #untold = 0
+  #told = 0
+  #mayWait = 0
 
   /** The slot must be pinned while this runs. */
   constructor(store: SharedStore, slot: number, tag: number, key: string) {
@@ -49,6 +53,22 @@ export class StoredObject {
     this.headAndBody = isContiguous
       ? segments.bytesOf(front).subarray(headStart, headStart + headBytes + this.bodyBytes)
       : undefined
+  }
+
+  /**
+   * Counts an answer given from the object, which is pinned. Told to all only when an eighth of what was told has come
+   * together, so that a hot object costs no cache line that all workers write.
+   */
+  countHit(): void {
+    this.#untold++
+    if (this.#untold > this.#mayWait) this.#tellHits()
+  }
+
+  #tellHits(): void {
+    Atomics.add(this.#cells, this.tagCell + Slot.hits, this.#untold)
+    this.#told += this.#untold
+    this.#untold = 0
+    this.#mayWait = Math.floor(this.#told / 8)
   }
 
   /** Whether somebody has expired it by hand since it was stored; seen by all workers at once. */

@@ -173,6 +173,7 @@ async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket:
     reload: () => Promise.resolve(reload),
     diff: () => Promise.resolve(reload),
     reopenLogs: () => Promise.resolve(),
+    object: () => Promise.reject(new Error('not asked here')),
     stop: () => {
       stops++
     },

@@ -1,0 +1,128 @@
+/** What the admin command `object` tells of one key of a cache: what lies there now, and for how long it will answer. */
+import { AdminFailure } from '../admin/protocol.ts'
+import { ageSeconds, decodeMeta, remainingMs } from '../cache/policy/meta.ts'
+import type { ObjectFacts } from '../cache/tiers/inspect.ts'
+import { type KeyState, MemoryTier } from '../cache/tiers/memory-tier.ts'
+import { readableKey } from '../cache/vary.ts'
+import { type Reason, reasons } from '../log/reasons.ts'
+import { parseFieldLines } from '../proxy/facts.ts'
+import type { SharedState } from '../proxy/runtime.ts'
+import { markerIdOf, variantKeyEnds } from '../proxy/stored.ts'
+
+/** Grows by members only; what changes its meaning changes `v`. */
+export interface ObjectReport {
+  readonly v: 1
+  readonly cache: string
+  readonly key: string
+  /** Where it lies. */
+  readonly tier: 'memory'
+  /** `varies`: only variants are stored, and this key says by which fields they are chosen. */
+  readonly state: KeyState | 'varies'
+  /** In state `hit-for-miss`: why the last answer was not stored; else null. */
+  readonly reason: Reason | null
+  /** null in any other state than `complete`. */
+  readonly object: StoredReport | null
+  /** null in any other state than `varies`. */
+  readonly variants: VariantsReport | null
+}
+
+export interface StoredReport {
+  readonly status: number
+  /** Flat names and values. */
+  readonly fields: readonly string[]
+  /** As the Age of an answer would be now. */
+  readonly ageSec: number
+  readonly lifetimeSec: number
+  /** Negative since it is stale. */
+  readonly remainingSec: number
+  /** How long after its lifetime it may answer while it is fetched anew, and while its origin fails. */
+  readonly staleWhileRevalidateSec: number
+  readonly staleIfErrorSec: number
+  /** Expired by hand; to be validated before it answers. */
+  readonly softPurged: boolean
+  readonly bodyBytes: number
+  /** Space taken in the tier. */
+  readonly spaceBytes: number
+  /** Answers given from it, in all workers; each may be behind by an eighth of its own. */
+  readonly hits: number
+}
+
+export interface VariantsReport {
+  /** The request fields that choose among them, lower case. */
+  readonly names: readonly string[]
+  /** At most MOST_VARIANTS. */
+  readonly list: readonly VariantReport[]
+  readonly isCut: boolean
+}
+
+export interface VariantReport {
+  /** The key of the variant, with what selects it at its end. */
+  readonly key: string
+  readonly object: StoredReport
+}
+
+const MOST_VARIANTS = 100
+const NO_WORKER = -1
+
+/** `given`: `cache` and `key`, as Cache-Status shows it. Rejects with an AdminFailure: bad-request, unknown-cache. */
+export async function reportObject(
+  shared: SharedState,
+  given: Readonly<Record<string, unknown>>,
+  nowMs: number,
+): Promise<ObjectReport> {
+  const { cache, key } = given
+  if (typeof cache !== 'string' || typeof key !== 'string') {
+    throw new AdminFailure('bad-request', '"object" wants "cache" and "key", two texts')
+  }
+  const memory = shared.caches.get(cache)
+  if (memory === undefined) throw new AdminFailure('unknown-cache', `there is no cache "${cache}"`)
+  const tier = new MemoryTier(memory.value, NO_WORKER)
+  const facts = tier.inspect(key)
+  const base = { v: 1, cache, key, tier: 'memory', reason: null, object: null, variants: null } as const
+  if (facts === undefined) return { ...base, ...describeAbsence(tier, key, nowMs) }
+  const markerId = markerIdOf(facts.meta)
+  if (markerId === 0) return { ...base, state: 'complete', object: describe(facts, nowMs) }
+  return { ...base, state: 'varies', variants: await describeVariants(tier, facts, markerId, nowMs) }
+}
+
+function describeAbsence(tier: MemoryTier, key: string, nowMs: number): Pick<ObjectReport, 'state' | 'reason'> {
+  const state = tier.state(key, nowMs)
+  if (state !== 'hit-for-miss') return { state, reason: null }
+  return { state, reason: reasons[tier.hitForMissReason(key, nowMs)]?.name ?? null }
+}
+
+async function describeVariants(
+  tier: MemoryTier,
+  marker: ObjectFacts,
+  markerId: number,
+  nowMs: number,
+): Promise<VariantsReport> {
+  const { start, end } = variantKeyEnds(marker.key, markerId)
+  const keys = await tier.findKeys(start, end, MOST_VARIANTS + 1)
+  const list = keys.slice(0, MOST_VARIANTS).flatMap((key) => {
+    const facts = tier.inspect(key)
+    return facts === undefined ? [] : [{ key: readableKey(key), object: describe(facts, nowMs) }]
+  })
+  return { names: marker.head.toString('latin1').split(','), list, isCut: keys.length > MOST_VARIANTS }
+}
+
+function describe(facts: ObjectFacts, nowMs: number): StoredReport {
+  const meta = decodeMeta(facts.meta)
+  return {
+    status: meta.status,
+    fields: parseFieldLines(facts.head.toString('latin1')),
+    ageSec: ageSeconds(meta, nowMs),
+    lifetimeSec: seconds(meta.lifetimeMs),
+    remainingSec: seconds(remainingMs(meta, nowMs)),
+    staleWhileRevalidateSec: seconds(meta.staleWhileRevalidateMs),
+    staleIfErrorSec: seconds(meta.staleIfErrorMs),
+    softPurged: facts.softPurged,
+    bodyBytes: facts.bodyBytes,
+    spaceBytes: facts.spaceBytes,
+    hits: facts.hits,
+  }
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000)
+}
