@@ -20,7 +20,7 @@ export const reasons = [
   },
   {
     name: 'method',
-    doc: 'the request method is not cacheable (only GET and HEAD are)',
+    doc: 'only GET and HEAD are answered from the cache',
     cure: 'nothing; unsafe methods always go to the origin',
   },
   {

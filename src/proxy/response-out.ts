@@ -15,8 +15,11 @@ import type { RouteRules } from './route-runtime.ts'
 
 /** Fields of a response that are dropped or written anew when it is passed on. */
 const passSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus])
-/** When it is stored: its age is kept as a number, and Cache-Status tells of one delivery only. */
-const storeSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus, F.age])
+/**
+ * When it is stored: its age is kept as a number, Cache-Status tells of one delivery only, and trailers are not kept
+ * (RFC 9110 §6.5.1 lets them go), so none are announced.
+ */
+const storeSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus, F.age, F.trailer])
 /** Interim responses: nothing is added to them. */
 const interimSkipped = withHopByHop([F.contentLength])
 
