@@ -1,5 +1,5 @@
 /** The text of `shellac help [WORD]`: directives, words of other servers, units, and reasons, all from their tables. */
-import { reasons } from '../log/reasons.ts'
+import { type ReasonRecord, reasons } from '../log/reasons.ts'
 import { type Context, type Directive, syntaxOf } from './directives/directive.ts'
 import { contexts, findByPeerWord } from './directives/table.ts'
 import { foreignWords } from './foreign-words.ts'
@@ -13,10 +13,9 @@ export function helpText(topic: string): string | undefined {
   if (topic === 'statements') return overview()
   if (topic === 'units' || topic === 'values') return unitsText()
   if (topic === 'reasons') return reasonList()
-  const entries = directivesNamed(topic)
-  if (entries.length > 0) return entries.map(describeEntry).join('\n')
-  const reason = reasons.find((one) => one.name === topic)
-  if (reason !== undefined) return `${reason.name}\n${wrap(reason.doc, 4)}\n    cure: ${reason.cure}\n`
+  // "method" and others are both a statement and a reason.
+  const entries = [...directivesNamed(topic).map(describeEntry), ...reasonsNamed(topic).map(describeReason)]
+  if (entries.length > 0) return entries.join('\n')
   const advice = foreignWords.get(topic)
   if (advice !== undefined) return `${topic} is no word of Shellac; ${advice}\n`
   const peers = findByPeerWord(topic)
@@ -40,6 +39,14 @@ function directivesNamed(name: string): readonly Entry[] {
     else places.push(context)
   }
   return [...found].map(([directive, places]) => ({ directive, contexts: places }))
+}
+
+function reasonsNamed(name: string): readonly ReasonRecord[] {
+  return reasons.filter((one) => one.name === name)
+}
+
+function describeReason(reason: ReasonRecord): string {
+  return `reason ${reason.name}\n${wrap(reason.doc, 4)}\n    cure: ${reason.cure}\n`
 }
 
 function describeEntry({ directive, contexts: places }: Entry): string {
@@ -81,7 +88,7 @@ function overview(): string {
 }
 
 function reasonList(): string {
-  return reasons.map((one) => `${one.name}\n${wrap(one.doc, 4)}\n    cure: ${one.cure}\n`).join('\n')
+  return reasons.map(describeReason).join('\n')
 }
 
 export function unknownText(topic: string): string {

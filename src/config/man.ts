@@ -5,11 +5,14 @@ import { contexts } from './directives/table.ts'
 import { placesText } from './help.ts'
 import { valueTypes } from './value-types.ts'
 
+/** When the language last changed, for the foot of the page; a generator has no clock to ask. */
+const MAN_DATE = '2026-11-20'
+
 /** Ends with a newline. */
 export function configManPage(): string {
   return [
     '.\\" Written by man/generate.ts from the table of directives. Do not edit.',
-    '.TH SHELLAC.CONF 5 "" "shellac" "File formats"',
+    `.TH SHELLAC.CONF 5 "${MAN_DATE}" "shellac" "File formats"`,
     ...head(),
     ...contexts.flatMap((context, index) => section(context, index)),
     ...reasonSection(),
@@ -73,7 +76,13 @@ function describe(directive: Directive): readonly string[] {
 }
 
 function reasonSection(): readonly string[] {
-  const entries = reasons.flatMap((reason) => ['.TP', `.B ${reason.name}`, roff(`${reason.doc}; ${reason.cure}`)])
+  const entries = reasons.flatMap((reason) => [
+    '.TP',
+    `.B ${roff(reason.name)}`,
+    roff(`${reason.doc}.`),
+    '.br',
+    `Cure: ${roff(`${reason.cure}.`)}`,
+  ])
   const intro = 'Why an answer did not come from the cache, as Cache-Status, the access log and the counters say it.'
   return ['.SH REASONS', intro, ...entries]
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { commands } from '../../../src/cli/commands.ts'
 import { optionTable } from '../../../src/cli/options.ts'
+import { syntaxOf } from '../../../src/config/directives/directive.ts'
 import { contexts } from '../../../src/config/directives/table.ts'
 import { foreignWords } from '../../../src/config/foreign-words.ts'
 import { helpText, unknownText } from '../../../src/config/help.ts'
@@ -44,6 +45,14 @@ describe('helpText', () => {
     for (const word of [...words, ...others]) assert.notEqual(helpText(word), undefined, word)
   })
 
+  it('lists every reason with its cure', () => {
+    const list = textOf('reasons').replaceAll(/\s+/g, ' ')
+    for (const { name, doc, cure } of reasons) {
+      assert.ok(list.includes(`${name} ${doc} cure: ${cure} `), name)
+      assert.ok(textOf(name).includes(`cure: ${cure}`), name)
+    }
+  })
+
   it('suggests what is near to an unknown word', () => {
     assert.equal(helpText('balanse'), undefined)
     assert.match(unknownText('balanse'), /nothing is known about "balanse"; did you mean "balance"/)
@@ -51,9 +60,40 @@ describe('helpText', () => {
   })
 })
 
+/** The text of a page, escapes taken back and lines joined. */
+function unroffed(page: string): string {
+  return page
+    .replaceAll('\\-', '-')
+    .replaceAll('\\(aq', "'")
+    .replaceAll('\\(ti', '~')
+    .replaceAll('\\(ha', '^')
+    .replaceAll('\\&', '')
+    .replaceAll('\\e', '\\')
+    .replaceAll('\n', ' ')
+}
+
 describe('shellac.conf.5', () => {
   it('is what man/generate.ts writes', () => {
     assert.equal(readFileSync('man/shellac.conf.5', 'utf8'), configManPage())
+  })
+
+  const shown = unroffed(configManPage())
+
+  it('shows every directive with its syntax, its place, its default and its example', () => {
+    for (const context of contexts) {
+      assert.ok(shown.includes(context.doc), context.name)
+      for (const one of context.directives) {
+        const from = shown.indexOf(`.TP .B "${syntaxOf(one).replaceAll('"', '""')}" ${one.doc}`)
+        assert.notEqual(from, -1, `${one.name} in ${context.name}`)
+        const entry = shown.slice(from, shown.indexOf(' .TP ', from + 1))
+        assert.ok(entry.includes(` Example: ${one.example}`), one.name)
+        if (one.defaultText !== undefined) assert.ok(entry.includes(` Default: ${one.defaultText} `), one.name)
+      }
+    }
+  })
+
+  it('lists every reason with its cure', () => {
+    for (const { name, doc, cure } of reasons) assert.ok(shown.includes(`.B ${name} ${doc}. .br Cure: ${cure}.`), name)
   })
 
   it('has no text that a macro could begin by accident', () => {
