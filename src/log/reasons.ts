@@ -100,8 +100,8 @@ export const reasons = [
   },
   {
     name: 'partial',
-    doc: 'a partial response (206) is not stored',
-    cure: 'nothing; a full response to the same URL is',
+    doc: 'a partial response (206) that cannot be stored: not asked for, several parts, no length, or a wrong one',
+    cure: 'look at Content-Range and Content-Length of the origin; "ranges whole;" asks for no parts',
   },
   {
     name: 'too-large',
@@ -136,8 +136,8 @@ export const reasons = [
   },
   {
     name: 'range',
-    doc: 'a range request is passed to the origin',
-    cure: 'nothing; the full response is stored when asked for',
+    doc: 'a range was asked for while another fetch of the same resource was running',
+    cure: '"ranges whole;" lets ranges wait for one fetch of the whole',
   },
   { name: 'upgrade', doc: 'the connection changes its protocol', cure: 'nothing' },
   {
@@ -163,6 +163,11 @@ export const reasons = [
     name: 'min-uses',
     doc: 'the key has not been asked for often enough to be stored',
     cure: 'a smaller "min-uses", if every response is worth its space',
+  },
+  {
+    name: 'part-missing',
+    doc: 'only a part of the resource is stored, and other bytes were asked for',
+    cure: 'nothing, it is stored together with what was fetched; "ranges whole;" stores no parts',
   },
 ] as const satisfies readonly ReasonRecord[]
 

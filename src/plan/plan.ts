@@ -186,6 +186,8 @@ export interface CacheSettings {
   /** Response fields that give freshness, strongest first, in lower case: `cdn-cache-control`, `cache-control`. */
   readonly obey: readonly string[]
   readonly maxObjectBytes: number
+  /** What a range request that finds nothing stored fetches: the range it asks for, or the whole. */
+  readonly ranges: 'forward' | 'whole'
 }
 export type Override = 'private' | 'no-store' | 'no-cache' | 'set-cookie' | 'authorization'
 

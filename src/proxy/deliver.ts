@@ -3,17 +3,21 @@
 import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
+import { selectBytes } from '../cache/policy/partial.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { F } from '../http/fields.ts'
 import type { RequestHead } from '../http/request-head.ts'
+import { reasonPhrase } from '../http/status.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { RequestFacts } from '../plan/facts.ts'
+import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { connectionLine } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { fieldLines } from './facts.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
+import { piecesOf, type RangeAnswer, rangeAnswer } from './ranges.ts'
 import { RequestContext } from './request-context.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 import type { Stored } from './stored.ts'
@@ -34,7 +38,7 @@ export interface Delivery {
 export function deliverFresh(delivery: Delivery, object: StoredObject, stored: Stored): void {
   const { connection, head, route } = delivery
   const { responseEdits } = route
-  if (head.method === 'GET' && !isConditional(head)) {
+  if (head.method === 'GET' && isPlain(head)) {
     const prefix = stored.freshPrefix(clock.nowMs, route) + connectionLine(connection)
     if (responseEdits.isEmpty && object.headAndBody !== undefined) {
       sendWhole(delivery, object, stored, prefix, object.headAndBody)
@@ -64,7 +68,7 @@ export function deliverStored(
   reason: Reason,
 ): void {
   const { connection, head, route } = delivery
-  if (isConditional(head) || !route.responseEdits.isEmpty) {
+  if (!isPlain(head) || !route.responseEdits.isEmpty) {
     const { meta, fields, etag } = stored
     deliverAs(delivery, { object, meta, fields, etag, prefix, word, reason })
     return
@@ -91,7 +95,10 @@ export interface Rendering {
   readonly reason: Reason
 }
 
-/** Sends a rendering, or a 304 where the client's conditions ask for it. */
+/**
+ * Sends a rendering: a 304 where the client's conditions ask for it, else the ranges it asks for (RFC 9110 §13.2.2), else
+ * the whole. The stored bytes must cover the request.
+ */
 export function deliverAs(delivery: Delivery, rendering: Rendering): void {
   const { connection, head } = delivery
   const { object, meta, fields, etag, prefix, word, reason } = rendering
@@ -104,10 +111,33 @@ export function deliverAs(delivery: Delivery, rendering: Rendering): void {
     end(delivery, object, text.length, 304, word, reason)
     return
   }
+  const selection = selectBytes(delivery.facts, meta, etag, object.bodyBytes)
+  assert(selection.kind !== 'missing', 'a stored part is no answer to a request for more')
+  const answer = rangeAnswer(selection, meta, fields)
+  if (answer !== undefined) {
+    sendRanges(delivery, rendering, answer)
+    return
+  }
   const text = `${prefix}${tail}${fieldLines(edited(delivery, [...fields], meta.status, word))}\r\n`
   const bodyBytes = head.method === 'HEAD' ? 0 : object.bodyBytes
   output.writeHeadAndPieces(connection.socket, text, head.method === 'HEAD' ? [] : object.body)
   end(delivery, object, text.length + bodyBytes, meta.status, word, reason)
+}
+
+function sendRanges(delivery: Delivery, rendering: Rendering, answer: RangeAnswer): void {
+  const { connection } = delivery
+  const { object, prefix, word, reason } = rendering
+  const { status, contentLength } = answer
+  const start = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nContent-Length: ${contentLength}\r\n`
+  const lines = fieldLines(edited(delivery, answer.fields, status, word))
+  const text = `${start}${behindLength(prefix)}${connectionLine(connection)}${lines}\r\n`
+  connection.worker.output.writeHeadAndPieces(connection.socket, text, piecesOf(answer, object.body))
+  end(delivery, object, text.length + contentLength, status, word, reason)
+}
+
+/** Neither a condition nor a range: what is stored goes out as it is. */
+function isPlain(head: RequestHead): boolean {
+  return !isConditional(head) && !head.has(F.range)
 }
 
 export function isConditional(head: RequestHead): boolean {
@@ -131,7 +161,7 @@ function edited(delivery: Delivery, fields: string[], status: number, word: Cach
   return fields
 }
 
-/** A 304 carries Age and Cache-Status, which the prefix ends with, but no length. */
+/** What a prefix ends with: Age and Cache-Status, without start line and length. */
 function behindLength(prefix: string): string {
   return prefix.slice(prefix.indexOf('\r\nAge: ') + 2)
 }

@@ -4,6 +4,7 @@
  *
  *     origin's head --304, something stored--> refresh the stored object
  *                   --may be stored----------> write into the store; everyone, its owner too, reads from there
+ *                   --206, a part stored-----> the same, the stored bytes and those that come as one
  *                   --may not----------------> decline; the owner takes the origin's response over as a Pass
  *                   --fails, something stored-> abort; the owner answers stale where it may
  */
@@ -12,6 +13,7 @@ import { contentLanguage, languageVariant } from '../cache/language-variant.ts'
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
+import { markPart, strongValidator } from '../cache/policy/partial.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
@@ -19,21 +21,42 @@ import type { FillWriter } from '../cache/tiers/fill-writer.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantKey } from '../cache/vary.ts'
+import type { ContentRange } from '../http/range.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import { type Reason, reasonNumber } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
+import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import type { Found } from './find-stored.ts'
-import { type Judgement, judgeResponse, judgeUpdate, validatorLines } from './judge-response.ts'
+import {
+  type Judged,
+  type JudgedPart,
+  type Judgement,
+  judgePart,
+  judgeResponse,
+  judgeUpdate,
+} from './judge-response.ts'
 import { writeLink } from './language-link.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
+import { PartJoin } from './part-join.ts'
 import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { SentFacts } from './sent-facts.ts'
 import { keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
+
+/** A response that is being stored, for the one that fetched it. */
+export interface Fill {
+  readonly reader: FillReader
+  /** Fields for this client alone, which are not stored: flat names and values. */
+  readonly withheld: readonly string[]
+  /** The origin's, which is another than that of what is stored where parts are joined. */
+  readonly status: number
+  /** What the origin sent, where that is a part. */
+  readonly part: ContentRange | undefined
+}
 
 /** The request a fetch was made for. One of the last five is called; onFailed may still follow onFill. */
 export interface FetchOwner {
@@ -42,8 +65,8 @@ export interface FetchOwner {
   onFillProgress(): void
   /** The rest of the response does not fit the store: `rest` comes behind what was written, then the origin goes on. */
   onOverflow(origin: OriginRequest, rest: Buffer): void
-  /** The response is being stored, but for the fields `withheld`, which are for this client alone. */
-  onFill(reader: FillReader, withheld: readonly string[]): void
+  /** The response is being stored. */
+  onFill(fill: Fill): void
   /** The response cannot be stored, for `reason`: it is the owner's alone. `head` is valid during the call. */
   onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void
   /**
@@ -55,6 +78,21 @@ export interface FetchOwner {
   onGone(): void
   /** No response came, or, after onFill, not all of it: the reader says how much there is. */
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void
+}
+
+interface FillBegun {
+  readonly judged: Judged
+  readonly union: ContentRange
+}
+
+/** `found`: what `findStored` says now; read during the call only, as `plan` is made of it. */
+export interface FetchRequest {
+  readonly context: RequestContext
+  readonly cache: RouteCache
+  readonly found: Found
+  readonly plan: FetchPlan
+  readonly directives: RequestDirectives | undefined
+  readonly owner: FetchOwner | undefined
 }
 
 export class Fetch implements OriginSink {
@@ -73,19 +111,18 @@ export class Fetch implements OriginSink {
   /** Under what language the response is to be found too; empty: none. */
   #languageKey = ''
   readonly #directives: RequestDirectives | undefined
-  readonly #stale: StoredObject | undefined
+  readonly #plan: FetchPlan
+  /** Of a range: tells those who want the same one when to look for it; see `planFetch`. */
+  readonly #gate: FillWriter | undefined
   #writer: FillWriter
+  #join: PartJoin | undefined = undefined
+  /** What is being stored, and its bytes as they will be; of a fill that has begun. */
+  #begun: FillBegun | undefined = undefined
   #requestMs: number
   #filling = false
 
-  private constructor(
-    context: RequestContext,
-    cache: RouteCache,
-    found: Found,
-    writer: FillWriter,
-    directives: RequestDirectives | undefined,
-    owner: FetchOwner | undefined,
-  ) {
+  private constructor(request: FetchRequest, writer: FillWriter, gate: FillWriter | undefined) {
+    const { context, cache, found, plan, directives, owner } = request
     this.owner = owner
     this.#context = context
     this.#cache = cache
@@ -96,28 +133,29 @@ export class Fetch implements OriginSink {
     this.#varyNames = found.varyNames
     this.#markerId = found.markerId
     this.#directives = directives
+    this.#plan = plan
     this.#writer = writer
-    this.#stale = readable(this.#tier, found.object)
+    this.#gate = gate
     this.#requestMs = clock.nowMs
-    const validators = this.#stale === undefined ? '' : validatorLines(storedOf(this.#stale))
-    this.#origin = new OriginRequest({ context, fills: true, validators, upgrade: undefined }, this)
+    this.#origin = new OriginRequest({ context, fills: true, validators: plan.lines, upgrade: undefined }, this)
   }
 
-  /** Fetches what `found` says is missing or stale; undefined when another request is doing so already. */
-  static lead(
-    context: RequestContext,
-    cache: RouteCache,
-    found: Found,
-    directives: RequestDirectives | undefined,
-    owner: FetchOwner | undefined,
-  ): Fetch | undefined {
-    const writer = cache.cache.tier.lead(found.key)
-    return writer === undefined ? undefined : new Fetch(context, cache, found, writer, directives, owner)
+  /** Fetches what is missing or stale; undefined when another request is doing so already. */
+  static lead(request: FetchRequest): Fetch | undefined {
+    const { tier } = request.cache.cache
+    const { rangeKey } = request.plan
+    const gate = rangeKey === '' ? undefined : tier.lead(rangeKey)
+    if (rangeKey !== '' && gate === undefined) return undefined
+    const writer = tier.lead(request.found.key)
+    if (writer !== undefined) return new Fetch(request, writer, gate)
+    gate?.leave()
+    return undefined
   }
 
   /** RFC 5861 §3: a stale answer was sent; one request in the whole machine brings the new one. */
   static refreshBehind(context: RequestContext, cache: RouteCache, found: Found): void {
-    Fetch.lead(context, cache, found, undefined, undefined)?.start()
+    const plan = planFetch(context, cache, found)
+    Fetch.lead({ context, cache, found, plan, directives: undefined, owner: undefined })?.start()
   }
 
   start(): void {
@@ -133,8 +171,9 @@ export class Fetch implements OriginSink {
   }
 
   onHead(head: ResponseHead): void {
-    if (head.status === 304 && this.#stale !== undefined) {
-      this.#refresh(head, this.#stale)
+    const { stale } = this.#plan
+    if (head.status === 304 && stale !== undefined) {
+      this.#refresh(head, stale)
       return
     }
     if (isHiddenByStale(head.status) && this.#mayHideError()) {
@@ -142,35 +181,62 @@ export class Fetch implements OriginSink {
       this.#fail(undefined, head.status)
       return
     }
-    const { decision, fields } = judgeResponse(head, this.#judgement())
-    if (!decision.store) {
-      this.#decline(head, decision.reason, decision.hitForMiss)
+    const judged = this.#judge(head)
+    const { decision } = judged
+    if (decision.store) this.#store(head, judged)
+    else this.#decline(head, decision.reason, decision.hitForMiss)
+  }
+
+  /** By what was asked for: a 206 is a part where a part was wanted, and no answer to anything else. */
+  #judge(head: ResponseHead): Judged | JudgedPart {
+    const { kind, part } = this.#plan
+    const isPart = head.status === 206 && kind !== 'whole'
+    const pinned = isPart && part !== undefined && this.#tier.pin(part) ? part : undefined
+    const stored = pinned && storedOf(pinned)
+    const judged = isPart ? judgePart(head, stored, this.#judgement()) : undefined
+    if (pinned !== undefined && judged?.joint !== undefined) this.#join = new PartJoin(this.#tier, pinned, judged.joint)
+    else if (pinned !== undefined) this.#tier.unpin(pinned)
+    return judged ?? judgeResponse(head, this.#judgement())
+  }
+
+  #store(head: ResponseHead, judged: Judged | JudgedPart): void {
+    const { decision, fields } = judged
+    const isPart = 'union' in judged
+    if (isPart && this.#plan.kind === 'rest' && decision.meta.status !== 200) {
+      this.#decline(head, 'partial', false)
       return
     }
     const writer = this.#writerFor(decision.vary.names)
-    const length = head.bodyBytes
     if (writer === undefined) {
       this.#decline(head, 'vary-mismatch', false)
       return
     }
     this.#writer = writer
-    if (!writer.start(responseCells(decision.meta), storedHeadBytes(fields, decision.withheldFields), length)) {
+    const length = isPart ? judged.union.end - judged.union.first : head.bodyBytes
+    const bytes = storedHeadBytes(fields, decision.withheldFields)
+    const isStarted = writer.start(responseCells(decision.meta), bytes, length)
+    if (!isStarted || this.#join?.writeBefore(writer) === false) {
       const tooLarge = length > this.#cache.settings.maxObjectBytes
       this.#decline(head, tooLarge ? 'too-large' : 'no-space', tooLarge)
       return
     }
     this.#context.worker.counters.add(C.fills, 1)
+    this.#begun = { judged, union: isPart ? judged.union : { first: 0, end: length, total: length } }
     this.#filling = true
     this.#languageKey = this.#languageKeyOf(decision.vary.names, fields)
+    this.#gate?.leave()
     const reader = this.owner === undefined ? undefined : writer.reader()
-    if (reader !== undefined) this.owner!.onFill(reader, fieldsNamed(fields, decision.withheldFields))
+    const withheld = fieldsNamed(fields, decision.withheldFields)
+    const part = isPart ? judged.part : undefined
+    if (reader !== undefined) this.owner!.onFill({ reader, withheld, status: head.status, part })
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
     if (!this.#filling) return
+    const from = start + (this.#join?.skip(end - start) ?? 0)
     const before = this.#writer.written
-    if (!this.#isTooLarge(end - start) && this.#writer.write(bytes, start, end)) return
-    this.#overflow(bytes.subarray(start + this.#writer.written - before, end))
+    if (!this.#isTooLarge(end - from) && this.#writer.write(bytes, from, end)) return
+    this.#overflow(bytes.subarray(from + this.#writer.written - before, end))
   }
 
   onPause(): void {
@@ -180,7 +246,9 @@ export class Fetch implements OriginSink {
   onEnd(): void {
     if (!this.#filling) return
     this.#filling = false
-    this.#writer.complete()
+    if (this.#join?.writeAfter(this.#writer) === false) this.#writer.abort()
+    else this.#writer.complete()
+    this.#join?.end()
     if (this.#languageKey !== '') writeLink(this.#tier, this.#languageKey, this.#writer.key)
     this.owner?.onFillProgress()
   }
@@ -189,11 +257,14 @@ export class Fetch implements OriginSink {
     this.#fail(code, originErrors[code].status)
   }
 
-  /** `code` undefined: the origin answered, with an error that something stale hides. `status`: for those who wait. */
+  /**
+   * `code` undefined: the origin answered, with an error that something stale hides, or with more than there is room for.
+   * `status`: for those who wait.
+   */
   #fail(code: OriginErrorCode | undefined, status: number): void {
     const { counters, log } = this.#context.worker
     this.#noteFailure()
-    this.#writer.abort(status)
+    this.#abort(status)
     if (code !== undefined) {
       const { name } = this.#context.route.backend!.plan
       log('warn', 'origin failed', { backend: name, server: this.#origin.serverName, code })
@@ -208,6 +279,24 @@ export class Fetch implements OriginSink {
   onTunnelData(): void {}
   onTunnelEnd(): void {}
 
+  /**
+   * Ends a fetch that failed. What came of a response with a strong validator is kept as a part (RFC 9111 §3.3), unless
+   * something better is stored.
+   */
+  #abort(status: number): void {
+    const { stale, part, kind } = this.#plan
+    this.#gate?.abort(status)
+    this.#join?.end()
+    const stored = this.#filling ? this.#begun : undefined
+    const isMore = this.#writer.written > (part?.bodyBytes ?? 0)
+    const meta =
+      stored !== undefined && stale === undefined && isMore ? beginningMeta(stored, this.#writer.written) : undefined
+    if (meta !== undefined) this.#writer.keepBeginning(responseCells(meta), status)
+    else if (kind === 'range' && !this.#filling)
+      this.#writer.leave() // who waits for the whole may still get it
+    else this.#writer.abort(status)
+  }
+
   #judgement(): Judgement {
     const times = { requestMs: this.#requestMs, responseMs: clock.nowMs }
     return { view: this.#context, sent: this.#sent, cache: this.#cache, times, random: Math.random() }
@@ -217,9 +306,7 @@ export class Fetch implements OriginSink {
   #refresh(head: ResponseHead, stale: StoredObject): void {
     const judged = judgeUpdate(head, storedOf(stale), this.#judgement())
     if (judged === undefined) {
-      this.#tier.remove(stale.key)
-      this.#writer.leave()
-      this.owner?.onGone()
+      this.#forget()
       return
     }
     const { decision, fields: merged } = judged
@@ -232,8 +319,19 @@ export class Fetch implements OriginSink {
     if (!decision.store) this.#tier.remove(stale.key)
     else this.#tier.refresh(stale, responseCells(decision.meta), bytes)
     this.#writer.leave()
+    this.#gate?.leave()
     if (isPinned) owner.onConfirmed(stale, decision.meta, merged, decision.store)
     else owner?.onGone()
+  }
+
+  /** What is stored is not what the origin talks of: whoever wants it asks anew. */
+  #forget(): void {
+    const { stale, part } = this.#plan
+    this.#tier.remove((stale ?? part)?.key ?? this.#key)
+    this.#gate?.leave()
+    this.#join?.end()
+    this.#writer.leave()
+    this.owner?.onGone()
   }
 
   /**
@@ -278,12 +376,17 @@ export class Fetch implements OriginSink {
   }
 
   #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean): void {
-    // Those who wait are not sent on to a server that has just said that it cannot serve.
-    if (isUnavailable(head.status)) this.#writer.abort(head.status)
-    else this.#writer.decline(reasonNumber(reason), hitForMiss ? this.#hitForMissUntilMs() : 0)
+    const { kind, stale } = this.#plan
+    if (kind === 'rest' && isAboutPart(head.status)) {
+      this.#origin.cancel()
+      this.#forget()
+      return
+    }
+    this.#join?.end()
+    this.#turnAway(head.status, reason, hitForMiss)
     // A new answer that may not be kept still says that the old one is no longer the answer.
     if (isHiddenByStale(head.status)) this.#noteFailure()
-    else if (this.#stale !== undefined && head.status < 500) this.#tier.remove(this.#stale.key)
+    else if (stale !== undefined && head.status < 500 && !isAboutPart(head.status)) this.#tier.remove(stale.key)
     const { owner } = this
     if (owner === undefined) this.#origin.cancel()
     else owner.onDeclined(this.#origin, head, reason)
@@ -297,7 +400,21 @@ export class Fetch implements OriginSink {
 
   /** Only what can be answered stale is worth remembering: strangers choose the keys of the rest. */
   #noteFailure(): void {
-    if (this.#stale !== undefined) this.#tier.noteFailure(this.#key, clock.nowMs)
+    if (this.#plan.stale !== undefined) this.#tier.noteFailure(this.#key, clock.nowMs)
+  }
+
+  /** Ends the fill of a response with this status, which is not stored. */
+  #turnAway(status: number, reason: Reason, hitForMiss: boolean): void {
+    // Those who wait are not sent on to a server that has just said that it cannot serve.
+    if (isUnavailable(status)) {
+      this.#writer.abort(status)
+      this.#gate?.abort(status)
+      return
+    }
+    // Who waits for the whole, or for another range, may fare better than this one.
+    if (this.#plan.kind === 'range') this.#writer.leave()
+    else this.#writer.decline(reasonNumber(reason), hitForMiss ? this.#hitForMissUntilMs() : 0)
+    this.#gate?.decline(reasonNumber(reason), 0)
   }
 
   #isTooLarge(more: number): boolean {
@@ -306,7 +423,13 @@ export class Fetch implements OriginSink {
 
   #overflow(rest: Buffer): void {
     const { owner } = this
+    if (this.#join?.hasAfter === true) {
+      this.#origin.cancel()
+      this.#fail(undefined, 502)
+      return
+    }
     this.#filling = false
+    this.#join?.end()
     this.#context.worker.counters.add(C.fillsFailed, 1)
     this.#writer.decline(reasonNumber('too-large'), this.#hitForMissUntilMs())
     if (owner === undefined) {
@@ -318,16 +441,22 @@ export class Fetch implements OriginSink {
   }
 
   #mayHideError(): boolean {
-    const stale = this.#stale
+    const { stale } = this.#plan
     if (stale === undefined) return false
     return canServeStaleOnError(storedOf(stale).meta, stale.softPurged, this.#directives, clock.nowMs)
   }
 }
 
-/** The object, if it is still there; its fields have been read and stay known. */
-function readable(tier: MemoryTier, object: StoredObject | undefined): StoredObject | undefined {
-  if (object === undefined || !tier.pin(object)) return undefined
-  void storedOf(object).fields
-  tier.unpin(object)
-  return object
+/** Whether a response says nothing but about a part: no answer to one who wants the whole. */
+function isAboutPart(status: number): boolean {
+  return status === 206 || status === 304 || status === 416
+}
+
+/** The meta of the first `bytes` bytes of a response that broke off; undefined: they cannot be completed later. */
+function beginningMeta({ judged, union }: FillBegun, bytes: number): StoredMeta | undefined {
+  const { meta } = judged.decision
+  const isPartial = meta.status === 200 || meta.status === 206
+  if (!isPartial || strongValidator(new FlatFacts(200, judged.fields), meta) === undefined) return undefined
+  markPart(meta, { first: union.first, end: union.first + bytes, total: union.total })
+  return meta
 }

@@ -3,10 +3,21 @@ import type { ResponseTimes } from '../cache/policy/age.ts'
 import { revalidationConditions } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
+import {
+  copyPart,
+  type Joint,
+  joinParts,
+  markPart,
+  partOf,
+  sharesStrongValidator,
+  storedPart,
+} from '../cache/policy/partial.ts'
 import { decideStore, type StoreDecision } from '../cache/policy/store.ts'
 import { isHeadUpdateFor, isUpdateFor, mergeFields } from '../cache/policy/update.ts'
+import type { ContentRange } from '../http/range.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
+import { removeField } from './header-edits.ts'
 import type { RequestView } from './request-context.ts'
 import { judgedFields, storableFields } from './response-out.ts'
 import type { PlannedCache, RouteCache } from './route-runtime.ts'
@@ -46,6 +57,49 @@ export function judgeResponse(head: ResponseHead, judgement: Judgement): Judged 
   return { fields, decision: decide(facts, judgement) }
 }
 
+/** A part that may be stored, and how it is joined with the stored one; `joint` undefined: it is not. */
+export interface JudgedPart extends Judged {
+  /** The bytes that come. */
+  readonly part: ContentRange
+  /** Those that will be stored. */
+  readonly union: ContentRange
+  readonly joint: Joint | undefined
+}
+
+/**
+ * Of a 206, as the part of a 200 that it is. `stored`: a part of the same resource. undefined: it is no part that can be
+ * stored.
+ */
+export function judgePart(
+  head: ResponseHead,
+  stored: StoredResponse | undefined,
+  judgement: Judgement,
+): JudgedPart | undefined {
+  const { view, times } = judgement
+  const coming = storableFields(head, view)
+  const facts = new FlatFacts(206, withReceived(coming, head))
+  const part = partOf(facts)
+  if (part === undefined) return undefined
+  const joint = stored && jointOf(stored, facts, part)
+  // RFC 9111 §3.4: the fields of the newest response replace the others.
+  const fields = joint === undefined ? coming : mergeFields(stored!.fields, coming, times.responseMs)
+  removeField(fields, 'content-range')
+  const union = joint?.union ?? part
+  const judged = [...judgedFields(fields, view.route), 'Content-Length', String(union.end - union.first)]
+  const age = head.valueOf('age')
+  if (age !== undefined) judged.push('Age', age)
+  const decision = decide(new FlatFacts(200, judged), judgement)
+  markPart(decision.meta, union)
+  return { decision, fields, part, union, joint }
+}
+
+function jointOf(stored: StoredResponse, coming: ResponseFacts, part: ContentRange): Joint | undefined {
+  const { meta, fields, bodyBytes } = stored
+  if (!sharesStrongValidator(new FlatFacts(206, fields), meta, coming)) return undefined
+  const joint = joinParts(storedPart(meta, bodyBytes), part)
+  return joint === undefined || (joint.before === 0 && joint.after === -1) ? undefined : joint
+}
+
 /** Of a 304 (RFC 9111 §4.3.4): the stored response brought up to date; undefined: the 304 is not about it. */
 export function judgeUpdate(head: ResponseHead, stored: StoredResponse, judgement: Judgement): Judged | undefined {
   const update = storableFields(head, judgement.view)
@@ -58,9 +112,11 @@ export function judgeUpdate(head: ResponseHead, stored: StoredResponse, judgemen
  * is the request as a GET.
  */
 export function judgeHeadAnswer(head: ResponseHead, stored: StoredResponse, judgement: Judgement): Judged | undefined {
-  const { status } = stored.meta
+  const { meta } = stored
+  const status = wholeStatus(meta)
   const update = storableFields(head, judgement.view)
-  const shape = { status, bodyBytes: stored.bodyBytes, fields: new FlatFacts(status, stored.fields) }
+  const bodyBytes = meta.status === 206 ? meta.partTotal : stored.bodyBytes
+  const shape = { status, bodyBytes, fields: new FlatFacts(status, stored.fields) }
   const isAboutIt = isHeadUpdateFor(shape, new FlatFacts(head.status, update), head.contentLength)
   return isAboutIt ? merge(head, stored, update, judgement) : undefined
 }
@@ -71,7 +127,14 @@ function merge(head: ResponseHead, stored: StoredResponse, update: readonly stri
   const age = head.valueOf('age')
   const judged = judgedFields(fields, judgement.view.route)
   const received = ['Content-Length', String(stored.bodyBytes), ...(age === undefined ? [] : ['Age', age])]
-  return { fields, decision: decide(new FlatFacts(stored.meta.status, [...judged, ...received]), judgement) }
+  const decision = decide(new FlatFacts(wholeStatus(stored.meta), [...judged, ...received]), judgement)
+  copyPart(decision.meta, stored.meta)
+  return { fields, decision }
+}
+
+/** A part is judged as the 200 it is a part of. */
+function wholeStatus({ status }: StoredMeta): number {
+  return status === 206 ? 200 : status
 }
 
 function decide(response: ResponseFacts, { view, sent, cache, times, random }: Judgement): StoreDecision {

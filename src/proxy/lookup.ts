@@ -20,6 +20,7 @@ import { findStored, found } from './find-stored.ts'
 import { Miss } from './miss.ts'
 import { notCached } from './own-answers.ts'
 import { Pass } from './pass.ts'
+import { covers } from './ranges.ts'
 import { RequestContext } from './request-context.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
 import { staleStatus, storedOf } from './stored.ts'
@@ -49,13 +50,14 @@ export function lookup(
     sendError(connection, head, route, status, message, { reason })
     return
   }
-  startMiss(connection, head, route, cache, directives)
+  startMiss(connection, head, facts, route, cache, directives)
 }
 
 /** The object is missing, or must be validated first. */
 function startMiss(
   connection: ClientConnection,
   head: RequestHead,
+  facts: HeadFacts,
   route: RouteRuntime,
   cache: RouteCache,
   directives: RequestDirectives | undefined,
@@ -64,7 +66,8 @@ function startMiss(
   let reason: Reason = found.reason
   if (object !== undefined) {
     reason = reuseReasons[decideReuse(storedOf(object).meta, object.softPurged, directives, clock.nowMs)]!
-    if (reason === 'none') reason = 'absent' // it was there and fresh, and has been evicted since
+    // Else it was there and fresh, and has been evicted since.
+    if (reason === 'none') reason = covers(cache.cache.tier, facts, object) ? 'absent' : 'part-missing'
   }
   Miss.start(connection, new RequestContext(connection, head, route), cache, found, reason, directives)
 }
@@ -81,7 +84,7 @@ function serve(
 ): boolean {
   const stored = storedOf(object)
   const reuse = decideReuse(stored.meta, object.softPurged, directives, clock.nowMs)
-  if (!isServed(reuse)) return false
+  if (!isServed(reuse) || !covers(cache.cache.tier, facts, object)) return false
   const { tier } = cache.cache
   if (!tier.pin(object)) return false
   const delivery = { connection, head, facts, route, tier }
@@ -104,7 +107,6 @@ function serve(
 /** Bits of RequestTrait. `hasBody`: bytes of a body follow the head. */
 export function traitsOf(head: RequestHead, hasBody: boolean): number {
   let traits = hasBody && head.contentLength !== 0 ? RequestTrait.body : 0
-  if (head.has(F.range)) traits |= RequestTrait.range
   if (head.has(F.ifMatch) || head.has(F.ifUnmodifiedSince)) traits |= RequestTrait.precondition
   return traits
 }

@@ -15,6 +15,7 @@ import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
 import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { ageSeconds, decodeMeta, type StoredMeta } from '../cache/policy/meta.ts'
+import { type Selection, selectBytes } from '../cache/policy/partial.ts'
 import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
@@ -24,6 +25,7 @@ import { C } from '../log/counters.ts'
 import { type Reason, reasonOf } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
+import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
@@ -31,16 +33,19 @@ import type { ClientConnection } from './client-connection.ts'
 import { conditionsOf, type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
-import { Fetch, type FetchOwner } from './fetch.ts'
+import { Fetch, type FetchOwner, type Fill } from './fetch.ts'
+import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import { type Found, findStored } from './find-stored.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
 import type { OriginRequest } from './origin-request.ts'
 import { Pass, passInterim } from './pass.ts'
+import { covers, inOrder, type RangeAnswer, rangeAnswer } from './ranges.ts'
 import { Rejoin } from './rejoin.ts'
 import type { RequestContext } from './request-context.ts'
 import { type Framing, framingLine } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RouteCache } from './route-runtime.ts'
+import { Slicer } from './slicer.ts'
 import { isMarker, responsePrefix, staleStatus, storedOf } from './stored.ts'
 
 /** Bytes in the client's socket from which on nothing more is read from the store. */
@@ -77,8 +82,8 @@ export class Miss extends Exchange implements FetchOwner {
   #fetch: Fetch | undefined = undefined
   #reader: FillReader | undefined = undefined
   #offset = 0
-  /** Fields for this client alone, which are not stored: flat names and values. */
-  #withheld: readonly string[] = []
+  /** What its own fetch brings. */
+  #fill: Fill | undefined = undefined
   #overflow: { origin: OriginRequest; rest: Buffer } | undefined = undefined
   #flushing = false
   #looks = 0
@@ -115,10 +120,10 @@ export class Miss extends Exchange implements FetchOwner {
 
   #start(found: Found): void {
     const { tier } = this.#cache.cache
-    const { collapse } = this.#cache.settings
     const { key } = found
     this.context.key = key
-    this.#stale = found.object
+    const plan = planFetch(this.context, this.#cache, found)
+    this.#stale = plan.stale
     if (this.#bridge(found)) return
     // What the client wants unstored is not shared with one who waits.
     if (this.#directives?.noStore === true) {
@@ -127,7 +132,7 @@ export class Miss extends Exchange implements FetchOwner {
     }
     this.context.refusal = reasonOf(tier.hitForMissReason(key, clock.nowMs))
     if (this.context.refusal !== 'none') {
-      this.#fetchAlone(found)
+      this.#fetchAlone(found, plan)
       return
     }
     // The answer to HEAD has no body to store, so it leads no one; it may follow.
@@ -139,9 +144,21 @@ export class Miss extends Exchange implements FetchOwner {
       this.#pass('min-uses')
       return
     }
-    if (!this.#isHead && this.#lead(found)) return
+    if (plan.kind === 'range' && this.#joinRunning(key)) return
+    if (this.#isHead || !this.#lead(found, plan)) this.#queue(plan.kind === 'range' ? plan.rangeKey : key, plan)
+  }
+
+  /** Waits for the fetch that another request leads under `key`. */
+  #queue(key: string, plan: FetchPlan): void {
+    const { collapse } = this.#cache.settings
+    const { tier } = this.#cache.cache
     if (!collapse.enabled) {
       this.#pass(this.#reason)
+      return
+    }
+    // A fetch of the whole or of other bytes, which may take its time until it comes to these.
+    if (plan.kind === 'range' && tier.state(key, clock.nowMs) !== 'filling') {
+      this.#pass('range')
       return
     }
     if (!this.#cache.cache.joinQueue(key, collapse.waiters)) {
@@ -157,8 +174,9 @@ export class Miss extends Exchange implements FetchOwner {
   }
 
   /** False: another request is fetching already. */
-  #lead(found: Found): boolean {
-    this.#fetch = Fetch.lead(this.context, this.#cache, found, this.#directives, this)
+  #lead(found: Found, plan: FetchPlan): boolean {
+    const { context } = this
+    this.#fetch = Fetch.lead({ context, cache: this.#cache, found, plan, directives: this.#directives, owner: this })
     this.#fetch?.start()
     return this.#fetch !== undefined
   }
@@ -168,7 +186,7 @@ export class Miss extends Exchange implements FetchOwner {
    * again behind its answer. Not for a client with wishes of its own, which may forbid that.
    */
   #bridge(found: Found): boolean {
-    const { object } = found
+    const object = this.#stale
     const { nowMs } = clock
     if (object === undefined || this.#directives !== undefined) return false
     const retryAtMs = this.#cache.cache.tier.retryAtMs(found.key, nowMs)
@@ -183,10 +201,10 @@ export class Miss extends Exchange implements FetchOwner {
    * for it. A client's own condition reaches the origin only on a pass; and what was too large, which may show only when
    * it has taken space from others, is not tried again as long as that is remembered.
    */
-  #fetchAlone(found: Found): void {
+  #fetchAlone(found: Found, plan: FetchPlan): void {
     const { head, refusal } = this.context
     const mayLead = !this.#isHead && !isConditional(head) && refusal !== 'too-large'
-    if (!mayLead || !this.#lead(found)) this.#pass('hit-for-miss')
+    if (!mayLead || !this.#lead(found, plan)) this.#pass('hit-for-miss')
   }
 
   /** Counts the request, once, and says whether the key is not yet worth storing. */
@@ -194,6 +212,35 @@ export class Miss extends Exchange implements FetchOwner {
     const { minUses } = this.#cache.settings
     if (minUses === 1 || found.object !== undefined || this.#looks > 0) return false
     return this.#cache.cache.tier.countUse(found.primaryKey) < minUses
+  }
+
+  /** Reads along where a running fetch has come to the bytes that are wanted; false: there is none. */
+  #joinRunning(key: string): boolean {
+    if (!this.#cache.settings.collapse.enabled) return false
+    const reader = this.#cache.cache.tier.follow(key)
+    if (reader === undefined) return false
+    const isStreaming = reader.state === 'streaming' && !isMarker(reader.meta)
+    const selection = isStreaming ? this.#selectOf(reader) : undefined
+    const isAnswered =
+      selection?.kind === 'ranges' &&
+      selection.ranges[0]!.first - decodeMeta(reader.meta).partFirst <= reader.available &&
+      isServed(decideReuse(decodeMeta(reader.meta), false, this.#directives, clock.nowMs))
+    if (!isAnswered) {
+      reader.close()
+      return false
+    }
+    this.#reader = reader
+    this.#word = 'collapsed'
+    this.#pump()
+    return true
+  }
+
+  /** What of a running or complete fill answers this request. */
+  #selectOf(reader: FillReader): Selection {
+    const meta = decodeMeta(reader.meta)
+    const etag = new FlatFacts(meta.status, parseFieldLines(reader.head.toString('latin1'))).header('etag')
+    const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
+    return selectBytes(this.context.facts, meta, etag, length)
   }
 
   #follow(key: string, waitMs: number): void {
@@ -216,9 +263,9 @@ export class Miss extends Exchange implements FetchOwner {
     passInterim(this.connection, this.context, head)
   }
 
-  onFill(reader: FillReader, withheld: readonly string[]): void {
-    this.#reader = reader
-    this.#withheld = withheld
+  onFill(fill: Fill): void {
+    this.#reader = fill.reader
+    this.#fill = fill
   }
 
   onFillProgress(): void {
@@ -349,6 +396,11 @@ export class Miss extends Exchange implements FetchOwner {
         this.#lookAgain()
         break
       case 'aborted': {
+        // A beginning may have been kept, to be completed.
+        if (reader.bodyBytes > 0 && decodeMeta(reader.meta).status === 206) {
+          this.#lookAgain()
+          break
+        }
         const failure = waitedInVain(reader.cause)
         this.#leaveReader()
         this.#answerFailure(failure, '')
@@ -358,6 +410,12 @@ export class Miss extends Exchange implements FetchOwner {
 
   /** RFC 9111 §4: one response may answer all who waited, if each may be answered from the cache. */
   #join(reader: FillReader): void {
+    if (this.#selectOf(reader).kind === 'missing') {
+      // A part is coming, of which the request may want more: once it is stored, only the rest need be fetched.
+      if (reader.state === 'streaming') this.#await(reader)
+      else this.#lookAgain()
+      return
+    }
     const reuse = decideReuse(decodeMeta(reader.meta), false, this.#directives, clock.nowMs)
     if (!isServed(reuse)) {
       this.#pass(reuseReasons[reuse]!)
@@ -378,7 +436,7 @@ export class Miss extends Exchange implements FetchOwner {
     }
     const found = findStored(this.#cache, this.context.facts, this.context.route, this.connection)
     const { object } = found
-    if (object !== undefined) {
+    if (object !== undefined && covers(this.#cache.cache.tier, this.context.facts, object)) {
       const reuse = decideReuse(storedOf(object).meta, object.softPurged, this.#directives, clock.nowMs)
       const prefix = this.#collapsedPrefix(object)
       if (reuse === Reuse.fresh && this.#deliver(object, 'collapsed', prefix)) return
@@ -407,11 +465,11 @@ export class Miss extends Exchange implements FetchOwner {
     const { route, facts, head } = context
     const meta = decodeMeta(reader.meta)
     const { status } = meta
-    const fields = [...parseFieldLines(reader.head.toString('latin1')), ...this.#withheld]
+    const fields = [...parseFieldLines(reader.head.toString('latin1')), ...(this.#fill?.withheld ?? [])]
     const age = ageSeconds(meta, clock.nowMs)
     const cacheStatus = forwardStatus({
       forward: forwardOf(this.#reason),
-      status,
+      status: this.#fill?.status ?? status,
       stored: true,
       collapsed: this.#word === 'collapsed',
       reason: this.#reason,
@@ -425,8 +483,14 @@ export class Miss extends Exchange implements FetchOwner {
       this.#writer.begin(304, `HTTP/1.1 304 Not Modified\r\n${fieldLines(kept)}${own}`, 'none', 0)
       return
     }
-    route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
     const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
+    const selection = this.#answering(selectBytes(facts, meta, etag, length))
+    const answer = rangeAnswer(inOrder(selection), meta, fields)
+    if (answer !== undefined) {
+      this.#beginRanges(answer, own)
+      return
+    }
+    route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
     const unsized: Framing = connection.minor === 1 ? 'chunked' : 'close'
     const framing: Framing = status === 204 || this.#isHead ? 'none' : length === -1 ? unsized : 'sized'
     const told = this.#isHead && status !== 204 && length !== -1 ? framingLine('sized', length) : ''
@@ -434,24 +498,42 @@ export class Miss extends Exchange implements FetchOwner {
     this.#writer.begin(status, text, framing, length)
   }
 
+  /** What an origin sends of other bytes than it was asked for goes to its client as it is. */
+  #answering(selection: Selection): Selection {
+    if (selection.kind !== 'missing') return selection
+    const part = this.#fill?.part
+    assert(part !== undefined, 'a stored part is no answer to a request for more')
+    return { kind: 'ranges', ranges: [part], total: part.total }
+  }
+
+  #beginRanges(answer: RangeAnswer, own: string): void {
+    const { route, facts } = this.context
+    const { status, fields, contentLength } = answer
+    route.responseEdits.apply(fields, this.context, facts, new FlatFacts(status, fields))
+    const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}`
+    this.#writer.begin(status, text, 'sized', contentLength)
+    this.#writer.slice(new Slicer(answer))
+  }
+
   /** Moves what the store holds into the client's socket, as long as that takes it. */
   #pump(): void {
     const reader = this.#reader
     if (this.#done || reader === undefined || this.#flushing) return
     if (!this.#writer.started) this.#begin(reader)
-    if (this.#writer.status === 304 || this.#isHead) {
+    if (this.#writer.isSatisfied) {
       this.#complete(reader)
       return
     }
     const { socket } = this.connection
     const { state } = reader // before `available`: what is complete now grows no more
-    while (socket.writableLength < WINDOW_BYTES) {
+    while (socket.writableLength < WINDOW_BYTES && !this.#writer.isSatisfied) {
       const piece = reader.read(this.#offset, WINDOW_BYTES)
       if (piece === undefined) break
       this.#writer.write(piece)
       this.#offset += piece.length
     }
-    if (this.#offset < reader.available) this.#pumpWhenFlushed()
+    if (this.#writer.isSatisfied) this.#complete(reader)
+    else if (this.#offset < reader.available) this.#pumpWhenFlushed()
     else if (this.#overflow !== undefined) this.#goDirect(reader, this.#overflow)
     else if (state === 'complete') this.#complete(reader)
     else if (state === 'streaming') this.#awaitMore(reader)

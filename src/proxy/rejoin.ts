@@ -6,6 +6,7 @@
  * body is compared with it byte for byte, and only behind its end does a Pass take over. Any difference ends the
  * connection, so that the client does not take what it has for complete.
  */
+import { decodeMeta } from '../cache/policy/meta.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { ClientConnection } from './client-connection.ts'
@@ -42,9 +43,10 @@ export class Rejoin extends Exchange implements OriginSink {
   }
 
   onHead(head: ResponseHead): void {
-    const { reader, writer } = this.#beginning
+    const { reader } = this.#beginning
     const isAsAnnounced = reader.bodyBytes === -1 || reader.bodyBytes === head.contentLength
-    if (head.status !== writer.status || !isAsAnnounced) this.#breakOff()
+    // The client may have been promised a part of it, but what it reads from is the whole.
+    if (head.status !== decodeMeta(reader.meta).status || !isAsAnnounced) this.#breakOff()
   }
 
   onData(bytes: Buffer, start: number, end: number): void {

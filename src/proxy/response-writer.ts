@@ -3,6 +3,7 @@ import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
 import { connectionLine } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { type Framing, framingLine } from './response-out.ts'
+import type { Slicer } from './slicer.ts'
 
 export class ResponseWriter {
   /** 0 before `begin`. */
@@ -13,6 +14,7 @@ export class ResponseWriter {
   #framing: Framing = 'none'
   /** A head that waits for the first bytes of its body, so that they leave in one write. */
   #heldHead = ''
+  #slicer: Slicer | undefined = undefined
 
   constructor(connection: ClientConnection) {
     this.#connection = connection
@@ -26,6 +28,11 @@ export class ResponseWriter {
   /** True from `begin` until the head is on its way: another answer can still be sent instead, after `withdraw`. */
   get isHeld(): boolean {
     return this.#heldHead !== ''
+  }
+
+  /** All that is wanted of the body has been written. */
+  get isSatisfied(): boolean {
+    return this.#framing === 'none' || this.#slicer?.isDone === true
   }
 
   /** Takes `begin` back; only while the head is held. */
@@ -44,8 +51,18 @@ export class ResponseWriter {
     this.bytes += this.#heldHead.length
   }
 
-  /** `data` must stay as it is until the socket is flushed. */
+  /** From now on only what `slicer` cuts out of the body is written. */
+  slice(slicer: Slicer): void {
+    this.#slicer = slicer
+  }
+
+  /** The next bytes of the body. `data` must stay as it is until the socket is flushed. */
   write(data: Buffer): void {
+    if (this.#slicer === undefined) this.#write(data)
+    else for (const piece of this.#slicer.cut(data)) this.#write(piece)
+  }
+
+  #write(data: Buffer): void {
     if (this.#framing === 'none' || data.length === 0) return
     const { socket, worker } = this.#connection
     this.bytes += data.length

@@ -88,6 +88,8 @@ export function forwardOf(reason: Reason): Forward {
       return 'vary-miss'
     case 'absent':
       return 'uri-miss'
+    case 'part-missing':
+      return 'partial'
     case 'request-no-cache':
     case 'request-no-store':
     case 'only-if-cached':
@@ -95,7 +97,6 @@ export function forwardOf(reason: Reason): Forward {
     case 'no-cache-configured':
     case 'bypass':
     case 'request-body':
-    case 'range':
     case 'upgrade':
       return 'bypass'
     default:

@@ -36,10 +36,14 @@ export class StoredMeta {
   dateMs = 0
   /** 0 unless MetaFlag.hasLastModified. */
   lastModifiedMs = 0
+  /** Of a stored part (status 206): where its first byte lies in the representation; else 0. */
+  partFirst = 0
+  /** Of a stored part: the length of the representation, -1 when it is not known; else 0. */
+  partTotal = 0
 }
 
 /** Cells that `encodeMeta` writes; the store gives an object 16, the others stay free. */
-export const META_CELLS_USED = 9
+export const META_CELLS_USED = 11
 
 /** Writes cells 0 to META_CELLS_USED - 1. */
 export function encodeMeta(meta: StoredMeta, cells: Float64Array): void {
@@ -52,6 +56,8 @@ export function encodeMeta(meta: StoredMeta, cells: Float64Array): void {
   cells[6] = meta.flags
   cells[7] = meta.dateMs
   cells[8] = meta.lastModifiedMs
+  cells[9] = meta.partFirst
+  cells[10] = meta.partTotal
 }
 
 /** Fills and returns `into`, which a hot path owns and uses again. */
@@ -65,6 +71,8 @@ export function decodeMeta(cells: Float64Array, into: StoredMeta = new StoredMet
   into.flags = cells[6]!
   into.dateMs = cells[7]!
   into.lastModifiedMs = cells[8]!
+  into.partFirst = cells[9]!
+  into.partTotal = cells[10]!
   return into
 }
 

@@ -11,7 +11,6 @@ export const RequestTrait = {
   body: 1,
   /** If-Match or If-Unmodified-Since. */
   precondition: 2,
-  range: 4,
 } as const
 
 /**
@@ -25,7 +24,6 @@ export function decideLookup(request: RequestFacts, bypassHolds: boolean, traits
   if (traits === 0) return 'none'
   // Content of a GET has no meaning (RFC 9110 §9.3.1), but an origin may give it one, and it is no part of the key.
   if ((traits & RequestTrait.body) !== 0) return 'request-body'
-  if ((traits & RequestTrait.range) !== 0) return 'range'
   // RFC 9111 §4.3.2: not for a cache to evaluate. A cache may ignore them (RFC 9110 §13.1.1), but only the origin can
   // give the 412 that the client asks for.
   return 'request-no-cache'

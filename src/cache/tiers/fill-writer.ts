@@ -188,7 +188,7 @@ export class FillWriter {
       slots.set(this.#slot, Slot.bodyBytes, this.#written)
       if ((slots.get(this.#slot, Slot.flags) & Flag.unlisted) !== 0) {
         this.#store.endFill(this.#slot, FillState.complete)
-      } else this.#store.keepFill(this.#slot, this.key)
+      } else this.#store.keepFill(this.#slot, this.key, FillState.complete)
     })
   }
 
@@ -198,6 +198,28 @@ export class FillWriter {
     const had = allocator.unitsOf(this.#extent)
     allocator.trim(this.#extent, used)
     slots.set(this.#slot, Slot.units, slots.get(this.#slot, Slot.units) - had + used)
+  }
+
+  /**
+   * The origin failed, but what came is worth keeping: it becomes the object under the key, with these numbers. Readers
+   * see 'aborted', since it is not what they were promised, and may answer with `status`.
+   */
+  keepBeginning(meta: ArrayLike<number>, status = 0): void {
+    const { slots } = this.#store
+    if (this.#extent === 0) {
+      this.abort(status)
+      return
+    }
+    this.#finish(() => {
+      if ((slots.get(this.#slot, Slot.flags) & Flag.unlisted) !== 0) {
+        this.#store.endFill(this.#slot, FillState.aborted, status)
+        return
+      }
+      this.#trim()
+      slots.set(this.#slot, Slot.bodyBytes, this.#written)
+      this.#store.writeMeta(slots.get(this.#slot, Slot.front), meta)
+      this.#store.keepFill(this.#slot, this.key, FillState.aborted)
+    })
   }
 
   /** The origin failed: readers see 'aborted' and may answer with `status`; nothing is kept. */

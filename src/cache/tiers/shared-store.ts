@@ -37,7 +37,7 @@ import { KeyMarks } from './key-marks.ts'
 import { Control, META_BYTES, META_CELLS, type MemoryTierShared } from './layout.ts'
 import { Segments } from './segments.ts'
 import { SharedLock } from './shared-lock.ts'
-import { FillState, Flag, Slot, Slots, State } from './slots.ts'
+import { Flag, Slot, Slots, State } from './slots.ts'
 import { Uses } from './uses.ts'
 
 /** Bytes from the start of a first block to its key. */
@@ -288,15 +288,15 @@ export class SharedStore {
     this.index.remove(this.slots.get(slot, Slot.hashLow), slot)
   }
 
-  /** Turns the finished fill into the object under its key, in place of the one there was. */
-  keepFill(slot: number, key: string): void {
+  /** Turns the ended fill into the object under its key, in place of the one there was. Its readers see `fillState`. */
+  keepFill(slot: number, key: string, fillState: number): void {
     const { control, slots } = this
     this.hash.compute(key)
     this.refusals.forget(this.hash.low, this.hash.high)
     this.failures.forget(this.hash.low, this.hash.high)
     control[Control.fills]!--
     const old = this.lookUp(key, State.complete)
-    slots.store(slot, Slot.fillState, FillState.complete)
+    slots.store(slot, Slot.fillState, fillState)
     slots.setState(slot, State.complete)
     control[Control.objects]!++
     if (old < 0) this.queues.add(slot)
@@ -313,11 +313,16 @@ export class SharedStore {
   writeFront(front: number, meta: ArrayLike<number>, key: string, keyBytes: number, head: Buffer): void {
     const start = this.segments.offsetOf(front) + KEY_START
     const bytes = this.segments.bytesOf(front)
-    const metaStart = (start - META_BYTES) / 8
-    const floats = this.segments.floatsOf(front)
-    for (let cell = 0; cell < META_CELLS; cell++) floats[metaStart + cell] = meta[cell] ?? 0
+    this.writeMeta(front, meta)
     writeKey(bytes, start, key, keyBytes)
     head.copy(bytes, start + Math.abs(keyBytes))
+  }
+
+  /** Writes the meta cells of a first block. */
+  writeMeta(front: number, meta: ArrayLike<number>): void {
+    const start = (this.segments.offsetOf(front) + HEADER_BYTES) / 8
+    const floats = this.segments.floatsOf(front)
+    for (let cell = 0; cell < META_CELLS; cell++) floats[start + cell] = meta[cell] ?? 0
   }
 
   /** A private copy of the object's meta cells. */

@@ -33,6 +33,7 @@ export function buildSettings(...blocks: readonly Block[]): CacheSettings {
     obey: setting(settings.obey, ...blocks),
     // A rule may keep less than its cache takes, never more.
     maxObjectBytes: maxObjects.length === 0 ? defaultOf(settings.maxObject) : Math.min(...maxObjects),
+    ranges: setting(settings.ranges, ...blocks),
   }
 }
 

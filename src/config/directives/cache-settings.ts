@@ -231,6 +231,20 @@ export const maxObject = directive({
   peers: ['maximum_object_size', 'max-object-size', 'CacheMaxFileSize', 'max_object_size'],
 })
 
+export const ranges = directive({
+  name: 'ranges',
+  shape: one(oneOf('forward', 'whole')),
+  defaultText: 'forward',
+  phase: 'look-up',
+  doc:
+    'What a range request fetches that finds nothing usable stored. "forward" asks the origin for that range and ' +
+    'stores it as a part; parts that touch are put together where they share a strong ETag or Last-Modified. ' +
+    '"whole" fetches and stores the whole response and cuts the range out of it while it comes in, so that all ' +
+    'ranges wait for one fetch.',
+  example: 'ranges whole;',
+  peers: ['range_offset_limit', 'http_range_support', 'proxy_force_ranges'],
+})
+
 const overrideShape: Shape<readonly Override[]> = many(
   oneOf('private', 'no-store', 'no-cache', 'set-cookie', 'authorization'),
 )
@@ -308,6 +322,7 @@ export const cacheSettings: readonly Directive[] = [
   clientDirectives,
   obey,
   maxObject,
+  ranges,
   override,
   store,
   bypass,

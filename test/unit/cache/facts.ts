@@ -57,6 +57,7 @@ export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
     clientDirectives: 'obey',
     obey: ['cdn-cache-control', 'cache-control'],
     maxObjectBytes: 1_000_000,
+    ranges: 'forward',
     ...changes,
   }
 }

@@ -4,7 +4,7 @@ import { clientDirectives, decideLookup, RequestTrait } from '../../../../src/ca
 import { request, settings } from '../facts.ts'
 
 describe('decideLookup', () => {
-  const { body, precondition, range } = RequestTrait
+  const { body, precondition } = RequestTrait
   const cases: [method: string, bypass: boolean, traits: number, reason: string, why: string][] = [
     ['GET', false, 0, 'none', 'plain'],
     ['HEAD', false, 0, 'none', 'what answers GET answers HEAD'],
@@ -14,10 +14,8 @@ describe('decideLookup', () => {
     ['GET', true, 0, 'bypass', 'the operator says so'],
     ['POST', true, body, 'method', 'the method goes first'],
     ['GET', false, body, 'request-body', 'a body'],
-    ['GET', false, range, 'range', 'a part'],
     ['GET', false, precondition, 'request-no-cache', 'the origin must judge'],
-    ['GET', false, body | precondition | range, 'request-body', 'the first of several'],
-    ['GET', false, precondition | range, 'range', 'the first of two'],
+    ['GET', false, body | precondition, 'request-body', 'the first of two'],
   ]
   for (const [method, bypass, traits, reason, why] of cases) {
     test(`${method}, ${why}: ${reason}`, () => {
