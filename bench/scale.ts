@@ -3,15 +3,17 @@
  *
  * On a machine of two cores the load generator has to share them, which hides the servers' ratio in two ways: it takes
  * its part of each core, and a request that wakes a thread on the other core costs both sides more than one that stays
- * (in a virtual machine twice as much; nginx loses as much by it). So three setups are measured:
+ * (in a virtual machine twice as much; nginx loses as much by it). So four setups are measured:
  *
  *     1 alone     one worker and wrk on core 0: nothing ever crosses
  *     1 of 2      one worker, both cores, wrk on both
  *     2 of 2      two workers, the same load as before
+ *     2 apart     two daemons of one worker, each with a wrk of its own on a core of its own: twice the first at one time
  *
- * The first and the last give the ratio of requests per second. The last two differ in nothing but the workers, so CPU
- * time per request tells what sharing the cache costs: with none, two workers on cores of their own serve twice what one
- * does.
+ * Throughput with equal means per worker, half a core for it and half for its load: the first and the third give the ratio
+ * of requests per second. The fourth shares nothing but the machine, so it is what the machine lets two workers be at most,
+ * and the third is measured against it too. The second and the third differ in nothing but the workers, so CPU time per
+ * request tells what sharing the cache costs: with none, two workers on cores of their own serve twice what one does.
  */
 import { pathOf } from './cases.ts'
 import { look } from './http.ts'
@@ -34,42 +36,76 @@ interface Sample {
   readonly wrkMicros: number
 }
 
-const setups = [
-  { name: '1 alone', workers: 1, cores: '0' },
-  { name: '1 of 2', workers: 1, cores: '0,1' },
-  { name: '2 of 2', workers: 2, cores: '0,1' },
+/** One daemon, and the wrk that loads it from its cores. */
+interface Pair {
+  readonly workers: number
+  readonly cores: string
+}
+
+const setups: readonly { readonly name: string; readonly pairs: readonly Pair[] }[] = [
+  { name: '1 alone', pairs: [{ workers: 1, cores: '0' }] },
+  { name: '1 of 2', pairs: [{ workers: 1, cores: '0,1' }] },
+  { name: '2 of 2', pairs: [{ workers: 2, cores: '0,1' }] },
+  {
+    name: '2 apart',
+    pairs: [
+      { workers: 1, cores: '0' },
+      { workers: 1, cores: '1' },
+    ],
+  },
 ]
 const origin = await startOrigin()
 const samples: Sample[][] = setups.map(() => [])
 try {
-  const running: RunningServer[] = []
-  for (const setup of setups) running.push(await startServer('shellac', { origin: origin.port, ...setup }))
+  const running: RunningPair[][] = []
+  for (const { pairs } of setups) running.push(await startPairs(pairs))
   // Round 0 warms up and does not count.
   for (let round = 0; round <= rounds; round++) {
-    for (const [index, server] of running.entries()) {
-      const sample = await load(server, setups[index]?.cores ?? '0')
+    for (const [index, pairs] of running.entries()) {
+      const sample = await load(pairs)
       if (round > 0) samples[index]?.push(sample)
     }
   }
-  for (const server of running) await server.stop()
+  for (const { server } of running.flat()) await server.stop()
 } finally {
   await origin.stop()
 }
 report()
 
-async function load(server: RunningServer, cores: string): Promise<Sample> {
-  await look(server.port, path)
+interface RunningPair {
+  readonly server: RunningServer
+  readonly cores: string
+}
+
+async function startPairs(pairs: readonly Pair[]): Promise<RunningPair[]> {
+  const running: RunningPair[] = []
+  for (const { workers, cores } of pairs) {
+    running.push({ server: await startServer('shellac', { origin: origin.port, workers, cores }), cores })
+  }
+  return running
+}
+
+/** All pairs at one time: requests per second in all, CPU time of one. */
+async function load(pairs: readonly RunningPair[]): Promise<Sample> {
+  for (const { server } of pairs) await look(server.port, path)
   const fetchedBefore = await origin.requests()
-  const [serverBefore, wrkBefore] = [cpuMicros(server.pid), endedChildrenMicros()]
-  const connections = CONNECTIONS_PER_CORE * cores.split(',').length
-  const result = await runWrk(`http://127.0.0.1:${server.port}${path}`, cores, connections, seconds)
+  const serverMicros = (): number => pairs.reduce((sum, { server }) => sum + cpuMicros(server.pid), 0)
+  const [serverBefore, wrkBefore] = [serverMicros(), endedChildrenMicros()]
+  const reports = await Promise.all(
+    pairs.map(({ server, cores }) => {
+      const connections = CONNECTIONS_PER_CORE * cores.split(',').length
+      return runWrk(`http://127.0.0.1:${server.port}${path}`, cores, connections, seconds)
+    }),
+  )
   const fetched = (await origin.requests()) - fetchedBefore
-  const wrong = complaint(result) ?? (fetched > 0 ? `the origin saw ${fetched} requests during hits` : undefined)
+  const stray = fetched > 0 ? `the origin saw ${fetched} requests during hits` : undefined
+  const wrong = reports.map(complaint).find((one) => one !== undefined) ?? stray
   if (wrong) throw new Error(wrong)
+  const requests = reports.reduce((sum, one) => sum + one.requests, 0)
   return {
-    requestsPerSec: result.requestsPerSec,
-    serverMicros: (cpuMicros(server.pid) - serverBefore) / result.requests,
-    wrkMicros: (endedChildrenMicros() - wrkBefore) / result.requests,
+    requestsPerSec: reports.reduce((sum, one) => sum + one.requestsPerSec, 0),
+    serverMicros: (serverMicros() - serverBefore) / requests,
+    wrkMicros: (endedChildrenMicros() - wrkBefore) / requests,
   }
 }
 
@@ -86,9 +122,12 @@ function report(): void {
       `${name}: ${rate} requests/s, server ${serverMicros.toFixed(1)} µs, wrk ${wrkMicros.toFixed(1)} µs each`,
     )
   }
-  const [alone, one, two] = medians
+  const [alone, one, two, apart] = medians
   const rates = (two!.requestsPerSec / alone!.requestsPerSec).toFixed(2)
   const capacity = (2 * (one!.serverMicros / two!.serverMicros)).toFixed(2)
+  const ceiling = (apart!.requestsPerSec / alone!.requestsPerSec).toFixed(2)
+  const reached = ((100 * two!.requestsPerSec) / apart!.requestsPerSec).toFixed(0)
   console.log(`beside their load, two workers serve ${rates} times what one does alone with its own`)
+  console.log(`two daemons that share nothing serve ${ceiling} times that; two workers reach ${reached} % of them`)
   console.log(`by CPU time under one and the same load, two workers serve ${capacity} times what one does`)
 }
