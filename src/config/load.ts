@@ -4,7 +4,7 @@
  */
 import type { Plan } from '../plan/plan.ts'
 import type { Document, Span } from './ast.ts'
-import { checkAll, checkUnused } from './checks/all.ts'
+import { checkAll, checkDoubtful } from './checks/all.ts'
 import { readBlocks } from './checks/read-blocks.ts'
 import type { CompiledSite } from './compile/site.ts'
 import { compile } from './compile.ts'
@@ -41,7 +41,7 @@ export function loadConfig(entry: ConfigEntry, access: FileAccess): LoadedConfig
   if (read.document.sources.length > 0) checkAll(checked, compiled, report)
   const diagnostics = [...read.diagnostics.filter((one) => !isInside(one.span, blocks.skippedHeads)), ...found]
   const isLoaded = diagnostics.every((one) => one.severity !== 'error')
-  if (isLoaded) checkUnused(checked, (warning) => diagnostics.push(warning))
+  if (isLoaded) checkDoubtful(checked, compiled, (warning) => diagnostics.push(warning))
   return {
     plan: isLoaded ? compiled.plan : undefined,
     diagnostics: inTextOrder(diagnostics, read.document),

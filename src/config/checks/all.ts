@@ -9,6 +9,7 @@ import { checkMatchers } from './matchers.ts'
 import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
 import { checkPrecedence } from './precedence.ts'
 import { checkRoutes } from './routes.ts'
+import { checkSharing } from './sharing.ts'
 import { checkSites, checkUncovered } from './sites.ts'
 import { checkTtls } from './ttls.ts'
 import { checkVersion } from './version.ts'
@@ -28,9 +29,12 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkPrecedence(compiled.sites, report)
 }
 
-/** What is missing or superfluous. Only for a file without errors: a misspelt name makes its object look unused. */
-export function checkUnused(checked: CheckedDocument, report: Report): void {
+/**
+ * What is missing, superfluous or unsafe. Only for a file without errors: a misspelt name makes its object look unused.
+ */
+export function checkDoubtful(checked: CheckedDocument, compiled: Compiled, report: Report): void {
   checkUncovered(checked, report)
   checkUnusedNames(checked, report)
   checkUnusedListeners(checked, report)
+  checkSharing(checked, compiled, report)
 }

@@ -271,6 +271,16 @@ export const store = directive({
   example: 'store set-cookie;',
 })
 
+export const content = directive({
+  name: 'content',
+  shape: one(oneOf('public')),
+  phase: 'check',
+  doc:
+    'Says that what the origin answers here is for everybody, whoever asks: "shellac check" then does not warn of ' +
+    'statements that share it, such as "override private" or "ttl 1d override". It changes nothing else.',
+  example: 'content public;',
+})
+
 export const bypass = directive({
   name: 'bypass',
   shape: references('matcher', matcherName),
@@ -325,6 +335,7 @@ export const cacheSettings: readonly Directive[] = [
   ranges,
   override,
   store,
+  content,
   bypass,
   noStore,
   minUses,

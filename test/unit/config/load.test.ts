@@ -4,20 +4,11 @@ import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { explainRoutes } from '../../../src/config/explain-routes.ts'
-import type { FileAccess } from '../../../src/config/file-access.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { formatDiagnostics } from '../../../src/config/print.ts'
 import { QUICK_START_LISTEN, quickStartText } from '../../../src/config/quick-start.ts'
 import type { BackendPlan, Plan, RoutePlan } from '../../../src/plan/plan.ts'
-
-const noFiles: FileAccess = {
-  readFile: (path) => {
-    throw Object.assign(new Error(path), { code: 'ENOENT' })
-  },
-  glob: () => [],
-  env: () => undefined,
-  credentialsDirectory: undefined,
-}
+import { noFiles } from './no-files.ts'
 
 const head = 'shellac 1; listener public { address *:80; } backend app { server a 127.0.0.1:8080; }'
 
