@@ -47,7 +47,11 @@ export class PostFill {
     })
     // Variants are chosen by fields of a GET, and a POST may well have others.
     if (!decision.store || decision.vary.names.length > 0) return undefined
-    const writer = cache.cache.tier.lead(cache.keyOf(new SentFacts(get, route, context)))
+    const { tier } = cache.cache
+    const key = cache.keyOf(new SentFacts(get, route, context), get)
+    const { minUses } = cache.settings
+    if (minUses > 1 && tier.countUse(key) < minUses) return undefined
+    const writer = tier.lead(key)
     if (writer === undefined) return undefined
     const bytes = storedHeadBytes(fields, decision.withheldFields)
     if (!writer.start(responseCells(decision.meta), bytes, head.bodyBytes)) {

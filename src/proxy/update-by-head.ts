@@ -24,7 +24,7 @@ export function updateByHead(
   const { cache } = route
   if (cache === undefined) return
   const { tier } = cache.cache
-  const { object, key } = findStored(cache, facts, route, connection)
+  const { object } = findStored(cache, facts, route, connection)
   if (object === undefined || !tier.pin(object)) return
   const { meta, fields } = storedOf(object)
   const judged = judgeHeadAnswer(
@@ -42,7 +42,7 @@ export function updateByHead(
     const { decision } = judged
     tier.refresh(object, responseCells(decision.meta), storedHeadBytes(judged.fields, decision.withheldFields))
   } else {
-    tier.expire(key)
+    tier.expire(object.key)
   }
   tier.unpin(object)
 }

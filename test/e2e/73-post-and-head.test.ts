@@ -11,8 +11,8 @@ import { cacheStatus, dateIn, gate, isHit, startSite } from './caching-site.ts'
 
 const site = await startSite({
   cache: 'max-object 64KiB; bypass @fresh;',
-  site: 'route posts { method POST; path /split; }',
-  more: 'match @fresh { header X-Fresh present; }',
+  site: 'route posts { method POST; path /split; } route rare { path /rare; cache rare; }',
+  more: 'rule rare { min-uses 2; } match @fresh { header X-Fresh present; }',
 })
 
 const FRESH = 'Cache-Control: max-age=60'
@@ -96,6 +96,13 @@ test('a POST is not stored where a GET would take another route', async () => {
   site.answer('/split', toPost('from POST', FRESH, 'Content-Location: /split'))
   await post('/split')
   assert.equal((await site.get('/split')).body.toString(), 'from GET')
+})
+
+test('"min-uses" counts a POST as it counts a GET', async () => {
+  site.answer('/rare', toPost('from POST', FRESH, 'Content-Location: /rare'))
+  assert.doesNotMatch(cacheStatus(await post('/rare')), /stored/)
+  assert.match(cacheStatus(await post('/rare')), /; stored;/)
+  assert.equal(isHit(await site.get('/rare')), true)
 })
 
 test('a POST that fails leaves what is stored', async () => {
