@@ -7,6 +7,7 @@
  */
 import { releaseWorker as releaseBackendWorker } from '../balance/backend-state.ts'
 import { keepBackendStates } from '../balance/keep-states.ts'
+import { PurgeLog } from '../cache/purge/purge-log.ts'
 import {
   createMemoryTier,
   type MemoryTierShared,
@@ -95,8 +96,13 @@ export function losesCache(before: SharedState, after: SharedState): boolean {
   return [...before.caches].some(([name, cache]) => after.caches.get(name)?.id !== cache.id)
 }
 
+const MAIN_THREAD = -1
+
 /** Frees what a dead worker held: pins and fills in caches, counts of running requests at backends. */
 export function releaseWorker(shared: SharedState, worker: number): void {
-  for (const tier of shared.caches.values()) releaseTierWorker(tier.value, worker)
+  for (const { value } of shared.caches.values()) {
+    new PurgeLog(value, MAIN_THREAD).releaseWorker(worker)
+    releaseTierWorker(value, worker)
+  }
   for (const state of shared.backends.values()) releaseBackendWorker(state.value, worker)
 }

@@ -63,6 +63,7 @@ export const counterTable = [
   { name: 'queued', doc: 'requests that waited for a connection to an origin' },
   { name: 'queueRefused', doc: 'requests refused because the queue of a backend was full or the wait too long' },
   { name: 'logLinesDropped', doc: 'access log lines that could not be written' },
+  { name: 'tagsCut', doc: 'responses with more tags than are kept, which every purge of a tag therefore covers' },
 ] as const satisfies readonly CounterRecord[]
 
 export type CounterName = (typeof counterTable)[number]['name']
@@ -115,6 +116,7 @@ export const C = {
   queued: 40,
   queueRefused: 41,
   logLinesDropped: 42,
+  tagsCut: 43,
 } as const satisfies Record<CounterName, number>
 
 /** The first of the cells that count answers by the reason they did not come from the cache: one per row of `reasons`. */

@@ -157,6 +157,8 @@ export interface PurgePlan {
   /** Matcher that must hold for PURGE to be obeyed; undefined: PURGE is refused with 403. */
   readonly allow: string | undefined
   readonly mode: 'soft' | 'hard'
+  /** Request methods that purge. */
+  readonly methods: readonly string[]
 }
 
 /** Everything that decides what one route stores and for how long; merged: rule over route over cache over default. */
@@ -185,9 +187,17 @@ export interface CacheSettings {
   readonly clientDirectives: 'obey' | 'ignore'
   /** Response fields that give freshness, strongest first, in lower case: `cdn-cache-control`, `cache-control`. */
   readonly obey: readonly string[]
+  readonly tags: TagPlan
   readonly maxObjectBytes: number
   /** What a range request that finds nothing stored fetches: the range it asks for, or the whole. */
   readonly ranges: 'forward' | 'whole'
+}
+/** What stored responses can be purged by, besides their URL. */
+export interface TagPlan {
+  /** Response fields that carry tags, lower case. */
+  readonly fields: readonly string[]
+  /** Tags of every response. */
+  readonly fixed: readonly string[]
 }
 export type Override = 'private' | 'no-store' | 'no-cache' | 'set-cookie' | 'authorization'
 

@@ -16,6 +16,7 @@ import type { StoredMeta } from '../cache/policy/meta.ts'
 import { markPart, strongValidator } from '../cache/policy/partial.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
+import type { FetchTicket } from '../cache/purge/fetch-epochs.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { FillWriter } from '../cache/tiers/fill-writer.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
@@ -39,6 +40,7 @@ import {
   judgeUpdate,
 } from './judge-response.ts'
 import { writeLink } from './language-link.ts'
+import { labelsFor } from './object-labels.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import { PartJoin } from './part-join.ts'
 import type { RequestContext } from './request-context.ts'
@@ -114,6 +116,7 @@ export class Fetch implements OriginSink {
   readonly #plan: FetchPlan
   /** Of a range: tells those who want the same one when to look for it; see `planFetch`. */
   readonly #gate: FillWriter | undefined
+  readonly #ticket: FetchTicket
   #writer: FillWriter
   #join: PartJoin | undefined = undefined
   /** What is being stored, and its bytes as they will be; of a fill that has begun. */
@@ -121,7 +124,7 @@ export class Fetch implements OriginSink {
   #requestMs: number
   #filling = false
 
-  private constructor(request: FetchRequest, writer: FillWriter, gate: FillWriter | undefined) {
+  private constructor(request: FetchRequest, ticket: FetchTicket, writer: FillWriter, gate: FillWriter | undefined) {
     const { context, cache, found, plan, directives, owner } = request
     this.owner = owner
     this.#context = context
@@ -136,18 +139,26 @@ export class Fetch implements OriginSink {
     this.#plan = plan
     this.#writer = writer
     this.#gate = gate
+    this.#ticket = ticket
     this.#requestMs = clock.nowMs
     this.#origin = new OriginRequest({ context, fills: true, validators: plan.lines, upgrade: undefined }, this)
   }
 
   /** Fetches what is missing or stale; undefined when another request is doing so already. */
   static lead(request: FetchRequest): Fetch | undefined {
-    const { tier } = request.cache.cache
+    const { tier, purges } = request.cache.cache
+    const ticket = purges.beginFetch()
+    const fetch = Fetch.#leadAs(request, tier, ticket)
+    if (fetch === undefined) ticket.drop()
+    return fetch
+  }
+
+  static #leadAs(request: FetchRequest, tier: MemoryTier, ticket: FetchTicket): Fetch | undefined {
     const { rangeKey } = request.plan
-    const gate = rangeKey === '' ? undefined : tier.lead(rangeKey)
+    const gate = rangeKey === '' ? undefined : tier.lead(rangeKey, ticket)
     if (rangeKey !== '' && gate === undefined) return undefined
-    const writer = tier.lead(request.found.key)
-    if (writer !== undefined) return new Fetch(request, writer, gate)
+    const writer = tier.lead(request.found.key, ticket)
+    if (writer !== undefined) return new Fetch(request, ticket, writer, gate)
     gate?.leave()
     return undefined
   }
@@ -213,8 +224,9 @@ export class Fetch implements OriginSink {
     }
     this.#writer = writer
     const length = isPart ? judged.union.end - judged.union.first : head.bodyBytes
+    const cells = responseCells(decision.meta, this.#ticket.number)
     const bytes = storedHeadBytes(fields, decision.withheldFields)
-    const isStarted = writer.start(responseCells(decision.meta), bytes, length)
+    const isStarted = writer.start(cells, bytes, length, labelsFor(writer.key, fields, this.#cache, this.#context))
     if (!isStarted || this.#join?.writeBefore(writer) === false) {
       const tooLarge = length > this.#cache.settings.maxObjectBytes
       this.#decline(head, tooLarge ? 'too-large' : 'no-space', tooLarge)
@@ -291,7 +303,7 @@ export class Fetch implements OriginSink {
     const isMore = this.#writer.written > (part?.bodyBytes ?? 0)
     const meta =
       stored !== undefined && stale === undefined && isMore ? beginningMeta(stored, this.#writer.written) : undefined
-    if (meta !== undefined) this.#writer.keepBeginning(responseCells(meta), status)
+    if (meta !== undefined) this.#writer.keepBeginning(responseCells(meta, this.#ticket.number), status)
     else if (kind === 'range' && !this.#filling)
       this.#writer.leave() // who waits for the whole may still get it
     else this.#writer.abort(status)
@@ -317,7 +329,10 @@ export class Fetch implements OriginSink {
     const isPinned = owner !== undefined && this.#tier.pin(stale)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
     if (!decision.store) this.#tier.remove(stale.key)
-    else this.#tier.refresh(stale, responseCells(decision.meta), bytes)
+    else {
+      const cells = responseCells(decision.meta, this.#ticket.number)
+      this.#tier.refresh(stale, cells, bytes, labelsFor(stale.key, merged, this.#cache, this.#context))
+    }
     this.#writer.leave()
     this.#gate?.leave()
     if (isPinned) owner.onConfirmed(stale, decision.meta, merged, decision.store)
@@ -346,7 +361,7 @@ export class Fetch implements OriginSink {
     if (varyNames === this.#varyNames) return this.#writer
     if (names.length > 0) return this.#variantWriter(names, varyNames)
     this.#tier.remove(this.#primaryKey)
-    const primary = this.#tier.lead(this.#primaryKey)
+    const primary = this.#tier.lead(this.#primaryKey, this.#ticket)
     if (primary === undefined) return this.#writer
     this.#writer.leave()
     return primary
@@ -354,11 +369,11 @@ export class Fetch implements OriginSink {
 
   #variantWriter(names: readonly string[], varyNames: string): FillWriter | undefined {
     const tier = this.#tier
-    const marker = this.#key === this.#primaryKey ? this.#writer : tier.lead(this.#primaryKey)
+    const marker = this.#key === this.#primaryKey ? this.#writer : tier.lead(this.#primaryKey, this.#ticket)
     if (marker === undefined) return undefined
     const id = nextMarkerId(this.#context.worker.index)
     const key = variantKey(names, this.#sent, this.#cache.negotiation)
-    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key))
+    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key), this.#ticket)
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     this.#markerId = id
     if (isMarked) marker.complete()

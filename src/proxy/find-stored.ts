@@ -10,6 +10,7 @@ import { followLink } from './language-link.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
 import { sentFacts } from './sent-facts.ts'
 import { keyOfVariant, storedOf } from './stored.ts'
+import { survivesPurges } from './survives-purges.ts'
 
 /** What is stored for a request; `object` undefined: nothing that matches. One per worker, filled again and again. */
 export class Found {
@@ -46,7 +47,7 @@ export function findStored(
   route: RouteRuntime,
   connection: ClientConnection,
 ): Found {
-  const { tier } = cache.cache
+  const { tier, purges } = cache.cache
   const primaryKey = keyOf(cache, request, route, connection)
   found.primaryKey = primaryKey
   found.key = primaryKey
@@ -56,7 +57,10 @@ export function findStored(
   found.object = tier.find(primaryKey)
   if (found.object === undefined) return found
   const stored = storedOf(found.object)
-  if (stored.markerId === 0) return found
+  if (stored.markerId === 0) {
+    if (stored.judgedAt !== purges.sequence) dropIfPurged(cache, found)
+    return found
+  }
   const marker = found.object
   found.object = undefined
   found.reason = 'vary-mismatch'
@@ -68,11 +72,20 @@ export function findStored(
   const sent = sentFacts(request, names, route, connection)
   found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, sent, cache.negotiation))
   found.object = tier.find(found.key)
-  if (found.object !== undefined) return found
-  // Where another request's variant is the answer, `key` stays this request's own: what is fetched goes there.
-  const preferred = preferredVariant(names, sent, cache.negotiation)
-  if (preferred !== undefined) {
-    found.object = followLink(tier, keyOfVariant(primaryKey, stored.markerId, preferred))
+  if (found.object === undefined) {
+    // Where another request's variant is the answer, `key` stays this request's own: what is fetched goes there.
+    const preferred = preferredVariant(names, sent, cache.negotiation)
+    if (preferred !== undefined) {
+      found.object = followLink(tier, keyOfVariant(primaryKey, stored.markerId, preferred))
+    }
   }
+  if (found.object !== undefined && storedOf(found.object).judgedAt !== purges.sequence) dropIfPurged(cache, found)
   return found
+}
+
+/** There was a purge since this worker last judged what was found: it may be gone by it, or stale. */
+function dropIfPurged({ cache }: RouteCache, found: Found): void {
+  if (survivesPurges(cache, found.object!, storedOf(found.object!))) return
+  found.object = undefined
+  found.reason = 'purged'
 }

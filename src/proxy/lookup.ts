@@ -99,8 +99,9 @@ function serve(
   ) {
     Fetch.refreshBehind(new RequestContext(connection, head, route), cache, found)
   }
-  const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, 'expired'), route)
-  deliverStored(delivery, object, stored, prefix, 'stale', 'expired')
+  const reason = object.softPurged ? 'purged' : 'expired'
+  const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, reason), route)
+  deliverStored(delivery, object, stored, prefix, 'stale', reason)
   return true
 }
 

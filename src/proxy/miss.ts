@@ -47,6 +47,7 @@ import { ResponseWriter } from './response-writer.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { Slicer } from './slicer.ts'
 import { isMarker, responsePrefix, staleStatus, storedOf } from './stored.ts'
+import { fillSurvivesPurges } from './survives-purges.ts'
 
 /** Bytes in the client's socket from which on nothing more is read from the store. */
 const WINDOW_BYTES = 256 * 1024
@@ -219,7 +220,8 @@ export class Miss extends Exchange implements FetchOwner {
     if (!this.#cache.settings.collapse.enabled) return false
     const reader = this.#cache.cache.tier.follow(key)
     if (reader === undefined) return false
-    const isStreaming = reader.state === 'streaming' && !isMarker(reader.meta)
+    const isCurrent = fillSurvivesPurges(this.#cache, reader, key, this.context.facts)
+    const isStreaming = isCurrent && reader.state === 'streaming' && !isMarker(reader.meta)
     const selection = isStreaming ? this.#selectOf(reader) : undefined
     const isAnswered =
       selection?.kind === 'ranges' &&
@@ -377,6 +379,11 @@ export class Miss extends Exchange implements FetchOwner {
     clock.update()
     if (this.#writer.started) {
       this.#pump()
+      return
+    }
+    if (!fillSurvivesPurges(this.#cache, reader, this.context.key, this.context.facts)) {
+      reader.disown()
+      this.#lookAgain()
       return
     }
     switch (reader.state) {

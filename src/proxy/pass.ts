@@ -41,6 +41,8 @@ export class Pass extends Exchange implements OriginSink {
   readonly #reason: Reason
   readonly #writer: ResponseWriter
   #requestMs = clock.nowMs
+  /** The purge log's `sequence` when the request came; 0 where nothing is cached. */
+  readonly #purgeSequence: number
   /** The answer is stored too. */
   #fill: PostFill | undefined = undefined
   #done = false
@@ -56,6 +58,7 @@ export class Pass extends Exchange implements OriginSink {
     super(connection, context)
     this.#reason = reason
     this.#writer = writer
+    this.#purgeSequence = purgeSequenceOf(context)
     this.#origin = origin ?? new OriginRequest({ context, fills: false, validators: '', upgrade }, this)
     this.#origin.sink = this
   }
@@ -96,8 +99,9 @@ export class Pass extends Exchange implements OriginSink {
   onHead(head: ResponseHead): void {
     const { connection, context } = this
     const { method } = context.head
+    const isPurged = purgeSequenceOf(context) !== this.#purgeSequence
     if (isUnsafe(method)) invalidate(context, head)
-    if (method === 'POST') this.#fill = PostFill.open(context, head, this.#requestMs)
+    if (method === 'POST' && !isPurged) this.#fill = PostFill.open(context, head, this.#requestMs)
     // Looked up, and not found fresh. An answer that is an error says nothing of what GET would give.
     const isRefresh = method === 'HEAD' && head.status === 200 && context.missReason !== 'none'
     if (isRefresh) updateByHead(connection, context, head, this.#requestMs)
@@ -259,6 +263,10 @@ function bodilessLength(head: ResponseHead, context: RequestContext): string {
   return context.head.method === 'HEAD' || head.status === 304 ? '' : framingLine('sized', 0)
 }
 
+function purgeSequenceOf({ route }: RequestContext): number {
+  return route.cache?.cache.purges.sequence ?? 0
+}
+
 /** RFC 9111 §4.4: what an unsafe request may have changed is removed, under whatever route a GET would find it. */
 function invalidate(context: RequestContext, head: ResponseHead): void {
   for (const request of invalidatedRequests(context.facts, new ResponseHeadFacts(head))) {
@@ -266,6 +274,11 @@ function invalidate(context: RequestContext, head: ResponseHead): void {
     const route = entry?.user as RouteRuntime | undefined
     const cache = route?.cache
     if (route === undefined || cache === undefined) continue
-    cache.cache.tier.remove(cache.keyOf(new SentFacts(request, route, context), request))
+    const key = cache.keyOf(new SentFacts(request, route, context), request)
+    cache.cache.tier.remove(key)
+    // Under this key lies all there is for the URL, unless the key has more than the URL in it (a cookie, a class).
+    const url = cache.urlTextOf(request)
+    const isWhole = key === url || key === `${request.scheme}|${url}`
+    if (!isWhole) cache.cache.purges.purgeLabels('url', [url], true)
   }
 }

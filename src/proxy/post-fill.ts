@@ -11,6 +11,7 @@ import { C } from '../log/counters.ts'
 import { type Reason, reasonNumber } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
 import { judgeResponse } from './judge-response.ts'
+import { labelsFor } from './object-labels.ts'
 import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
 import { SentFacts } from './sent-facts.ts'
@@ -29,7 +30,7 @@ export class PostFill {
 
   /**
    * Begins to store the answer `head` to a POST sent at `requestMs`; undefined where it may not or cannot be stored. What was
-   * stored for the URI before must have been removed (RFC 9111 §4.4).
+   * stored for the URI before must have been removed (RFC 9111 §4.4), and nothing been purged since the POST was sent.
    */
   static open(context: RequestContext, head: ResponseHead, requestMs: number): PostFill | undefined {
     const { route, facts } = context
@@ -47,14 +48,19 @@ export class PostFill {
     })
     // Variants are chosen by fields of a GET, and a POST may well have others.
     if (!decision.store || decision.vary.names.length > 0) return undefined
-    const { tier } = cache.cache
+    const { tier, purges } = cache.cache
     const key = cache.keyOf(new SentFacts(get, route, context), get)
     const { minUses } = cache.settings
     if (minUses > 1 && tier.countUse(key) < minUses) return undefined
-    const writer = tier.lead(key)
-    if (writer === undefined) return undefined
+    const ticket = purges.beginFetch()
+    const writer = tier.lead(key, ticket)
+    if (writer === undefined) {
+      ticket.drop()
+      return undefined
+    }
+    const cells = responseCells(decision.meta, ticket.number)
     const bytes = storedHeadBytes(fields, decision.withheldFields)
-    if (!writer.start(responseCells(decision.meta), bytes, head.bodyBytes)) {
+    if (!writer.start(cells, bytes, head.bodyBytes, labelsFor(writer.key, fields, cache, context))) {
       writer.decline(reasonNumber('no-space'))
       return undefined
     }

@@ -1,13 +1,23 @@
-/** PURGE: removes what is stored for a URL, all variants at once; only for those the cache's `purge { allow @m; }` names. */
+/**
+ * Purging by request: the methods and clients that the cache's `purge` block names.
+ *
+ *     PURGE /a             that URL, all variants; with Purge-Scope: prefix, glob or all, more
+ *     PURGEKEY /           the tags in Surrogate-Key, Cache-Tag or xkey
+ */
+import { obeyOrder, type PurgeOrder, type PurgeScope, refuseOrder } from '../cache/purge/order.ts'
+import { fieldTags, purgeTagFields } from '../cache/purge/tags.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { C } from '../log/counters.ts'
+import type { RequestFacts } from '../plan/facts.ts'
+import type { PurgePlan } from '../plan/plan.ts'
 import { sendAnswer, sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
-import { keyOf } from './find-stored.ts'
 import { purgeForbidden, refusePurge } from './own-answers.ts'
 import type { RouteRuntime } from './route-runtime.ts'
-import { storedOf } from './stored.ts'
+import type { CacheRuntime } from './runtime.ts'
+
+const scopes: readonly PurgeScope[] = ['url', 'prefix', 'glob', 'all']
 
 export function purge(connection: ClientConnection, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
   const refused = refusePurge(route, facts) ?? (connection.hasLostPeer ? purgeForbidden : undefined)
@@ -16,16 +26,58 @@ export function purge(connection: ClientConnection, head: RequestHead, facts: He
     return
   }
   const { cache } = route.cache!
-  const key = keyOf(route.cache!, facts, route, connection)
-  const object = cache.tier.find(key)
-  // A marker stands for all variants: without it none of them is found, so for them even a soft purge is a hard one.
-  const isSoft = cache.plan.purge.mode === 'soft' && object !== undefined && storedOf(object).markerId === 0
-  const wasThere = isSoft ? cache.tier.expire(key) : cache.tier.remove(key)
+  const order = orderOf(facts, cache)
+  const refusal = typeof order === 'string' ? order : refuseOrder(order)
+  if (refusal !== undefined) sendError(connection, head, route, 400, refusal)
+  else if (!obeyOrder(cache.purges, order as PurgeOrder)) {
+    sendError(connection, head, route, 503, 'purges are held up by a thread that has just died; try again')
+  } else answer(connection, head, route, order as PurgeOrder, cache)
+}
+
+/** The order in a request, or what is wrong with it. */
+function orderOf(request: RequestFacts, cache: CacheRuntime): PurgeOrder | string {
+  const isHard = modeOf(request, cache.plan.purge)
+  if (isHard === undefined) return 'Purge-Mode is "soft" or "hard"'
+  const named = request.header('purge-scope')
+  const scope = scopes.find((one) => one === named)
+  if (named !== undefined && scope === undefined) return `Purge-Scope is one of ${scopes.join(', ')}`
+  const tags = purgeTagFields.flatMap((name) => fieldTags(name, request.headers(name)))
+  if (tags.length > 0) {
+    return scope === undefined ? { scope: 'tag', isHard, targets: tags } : 'name tags or Purge-Scope, not both'
+  }
+  if (request.method === 'PURGEKEY') return 'PURGEKEY names tags in Surrogate-Key, Cache-Tag or xkey'
+  if (scope === 'all') return { scope, isHard, targets: [] }
+  if (scope === 'prefix' || scope === 'glob') return { scope, isHard, targets: [patternOf(request, cache)] }
+  return { scope: 'url', isHard, targets: cache.urlTextsOf(request) }
+}
+
+/** Whether it is a hard purge; undefined: Purge-Mode is neither. */
+function modeOf(request: RequestFacts, plan: PurgePlan): boolean | undefined {
+  const mode = request.header('purge-mode')
+  if (mode !== undefined) return mode === 'hard' ? true : mode === 'soft' ? false : undefined
+  return request.header('fastly-soft-purge') !== '1' && plan.mode === 'hard'
+}
+
+/** The target as it came, under the authority as keys have it. */
+function patternOf(request: RequestFacts, cache: CacheRuntime): string {
+  const [text = ''] = cache.urlTextsOf(request)
+  const target = request.hasQuery ? `${request.path}?${request.query}` : request.path
+  return text.startsWith('/') ? target : text.slice(0, text.indexOf('|')) + target
+}
+
+function answer(
+  connection: ClientConnection,
+  head: RequestHead,
+  route: RouteRuntime,
+  { scope, isHard, targets }: PurgeOrder,
+  cache: CacheRuntime,
+): void {
   connection.worker.counters.add(C.purges, 1)
+  const mode = isHard ? 'hard' : 'soft'
   sendAnswer(connection, head, route, {
     status: 200,
-    body: wasThere ? 'purged\n' : 'nothing was stored\n',
-    contentType: 'text/plain; charset=utf-8',
+    body: `${JSON.stringify({ purged: scope, mode, cache: cache.plan.name, targets })}\n`,
+    contentType: 'application/json',
     fields: '',
     reason: 'purged',
   })

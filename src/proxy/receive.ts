@@ -52,7 +52,7 @@ export function receive(connection: ClientConnection, head: RequestHead): void {
     sendOwn(connection, head, route, notAllowed)
     return
   }
-  if (head.method === 'PURGE') {
+  if (head.method !== 'GET' && route.purges(head.method)) {
     purge(connection, head, facts, route)
     return
   }

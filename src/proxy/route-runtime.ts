@@ -2,6 +2,7 @@
 import { type ConditionOf, compileKey, type KeyOf } from '../cache/key.ts'
 import { compilePath, type PathForm } from '../cache/key-path.ts'
 import { Negotiation } from '../cache/negotiate.ts'
+import { compileUrlText, type UrlTextOf } from '../cache/purge/url-text.ts'
 import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
 import { noCounts } from '../log/route-counters.ts'
@@ -39,6 +40,8 @@ export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
   readonly cache: Cache
   readonly settings: CacheSettings
   readonly keyOf: KeyOf
+  /** The request's URL as purges name it. */
+  readonly urlTextOf: UrlTextOf
   /** Request fields that are part of the key, lower case. */
   readonly keyFields: readonly string[]
   /** What the key makes of a path, which is also what a fill asks for; undefined: it stays as it came. */
@@ -54,6 +57,7 @@ export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
     this.cache = cache
     this.settings = settings
     this.keyOf = compileKey(settings.key, conditionOf)
+    this.urlTextOf = compileUrlText(settings.key)
     this.pathForm = compilePath(settings.key.path)
     this.negotiation = Negotiation.of(settings.key.vary)
     this.keyFields = settings.key.cookies.length === 0 ? settings.key.headers : [...settings.key.headers, 'cookie']
@@ -84,6 +88,9 @@ interface AccessRule {
   readonly allow: boolean
   readonly condition: Condition | undefined
 }
+
+/** Where nothing is cached the origin does not get to see them either. */
+const DEFAULT_PURGE_METHODS: readonly string[] = ['PURGE', 'PURGEKEY']
 
 let lastSerial = 0
 
@@ -150,6 +157,11 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
   isForwardingField(lowerName: string): boolean {
     const { xForwarded, forwarded } = this.plan.forwarded
     return (xForwarded && lowerName === 'x-forwarded-for') || (forwarded && lowerName === 'forwarded')
+  }
+
+  /** Whether the method purges here. */
+  purges(method: string): boolean {
+    return (this.cache?.cache.plan.purge.methods ?? DEFAULT_PURGE_METHODS).includes(method)
   }
 
   /** The first rule whose matcher holds decides. */

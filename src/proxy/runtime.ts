@@ -4,10 +4,13 @@
  */
 
 import { Balancer } from '../balance/balancer.ts'
+import { PurgeLog } from '../cache/purge/purge-log.ts'
+import { compileUrlTexts } from '../cache/purge/url-text.ts'
 import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
 import { OriginPool } from '../net/origin-pool.ts'
+import type { RequestFacts } from '../plan/facts.ts'
 import type { BackendPlan, CachePlan, Plan } from '../plan/plan.ts'
 import type { Condition } from '../routing/matchers.ts'
 import { routeIdentity } from '../routing/route-identity.ts'
@@ -68,13 +71,22 @@ export class CacheRuntime {
   readonly plan: CachePlan
   readonly memoryId: number
   readonly tier: MemoryTier
+  readonly purges: PurgeLog
+  /** The texts of a request's URL under all keys that the cache is used with. */
+  readonly urlTextsOf: (request: RequestFacts) => string[]
   /** How many requests of this worker wait for the fetch of a key; only keys with any. */
   readonly #queues = new Map<string, number>()
 
-  constructor(plan: CachePlan, memoryId: number, tier: MemoryTier) {
+  constructor(
+    plan: CachePlan,
+    memory: { readonly memoryId: number; readonly tier: MemoryTier; readonly purges: PurgeLog },
+    urlTextsOf: (request: RequestFacts) => string[],
+  ) {
     this.plan = plan
-    this.memoryId = memoryId
-    this.tier = tier
+    this.memoryId = memory.memoryId
+    this.tier = memory.tier
+    this.purges = memory.purges
+    this.urlTextsOf = urlTextsOf
   }
 
   /** False when `most` requests wait for this key already. */
@@ -107,7 +119,7 @@ export class Runtime {
     this.backends = new Map(
       plan.backends.map((backend) => [backend.name, keepBackend(backend, shared, before, worker)]),
     )
-    this.caches = new Map(plan.caches.map((cache) => [cache.name, keepCache(cache, shared, before, worker)]))
+    this.caches = new Map(plan.caches.map((cache) => [cache.name, keepCache(cache, plan, shared, before, worker)]))
     const when = plan.logs.access?.when
     this.#logged = when === undefined ? undefined : this.table.matchers.condition(when)
     for (const entry of this.table.entries) {
@@ -149,10 +161,19 @@ function keepBackend(
   return new BackendRuntime(plan, state, worker)
 }
 
-function keepCache(plan: CachePlan, shared: SharedState, before: Runtime | undefined, worker: Worker): CacheRuntime {
+function keepCache(
+  plan: CachePlan,
+  whole: Plan,
+  shared: SharedState,
+  before: Runtime | undefined,
+  worker: Worker,
+): CacheRuntime {
   const state = shared.caches.get(plan.name)
   assert(state !== undefined, `cache ${plan.name} has shared memory`)
   const old = before?.caches.get(plan.name)
-  const tier = old?.memoryId === state.id ? old.tier : new MemoryTier(state.value, worker.index)
-  return new CacheRuntime(plan, state.id, tier)
+  const { id: memoryId, value } = state
+  const isKept = old?.memoryId === memoryId
+  const tier = isKept ? old.tier : new MemoryTier(value, worker.index)
+  const purges = isKept ? old.purges : new PurgeLog(value, worker.index)
+  return new CacheRuntime(plan, { memoryId, tier, purges }, compileUrlTexts(whole, plan.name))
 }

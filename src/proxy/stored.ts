@@ -2,7 +2,9 @@
 import { hitStatus } from '../cache/policy/cache-status.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { ageSeconds, currentAgeMs, decodeMeta, encodeMeta, remainingMs, StoredMeta } from '../cache/policy/meta.ts'
-import { META_CELLS } from '../cache/tiers/memory-tier.ts'
+import { decodeLabels, type Labels } from '../cache/purge/labels.ts'
+import { PURGE_CELL } from '../cache/purge/layout.ts'
+import { META_CELLS, type MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantObjectKey } from '../cache/vary.ts'
 import { reasonPhrase } from '../http/status.ts'
@@ -24,7 +26,12 @@ export class Stored {
   readonly meta: StoredMeta
   /** 0 for a response, greater for a marker. */
   readonly markerId: number
+  /** The purge log's `sequence` when this worker last judged the object, and the number of the last purge then. */
+  judgedAt = 0
+  judgedNumber = 0
+  labelHashes: Int32Array | undefined = undefined
   readonly #object: StoredObject
+  #labels: Labels | undefined = undefined
   #names: readonly string[] | undefined = undefined
   #varyNames: string | undefined = undefined
   #fields: readonly string[] | undefined = undefined
@@ -80,6 +87,14 @@ export class Stored {
     return this.#object.bodyBytes
   }
 
+  /** undefined: the object has gone. */
+  labels(tier: MemoryTier): Labels | undefined {
+    if (this.#labels !== undefined) return this.#labels
+    const text = tier.labelsOf(this.#object)
+    if (text !== undefined) this.#labels = decodeLabels(this.#object.key, text)
+    return this.#labels
+  }
+
   get facts(): FlatFacts {
     return new FlatFacts(this.meta.status, this.fields)
   }
@@ -122,21 +137,23 @@ export function storedOf(object: StoredObject): Stored {
   return object.user as Stored
 }
 
-/** Cache-Status of a stale answer. */
+/** Cache-Status of a stale answer. What was purged has no lifetime left, whatever remains of that it was given. */
 export function staleStatus(meta: StoredMeta, nowMs: number, reason: Reason): string {
-  return hitStatus(remainingMs(meta, nowMs), reason)
+  const leftMs = remainingMs(meta, nowMs)
+  return hitStatus(reason === 'purged' ? Math.min(leftMs, 0) : leftMs, reason)
 }
 
-/** The numbers of a response for the store. */
-export function responseCells(meta: StoredMeta): Float64Array {
+/** The numbers of a response for the store; `purgeNumber`: the last purge when its fetch began. */
+export function responseCells(meta: StoredMeta, purgeNumber: number): Float64Array {
   const cells = new Float64Array(META_CELLS)
   encodeMeta(meta, cells)
+  cells[PURGE_CELL] = purgeNumber
   return cells
 }
 
-/** The numbers of a marker; `id` is greater than 0 and used once, or LINK. */
+/** The numbers of a marker, which no purge touches; `id` is greater than 0 and used once, or LINK. */
 export function markerCells(id: number): Float64Array {
-  const cells = responseCells(new StoredMeta())
+  const cells = responseCells(new StoredMeta(), Number.MAX_SAFE_INTEGER)
   cells[MARKER_CELL] = id
   return cells
 }

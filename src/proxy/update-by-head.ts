@@ -5,6 +5,7 @@ import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { findStored } from './find-stored.ts'
 import { judgeHeadAnswer } from './judge-response.ts'
+import { labelsFor } from './object-labels.ts'
 import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
 import { SentFacts } from './sent-facts.ts'
@@ -23,9 +24,15 @@ export function updateByHead(
   const { route, facts } = context
   const { cache } = route
   if (cache === undefined) return
-  const { tier } = cache.cache
+  const { tier, purges } = cache.cache
+  // What is found has survived all purges up to this one, and so will have what takes its place.
+  const ticket = purges.beginFetch()
   const { object } = findStored(cache, facts, route, connection)
-  if (object === undefined || !tier.pin(object)) return
+  // After a purge only a GET makes it fresh again.
+  if (object === undefined || object.softPurged || !tier.pin(object)) {
+    ticket.drop()
+    return
+  }
   const { meta, fields } = storedOf(object)
   const judged = judgeHeadAnswer(
     head,
@@ -40,9 +47,12 @@ export function updateByHead(
   )
   if (judged?.decision.store) {
     const { decision } = judged
-    tier.refresh(object, responseCells(decision.meta), storedHeadBytes(judged.fields, decision.withheldFields))
+    const cells = responseCells(decision.meta, ticket.number)
+    const bytes = storedHeadBytes(judged.fields, decision.withheldFields)
+    tier.refresh(object, cells, bytes, labelsFor(object.key, judged.fields, cache, context))
   } else {
-    tier.expire(object.key)
+    tier.expire(object)
   }
   tier.unpin(object)
+  ticket.drop()
 }

@@ -154,7 +154,7 @@ export class Simulation {
     const route = entry.user as RouteRules
     this.#access = traceAccess(route, this.#table.matchers, facts)
     if (!this.#access.allowed) return this.#own(notAllowed)
-    if (head.method === 'PURGE') return this.#purge(route, facts)
+    if (route.purges(head.method)) return this.#purge(route, facts)
     const { action } = route.plan
     switch (action.kind) {
       case 'proxy':

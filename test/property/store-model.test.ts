@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FillWriter } from '../../src/cache/tiers/fill-writer.ts'
-import { createMemoryTier, MemoryTier } from '../../src/cache/tiers/memory-tier.ts'
+import { createMemoryTier, Fate, MemoryTier } from '../../src/cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../../src/cache/tiers/stored-object.ts'
 
 const KIB = 1024
@@ -135,10 +135,11 @@ class Comparison {
   }
 
   #expire(tier: MemoryTier, key: string): void {
-    tier.expire(key)
-    for (const known of [this.#stored.get(key), this.#running.get(key)?.expected]) {
-      if (known !== undefined) known.softPurged = true
+    for (let from = 0; from !== -1; ) {
+      from = tier.sweep(from, 3, (object) => (object.key === key ? Fate.expire : Fate.keep))
     }
+    const known = this.#stored.get(key)
+    if (known !== undefined) known.softPurged = true
   }
 
   #refresh(tier: MemoryTier, key: string, headBytes: number): void {

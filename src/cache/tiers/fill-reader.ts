@@ -3,8 +3,8 @@
  * so all bytes it has been shown stay what they are, whatever becomes of the object.
  */
 import { Block, HEADER_BYTES, payloadBytes } from './allocator.ts'
-import { KEY_START, type SharedStore } from './shared-store.ts'
-import { FillState, Slot } from './slots.ts'
+import type { SharedStore } from './shared-store.ts'
+import { FillState, Slot, State } from './slots.ts'
 
 /** Indexed by the values of `FillState` in slots.ts. */
 const states = ['pending', 'streaming', 'complete', 'aborted', 'declined', 'left'] as const
@@ -67,11 +67,32 @@ export class FillReader {
   get head(): Buffer {
     if (this.#head === undefined) {
       const { slots, segments } = this.#store
-      const front = slots.get(this.#slot, Slot.front)
-      const start = segments.offsetOf(front) + KEY_START + Math.abs(slots.get(this.#slot, Slot.keyBytes))
-      this.#head = segments.bytesOf(front).subarray(start, start + slots.get(this.#slot, Slot.headBytes))
+      const start = this.#store.headStart(this.#slot)
+      const bytes = segments.bytesOf(slots.get(this.#slot, Slot.front))
+      this.#head = bytes.subarray(start, start + slots.get(this.#slot, Slot.headBytes))
     }
     return this.#head
+  }
+
+  /** What the fetch said of itself when it began; see FillOwner. */
+  get mark(): number {
+    return this.#store.slots.get(this.#slot, Slot.mark)
+  }
+
+  /** As given to `FillWriter.start`; from state 'streaming' on. */
+  get labels(): string {
+    return this.#store.readLabels(this.#slot)
+  }
+
+  /** Keeps others from joining this fill, and what it brings from being kept; its present readers go on. */
+  disown(): void {
+    const { lock } = this.#store
+    lock.acquire()
+    try {
+      if (this.#store.slots.state(this.#slot) === State.filling) this.#store.unlist(this.#slot)
+    } finally {
+      lock.release()
+    }
   }
 
   /**

@@ -25,12 +25,24 @@ const SMALL_TIER_BYTES = 64 * 1024 * 1024
 /** Longest extent taken at a time: bounds what has to be evicted for one write. */
 const MAX_EXTENT_BYTES = 1024 * 1024
 
+const NO_LABELS: Buffer = Buffer.alloc(0)
+
+/** Whoever fetches: is told of every fill that is made for the fetch, so that it knows when the last of them has ended. */
+export interface FillOwner {
+  /** An Int32 that all who follow the fill can read from its beginning on. */
+  readonly mark: number
+  hold(): void
+  release(): void
+}
+
 export class FillWriter {
   readonly key: string
   readonly #store: SharedStore
   readonly #slot: number
   readonly #tag: number
+  readonly #owner: FillOwner | undefined
   #isOpen: boolean
+  #hasEnded = false
   /** Bytes of body that fit under `maxObjectBytes`; known from `start` on. */
   #mostBytes = 0
   #declaredBytes = -1
@@ -41,12 +53,14 @@ export class FillWriter {
   #end = 0
 
   /** `slot` -1: a fill that was refused for want of room; nobody can follow it and `start` is false. */
-  constructor(store: SharedStore, slot: number, key: string) {
+  constructor(store: SharedStore, slot: number, key: string, owner: FillOwner | undefined) {
     this.key = key
     this.#store = store
     this.#slot = slot
+    this.#owner = owner
     this.#tag = slot < 0 ? 0 : store.slots.tag(slot)
     this.#isOpen = slot >= 0
+    owner?.hold()
   }
 
   /** Bytes of body taken so far. */
@@ -61,21 +75,22 @@ export class FillWriter {
   }
 
   /**
-   * Publishes the head; from now on the fill streams. `bodyBytes` -1: not known. False: too large or no room; nothing was
-   * published, and the caller ends the fill with `decline` or `abort`.
+   * Publishes the head; from now on the fill streams. `bodyBytes` -1: not known. `labels`: see ObjectFront. False: too
+   * large or no room; nothing was published, and the caller ends the fill with `decline` or `abort`.
    */
-  start(meta: ArrayLike<number>, head: Buffer, bodyBytes: number): boolean {
+  start(meta: ArrayLike<number>, head: Buffer, bodyBytes: number, labels = NO_LABELS): boolean {
     const { slots, shared } = this.#store
     if (!this.#isOpen || this.#extent !== 0) return false
-    this.#mostBytes = shared.maxObjectBytes - head.length
+    this.#mostBytes = shared.maxObjectBytes - labels.length - head.length
     if (this.#mostBytes < Math.max(bodyBytes, 0)) return false
     const keyBytes = keyBytesOf(this.key)
-    const bodyStart = KEY_START + Math.abs(keyBytes) + head.length
+    const bodyStart = KEY_START + Math.abs(keyBytes) + labels.length + head.length
     const guess = shared.bytes < SMALL_TIER_BYTES ? FIRST_BODY_BYTES_IN_SMALL_TIER : FIRST_BODY_BYTES
     const wanted = Math.min(bodyBytes < 0 ? guess : bodyBytes, MAX_EXTENT_BYTES, this.#mostBytes)
     const leastBytes = bodyStart - HEADER_BYTES
     const isStarted = this.#extend(unitsFor(leastBytes + wanted), unitsFor(leastBytes), (front) => {
-      this.#store.writeFront(front, meta, this.key, keyBytes, head)
+      this.#store.writeFront(front, this.key, keyBytes, { meta, labels, head })
+      slots.set(this.#slot, Slot.labelBytes, labels.length)
       this.#adoptFront(front, bodyStart, head.length, bodyBytes)
     })
     if (!isStarted) return false
@@ -250,7 +265,13 @@ export class FillWriter {
 
   /** Ends the fill once, under the lock; later calls of any kind do nothing. */
   #finish(change: () => void): void {
-    if (!this.#isOpen) return
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    if (this.#isOpen) this.#close(change)
+    this.#owner?.release()
+  }
+
+  #close(change: () => void): void {
     const { lock, slots, watches } = this.#store
     this.#isOpen = false
     lock.acquire()

@@ -8,12 +8,14 @@
  *   refusals   hit-for-miss marks (key-marks.ts)
  *   failures   keys whose fetches failed (key-marks.ts)
  *   uses       how often keys were asked for that are not stored (uses.ts)
+ *   purges     what was purged (../purge/layout.ts)
  *   pins       one row of cells per worker, one cell per slot (shared-store.ts)
  *   segments   the bytes: key, meta, head and body of every object, in units of UNIT_BYTES (allocator.ts)
  *
  * All of it counts against the size the operator gave, so the tables are sized from that number and never grow. A fresh
  * SharedArrayBuffer costs address space only; pages become resident when first written.
  */
+import { purgeLayout } from '../purge/layout.ts'
 
 /** Opaque numbers per object, given and read by the caller (times, flags, status). */
 export const META_CELLS = 16
@@ -87,6 +89,8 @@ export interface MemoryTierShared {
   readonly refusals: SharedArrayBuffer
   readonly failures: SharedArrayBuffer
   readonly uses: SharedArrayBuffer
+  /** The purge log of the cache, which lives and ends with what it speaks of; the tier itself does not look into it. */
+  readonly purges: SharedArrayBuffer
   /** One per worker. */
   readonly pins: readonly SharedArrayBuffer[]
   readonly segments: readonly SharedArrayBuffer[]
@@ -136,6 +140,7 @@ export function layOut({ bytes, workers, maxObjectBytes }: MemoryTierOptions): M
     refusals: markEntries * MARK_CELLS * 4,
     failures: markEntries * MARK_CELLS * 4,
     uses: useEntries * 4,
+    purges: purgeLayout(bytes, workers).bytes,
   }
   const tableBytes = Object.values(sizes).reduce((sum, size) => sum + size) + workers * slotCount * 4
   const segments: SharedArrayBuffer[] = []
@@ -150,6 +155,7 @@ export function layOut({ bytes, workers, maxObjectBytes }: MemoryTierOptions): M
     refusals: new SharedArrayBuffer(sizes.refusals),
     failures: new SharedArrayBuffer(sizes.failures),
     uses: new SharedArrayBuffer(sizes.uses),
+    purges: new SharedArrayBuffer(sizes.purges),
     pins: Array.from({ length: workers }, () => new SharedArrayBuffer(slotCount * 4)),
     segments,
     slotCount,

@@ -8,7 +8,7 @@
 import { isRemembered, retryDelayMs } from '../policy/back-off.ts'
 import { unitsFor } from './allocator.ts'
 import { FillReader } from './fill-reader.ts'
-import { FillWriter } from './fill-writer.ts'
+import { type FillOwner, FillWriter } from './fill-writer.ts'
 import { findKeys, inspectObject, type ObjectFacts } from './inspect.ts'
 import { Control, layOut, type MemoryTierOptions, type MemoryTierShared, UNIT_BYTES } from './layout.ts'
 import { refreshObject } from './refresh.ts'
@@ -17,6 +17,7 @@ import { Flag, Slot, State } from './slots.ts'
 import { StoredObject } from './stored-object.ts'
 
 /** The tier's public face; these live where they are explained. */
+export type { FillOwner } from './fill-writer.ts'
 export { META_CELLS, type MemoryTierOptions, type MemoryTierShared } from './layout.ts'
 export { releaseWorker } from './recovery.ts'
 
@@ -24,6 +25,9 @@ export { releaseWorker } from './recovery.ts'
 const READY_OBJECTS = 8192
 /** Further ones change nothing: the delay has reached its bound. */
 const MAX_FAILURES = 32
+const NO_LABELS: Buffer = Buffer.alloc(0)
+/** How long a sweep waits for the lock, which is held for microseconds unless its owner has died. */
+const LOCK_PATIENCE_MS = 100
 /** The access cell counts to this. */
 const MAX_ACCESS = 3
 
@@ -45,6 +49,16 @@ export interface MemoryTierStats {
   readonly resets: number
   /** 0 to 1: the part of the free space outside its (about) longest piece. */
   readonly fragmentation: number
+}
+
+/** What `sweep` does with an object. */
+export const Fate = { keep: 0, expire: 1, remove: 2 } as const
+
+/** An object as `sweep` shows it: no Buffer, since its bytes are good during the call only. */
+export interface SweptObject {
+  readonly key: string
+  readonly labels: string
+  readonly meta: Float64Array
 }
 
 export type KeyState = 'absent' | 'complete' | 'filling' | 'hit-for-miss'
@@ -157,7 +171,7 @@ export class MemoryTier {
    * last looked: look up again. An object that `find` has shown here stays until the fill completes. Without room the
    * writer given cannot be followed and its `start` is false.
    */
-  lead(key: string): FillWriter | undefined {
+  lead(key: string, owner?: FillOwner): FillWriter | undefined {
     const { lock, hash } = this.#store
     const keyBytes = keyBytesOf(key)
     for (let round = 0; round < CLAIM_ROUNDS; round++) {
@@ -165,13 +179,13 @@ export class MemoryTier {
       try {
         hash.compute(key)
         if (this.#store.lookUp(key, State.filling) >= 0 || this.#hasUnseen(key)) return undefined
-        const slot = this.#beginFill(key, keyBytes)
-        if (slot !== TRY_AGAIN) return new FillWriter(this.#store, slot === NO_ROOM ? -1 : slot - 1, key)
+        const slot = this.#beginFill(key, keyBytes, owner?.mark ?? 0)
+        if (slot !== TRY_AGAIN) return new FillWriter(this.#store, slot === NO_ROOM ? -1 : slot - 1, key, owner)
       } finally {
         lock.release()
       }
     }
-    return new FillWriter(this.#store, -1, key)
+    return new FillWriter(this.#store, -1, key, owner)
   }
 
   /**
@@ -186,7 +200,7 @@ export class MemoryTier {
   }
 
   /** A listed and pinned slot in state filling, + 1, that holds the key just hashed; or NO_ROOM or TRY_AGAIN. */
-  #beginFill(key: string, keyBytes: number): number {
+  #beginFill(key: string, keyBytes: number, mark: number): number {
     const { slots, segments, hash, index, control } = this.#store
     const units = unitsFor(KEY_START + Math.abs(keyBytes))
     const front = this.#store.claim(units, units)
@@ -202,6 +216,7 @@ export class MemoryTier {
     slots.set(slot, Slot.hashLow, hash.low)
     slots.set(slot, Slot.hashHigh, hash.high)
     slots.set(slot, Slot.filler, this.#store.worker + 1)
+    slots.set(slot, Slot.mark, mark)
     control[Control.fills]!++
     this.#store.pin(slot, slots.tag(slot))
     index.insert(hash.low, slot)
@@ -283,20 +298,59 @@ export class MemoryTier {
     }
   }
 
-  /** Marks the object under the key, and what a running fill will leave there, as soft-purged. Whether there was either. */
-  expire(key: string): boolean {
-    const { lock, hash, slots } = this.#store
+  /** Removes this object, unless another lies under its key by now. */
+  discard(object: StoredObject): void {
+    const { lock, slots } = this.#store
     lock.acquire()
     try {
-      hash.compute(key)
-      const found = [this.#store.lookUp(key, State.filling), this.#store.lookUp(key, State.complete)]
-      for (const slot of found) {
-        if (slot >= 0) slots.store(slot, Slot.flags, slots.get(slot, Slot.flags) | Flag.softPurged)
-      }
-      return found.some((slot) => slot >= 0)
+      if (slots.tag(object.slot) === object.tag) this.#store.retire(object.slot)
     } finally {
       lock.release()
     }
+  }
+
+  /** Makes this object stale for all workers. */
+  expire(object: StoredObject): void {
+    const { lock, slots } = this.#store
+    lock.acquire()
+    try {
+      if (slots.tag(object.slot) === object.tag) this.#expireSlot(object.slot)
+    } finally {
+      lock.release()
+    }
+  }
+
+  #expireSlot(slot: number): void {
+    const { slots } = this.#store
+    slots.store(slot, Slot.flags, slots.get(slot, Slot.flags) | Flag.softPurged)
+  }
+
+  /**
+   * Asks `judge` about each complete object in slots `from` to `from + count`: a number of Fate. Gives the slot to go on
+   * with, -1 behind the last; `from` itself when the lock could not be had, since its owner may have died and this thread
+   * may be the one that has to hear of it. Objects are judged under the lock, so `count` is small.
+   */
+  sweep(from: number, count: number, judge: (object: SweptObject) => number): number {
+    const { lock, slots, control } = this.#store
+    const end = Math.min(Atomics.load(control, Control.slotsTouched), from + count)
+    if (!lock.acquireWithin(LOCK_PATIENCE_MS)) return from
+    try {
+      for (let slot = from; slot < end; slot++) if (slots.state(slot) === State.complete) this.#sweepSlot(slot, judge)
+    } finally {
+      lock.release()
+    }
+    return end < from + count ? -1 : end
+  }
+
+  #sweepSlot(slot: number, judge: (object: SweptObject) => number): void {
+    const store = this.#store
+    const fate = judge({
+      key: store.readKey(slot),
+      labels: store.readLabels(slot),
+      meta: store.readMeta(store.slots.get(slot, Slot.front)),
+    })
+    if (fate === Fate.remove) store.retire(slot)
+    else if (fate === Fate.expire) this.#expireSlot(slot)
   }
 
   /** Removes everything there is when it is called. XXX: visits every slot ever used, about 0.3 s per million objects. */
@@ -335,8 +389,16 @@ export class MemoryTier {
    * or the new one. A body beside its head is copied, so that it stays beside it; others are shared. False: the object is
    * gone, or there is no room for the new head.
    */
-  refresh(object: StoredObject, meta: ArrayLike<number>, head: Buffer): boolean {
-    return refreshObject(this.#store, object, meta, head)
+  refresh(object: StoredObject, meta: ArrayLike<number>, head: Buffer, labels = NO_LABELS): boolean {
+    return refreshObject(this.#store, object, { meta, labels, head })
+  }
+
+  /** The labels it was stored with; undefined: it is gone. */
+  labelsOf(object: StoredObject): string | undefined {
+    if (!this.pin(object)) return undefined
+    const labels = this.#store.readLabels(object.slot)
+    this.unpin(object)
+    return labels
   }
 
   /** The complete object under the key, as a copy; leaves no trace. */

@@ -7,28 +7,31 @@
  */
 import { Block, HEADER_BYTES, unitsFor } from './allocator.ts'
 import { Control } from './layout.ts'
-import { CLAIM_ROUNDS, KEY_START, keyBytesOf, NO_ROOM, type SharedStore, TRY_AGAIN } from './shared-store.ts'
+import {
+  CLAIM_ROUNDS,
+  KEY_START,
+  keyBytesOf,
+  NO_ROOM,
+  type ObjectFront,
+  type SharedStore,
+  TRY_AGAIN,
+} from './shared-store.ts'
 import { FillState, Slot, State } from './slots.ts'
 import type { StoredObject } from './stored-object.ts'
 
 const COPIED_BODY_BYTES = 64 * 1024
 
 /** False: the object is no longer the one under its key, or there is no room. */
-export function refreshObject(
-  store: SharedStore,
-  object: StoredObject,
-  meta: ArrayLike<number>,
-  head: Buffer,
-): boolean {
+export function refreshObject(store: SharedStore, object: StoredObject, update: ObjectFront): boolean {
   const { lock } = store
-  if (head.length + object.bodyBytes > store.shared.maxObjectBytes) return false
+  if (update.labels.length + update.head.length + object.bodyBytes > store.shared.maxObjectBytes) return false
   // Pinned, or making room for its successor might evict it.
   if (!store.pin(object.slot, object.tag)) return false
   try {
     for (let round = 0; round < CLAIM_ROUNDS; round++) {
       lock.acquire()
       try {
-        const outcome = replace(store, object, meta, head)
+        const outcome = replace(store, object, update)
         if (outcome !== TRY_AGAIN) return outcome !== NO_ROOM
       } finally {
         lock.release()
@@ -41,12 +44,12 @@ export function refreshObject(
 }
 
 /** One try under the lock: NO_ROOM (also when the object is gone), TRY_AGAIN, or the block of the new object. */
-function replace(store: SharedStore, object: StoredObject, meta: ArrayLike<number>, head: Buffer): number {
+function replace(store: SharedStore, object: StoredObject, update: ObjectFront): number {
   const { slots, segments } = store
   if (slots.tag(object.slot) !== object.tag) return NO_ROOM
   const isCopied = object.headAndBody !== undefined && object.bodyBytes <= COPIED_BODY_BYTES
   const keyBytes = keyBytesOf(object.key)
-  const bodyStart = KEY_START + Math.abs(keyBytes) + head.length
+  const bodyStart = KEY_START + Math.abs(keyBytes) + update.labels.length + update.head.length
   const units = unitsFor(bodyStart - HEADER_BYTES + (isCopied ? object.bodyBytes : 0))
   const front = store.claim(units, units)
   if (front === NO_ROOM || front === TRY_AGAIN) return front
@@ -55,13 +58,14 @@ function replace(store: SharedStore, object: StoredObject, meta: ArrayLike<numbe
     store.freeChain(front)
     return NO_ROOM
   }
-  store.writeFront(front, meta, object.key, keyBytes, head)
+  store.writeFront(front, object.key, keyBytes, update)
   const body = isCopied ? front : slots.get(object.slot, Slot.body)
   if (isCopied) object.body[0]?.copy(segments.bytesOf(front), segments.offsetOf(front) + bodyStart)
   else segments.set(body, Block.references, segments.get(body, Block.references) + 1)
   slots.set(slot, Slot.front, front)
   slots.set(slot, Slot.keyBytes, keyBytes)
-  slots.set(slot, Slot.headBytes, head.length)
+  slots.set(slot, Slot.labelBytes, update.labels.length)
+  slots.set(slot, Slot.headBytes, update.head.length)
   slots.set(slot, Slot.body, body)
   slots.set(slot, Slot.bodyStart, isCopied ? bodyStart : slots.get(object.slot, Slot.bodyStart))
   slots.set(slot, Slot.bodyBytes, object.bodyBytes)

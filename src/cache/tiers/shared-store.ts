@@ -26,7 +26,7 @@
  *
  * Layout of an object's first block, from the start of the block:
  *
- *     | header 16 | meta 128 | key | head | body, or its beginning |     further extents: | header 16 | body |
+ *     | header 16 | meta 128 | key | labels | head | body, or its beginning |     further extents: | header 16 | body |
  */
 import { Allocator, Block, HEADER_BYTES } from './allocator.ts'
 import { EvictionQueues } from './eviction-queues.ts'
@@ -55,6 +55,13 @@ export const CLAIM_ROUNDS = 256
 /** Answers of `claim` that are no unit. */
 export const NO_ROOM = 0
 export const TRY_AGAIN = -1
+
+/** What stands before the body of an object, beside its key. `labels`: the caller's, read back as latin1. */
+export interface ObjectFront {
+  readonly meta: ArrayLike<number>
+  readonly labels: Buffer
+  readonly head: Buffer
+}
 
 export class SharedStore {
   readonly shared: MemoryTierShared
@@ -309,13 +316,38 @@ export class SharedStore {
 
   // Parts of an object; slot pinned or its first block not yet published.
 
-  /** Writes meta, key and head into a first block. */
-  writeFront(front: number, meta: ArrayLike<number>, key: string, keyBytes: number, head: Buffer): void {
+  /** Writes meta, key, labels and head into a first block. */
+  writeFront(front: number, key: string, keyBytes: number, { meta, labels, head }: ObjectFront): void {
     const start = this.segments.offsetOf(front) + KEY_START
     const bytes = this.segments.bytesOf(front)
     this.writeMeta(front, meta)
     writeKey(bytes, start, key, keyBytes)
-    head.copy(bytes, start + Math.abs(keyBytes))
+    const labelStart = start + Math.abs(keyBytes)
+    labels.copy(bytes, labelStart)
+    head.copy(bytes, labelStart + labels.length)
+  }
+
+  /** The key of the slot as text. */
+  readKey(slot: number): string {
+    const keyBytes = this.slots.get(slot, Slot.keyBytes)
+    const front = this.slots.get(slot, Slot.front)
+    const start = this.segments.offsetOf(front) + KEY_START
+    const encoding = keyBytes < 0 ? 'utf16le' : 'latin1'
+    return this.segments.bytesOf(front).toString(encoding, start, start + Math.abs(keyBytes))
+  }
+
+  /** The labels of the slot as latin1 text. */
+  readLabels(slot: number): string {
+    const front = this.slots.get(slot, Slot.front)
+    const start = this.segments.offsetOf(front) + KEY_START + Math.abs(this.slots.get(slot, Slot.keyBytes))
+    return this.segments.bytesOf(front).toString('latin1', start, start + this.slots.get(slot, Slot.labelBytes))
+  }
+
+  /** Where the head of the slot begins in its segment, in bytes. */
+  headStart(slot: number): number {
+    const { slots, segments } = this
+    const offset = segments.offsetOf(slots.get(slot, Slot.front)) + KEY_START
+    return offset + Math.abs(slots.get(slot, Slot.keyBytes)) + slots.get(slot, Slot.labelBytes)
   }
 
   /** Writes the meta cells of a first block. */

@@ -56,6 +56,10 @@ export const Slot = {
   units: 18,
   /** Of a fill that was declined, the number of the reason; of one that was aborted, the status to answer with; or 0. */
   cause: 19,
+  /** The caller's word about a fill, from before it has a head. */
+  mark: 20,
+  /** Bytes of the labels between key and head; 0 before a fill starts. */
+  labelBytes: 21,
   /** Answers given from the object, as far as the workers have told; unsigned. */
   hits: 23,
 } as const

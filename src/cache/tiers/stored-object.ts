@@ -6,7 +6,7 @@
  */
 import { Block, HEADER_BYTES, payloadBytes } from './allocator.ts'
 import { SLOT_CELLS, UNIT_BYTES } from './layout.ts'
-import { KEY_START, type SharedStore } from './shared-store.ts'
+import type { SharedStore } from './shared-store.ts'
 import { Flag, Slot } from './slots.ts'
 
 export class StoredObject {
@@ -21,6 +21,8 @@ export class StoredObject {
   readonly bodyBytes: number
   /** For the engine: whatever it wants to keep with this object in this worker. */
   user: unknown = undefined
+  /** For the engine: it has found that a soft purge covers the object. */
+  isPurged = false
   /** Where it lies; for the store. */
   readonly slot: number
   readonly tag: number
@@ -35,10 +37,9 @@ export class StoredObject {
   constructor(store: SharedStore, slot: number, tag: number, key: string) {
     const { slots, segments, allocator } = store
     const front = slots.get(slot, Slot.front)
-    const keyBytes = Math.abs(slots.get(slot, Slot.keyBytes))
     const headBytes = slots.get(slot, Slot.headBytes)
     const body = slots.get(slot, Slot.body)
-    const headStart = segments.offsetOf(front) + KEY_START + keyBytes
+    const headStart = store.headStart(slot)
     this.key = key
     this.slot = slot
     this.tag = tag
@@ -71,9 +72,9 @@ export class StoredObject {
     this.#mayWait = Math.floor(this.#told / 8)
   }
 
-  /** Whether somebody has expired it by hand since it was stored; seen by all workers at once. */
+  /** Stale by a soft purge: as this worker has found, or as `MemoryTier.sweep` has noted for all of them. */
   get softPurged(): boolean {
-    return (this.#cells[this.tagCell + Slot.flags]! & Flag.softPurged) !== 0
+    return this.isPurged || (this.#cells[this.tagCell + Slot.flags]! & Flag.softPurged) !== 0
   }
 }
 

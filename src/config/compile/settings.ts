@@ -2,12 +2,22 @@
  * What one route stores and for how long: a rule's word before its cache's before the default. Lists add up: a rule's
  * `ttl`, `bypass`, `override`, key cookies and key fields stand beside those of the cache.
  */
-import type { CachePlan, CacheSettings, ClassKeyPlan, KeyPlan, Override, PurgePlan, TtlRule } from '../../plan/plan.ts'
+import type {
+  CachePlan,
+  CacheSettings,
+  ClassKeyPlan,
+  KeyPlan,
+  Override,
+  PurgePlan,
+  TagPlan,
+  TtlRule,
+} from '../../plan/plan.ts'
 import { type Block, headOf, type Node } from '../checked.ts'
 import { defaultOf, setting, stated } from '../defaults.ts'
-import { purge, purgeAllow, purgeDefault, tier } from '../directives/cache.ts'
+import { tier } from '../directives/cache.ts'
 import * as settings from '../directives/cache-settings.ts'
 import * as key from '../directives/key.ts'
+import * as purging from '../directives/purge.ts'
 import { orderTtls } from '../ttl-order.ts'
 import { placeOf } from './place.ts'
 
@@ -31,6 +41,7 @@ export function buildSettings(...blocks: readonly Block[]): CacheSettings {
     hitForMissMs: setting(settings.hitForMiss, ...blocks),
     clientDirectives: setting(settings.clientDirectives, ...blocks),
     obey: setting(settings.obey, ...blocks),
+    tags: buildTags(blocks),
     // A rule may keep less than its cache takes, never more.
     maxObjectBytes: maxObjects.length === 0 ? defaultOf(settings.maxObject) : Math.min(...maxObjects),
     ranges: setting(settings.ranges, ...blocks),
@@ -92,13 +103,25 @@ export function buildCache(node: Node<string>): CachePlan {
     memoryBytes: block.value(tier)?.bytes ?? 0,
     maxObjectBytes: own.maxObjectBytes,
     settings: own,
-    purge: buildPurge(block.child(purge)),
+    purge: buildPurge(block.child(purging.purge)),
     place: placeOf(headOf(node)),
   }
 }
 
 function buildPurge(block: Block): PurgePlan {
-  return { allow: block.value(purgeAllow), mode: setting(purgeDefault, block) }
+  return {
+    allow: block.value(purging.purgeAllow),
+    mode: setting(purging.purgeDefault, block),
+    methods: setting(purging.purgeMethods, block),
+  }
+}
+
+function buildTags(blocks: readonly Block[]): TagPlan {
+  const fields = setting(purging.tagsFrom, ...blocks.map((block) => block.child(purging.tags)))
+  return {
+    fields: unique(fields.map((name) => name.toLowerCase())),
+    fixed: unique(blocks.flatMap((block) => block.all(purging.tag).flatMap((node) => node.value))),
+  }
 }
 
 function unique<T>(values: readonly T[]): readonly T[] {

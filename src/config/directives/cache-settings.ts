@@ -10,6 +10,7 @@ import type { Override, TtlRule } from '../../plan/plan.ts'
 import { type ArgumentReader, many, one, optional, references } from './arguments.ts'
 import { type Context, type Directive, directive, type Shape } from './directive.ts'
 import { key } from './key.ts'
+import { tag, tags } from './purge.ts'
 import {
   duration,
   freshnessField,
@@ -339,4 +340,6 @@ export const cacheSettings: readonly Directive[] = [
   bypass,
   noStore,
   minUses,
+  tags,
+  tag,
 ]

@@ -7,11 +7,12 @@
  *     }
  *     rule static { ttl 1d override; override private; remove request Cookie; remove response Set-Cookie; }
  */
-import { type ArgumentReader, definition, nothing, one, reference } from './arguments.ts'
+import { type ArgumentReader, definition } from './arguments.ts'
 import { cacheSettings } from './cache-settings.ts'
 import { type Context, directive, type Shape } from './directive.ts'
 import { headersBlock } from './headers.ts'
-import { editableField, identifier, matcherName, oneOf, size } from './values.ts'
+import { purge } from './purge.ts'
+import { editableField, identifier, oneOf, size } from './values.ts'
 
 export interface TierArguments {
   readonly kind: 'memory'
@@ -48,42 +49,6 @@ export const tier = directive({
     'cache_dir',
     'CacheRoot',
   ],
-})
-
-export const purgeAllow = directive({
-  name: 'allow',
-  shape: reference('matcher', matcherName),
-  isRequired: true,
-  phase: 'access',
-  doc: 'Who may send PURGE. Everybody else gets 403.',
-  example: 'allow @ops;',
-})
-
-export const purgeDefault = directive({
-  name: 'default',
-  shape: one(oneOf('soft', 'hard')),
-  defaultText: 'soft',
-  phase: 'look-up',
-  doc:
-    'What a purge does: "soft" makes the object stale, so that "grace" and "stale-if-error" may still use it; ' +
-    '"hard" removes it.',
-  example: 'default hard;',
-})
-
-export const purgeContext: Context = {
-  name: 'purge',
-  doc: 'Who may purge, and what a purge does.',
-  directives: [purgeAllow, purgeDefault],
-}
-
-export const purge = directive({
-  name: 'purge',
-  shape: nothing,
-  block: 'purge',
-  phase: 'access',
-  doc: 'Lets chosen clients remove objects with the method PURGE. Without this block PURGE is answered with 403.',
-  example: 'purge { allow @ops; default soft; }',
-  peers: ['proxy_cache_purge', 'return (purge)', 'ban'],
 })
 
 export const cacheContext: Context = {

@@ -24,6 +24,7 @@ export type ContextName =
   | 'cache'
   | 'key'
   | 'collapse'
+  | 'tags'
   | 'purge'
   | 'rule'
   | 'headers'

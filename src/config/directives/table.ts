@@ -1,6 +1,6 @@
 /** The one table of the language: every block, every directive in it. */
 import { backendContext, responseLimitsContext, retryContext } from './backend.ts'
-import { cacheContext, purgeContext, ruleContext } from './cache.ts'
+import { cacheContext, ruleContext } from './cache.ts'
 import { collapseContext } from './cache-settings.ts'
 import type { Context, ContextName, Directive } from './directive.ts'
 import { headersContext } from './headers.ts'
@@ -9,6 +9,7 @@ import { limitsContext, listenerContext } from './listener.ts'
 import { accessLogContext, daemonLogContext } from './log.ts'
 import { matchContext } from './match.ts'
 import { adminContext, processContext, reloadContext } from './process.ts'
+import { purgeContext, tagsContext } from './purge.ts'
 import { routeContext } from './route.ts'
 import { siteContext } from './site.ts'
 import { forwardedContext } from './site-statements.ts'
@@ -32,6 +33,7 @@ export const contexts: readonly Context[] = [
   ruleContext,
   keyContext,
   collapseContext,
+  tagsContext,
   purgeContext,
   headersContext,
   matchContext,

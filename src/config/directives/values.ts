@@ -41,6 +41,39 @@ export const pathGlob: Value<string> = { syntax: 'GLOB', read: readPathGlob }
 export const absolutePath: Value<string> = { syntax: '/PATH', read: readPlainPath }
 export const headerName: Value<string> = { syntax: 'FIELD', read: readHeaderName }
 export const headerValue: Value<readonly ValuePart[]> = { syntax: 'VALUE', takesSecrets: true, read: readHeaderValue }
+/** A method of nothing but purging. */
+export const purgeMethod: Value<string> = {
+  syntax: 'METHOD',
+  read(argument) {
+    const name = readMethod(argument)
+    if (!name.ok || !OTHER_METHODS.has(name.value)) return name
+    const help = 'choose a name of its own, such as PURGE or BAN'
+    return refuse(argument, 'reserved-method', `${shown(argument)} has a meaning of its own and cannot purge`, help)
+  },
+}
+
+/** What every HTTP server takes for something else (RFC 9110 §9.3, RFC 5789). */
+const OTHER_METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'CONNECT',
+])
+
+/** A tag of stored responses: no blank and no comma, so that every field can name it. */
+export const tagName: Value<string> = {
+  syntax: 'TAG',
+  read: (argument) =>
+    /^[!-+\--~]{1,1024}$/.test(argument.text)
+      ? accept(argument.text)
+      : refuseAs(argument, 'bad-tag', 'tag', 'write up to 1024 visible ASCII letters without blanks and commas'),
+}
+
 export const mediaType: Value<string> = { syntax: 'MEDIA-TYPE', read: readMediaType }
 export const contentCoding: Value<string> = { syntax: 'CODING', read: readContentCoding }
 export const languageTag: Value<string> = { syntax: 'LANGUAGE', read: readLanguageTag }

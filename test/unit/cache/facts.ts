@@ -54,6 +54,7 @@ export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
     jitter: 0,
     collapse: { enabled: true, waitMs: 5000, waiters: 100 },
     hitForMissMs: 0,
+    tags: { fields: [], fixed: [] },
     clientDirectives: 'obey',
     obey: ['cdn-cache-control', 'cache-control'],
     maxObjectBytes: 1_000_000,

@@ -41,6 +41,7 @@ const surroundings: Readonly<Record<ContextName, string>> = {
   rule: 'rule more { % }',
   key: 'rule more { key { % } }',
   collapse: 'rule more { collapse { % } }',
+  tags: 'rule more { tags { % } }',
   purge: 'cache more { tier memory 256MiB; purge { allow @ops; % } }',
   headers: 'site more.example.com { proxy app; headers { % } }',
   match: 'match @more { % }',

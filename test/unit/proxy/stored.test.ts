@@ -22,7 +22,7 @@ function metaOf(change: Partial<StoredMeta>): StoredMeta {
 }
 
 function objectOf(meta: StoredMeta, head = 'A: 1\r\nETag: "x"\r\n\r\n'): StoredObject {
-  const object = { meta: responseCells(meta), head: Buffer.from(head, 'latin1'), bodyBytes: 5, user: undefined }
+  const object = { meta: responseCells(meta, 0), head: Buffer.from(head, 'latin1'), bodyBytes: 5, user: undefined }
   return { ...object, key: 'http|a|/x' } as unknown as StoredObject
 }
 
@@ -107,7 +107,7 @@ describe('a marker of variants', () => {
   it('is told from a response by its cells, and holds the names', () => {
     const object = { meta: markerCells(7), head: Buffer.from('accept,accept-language'), bodyBytes: 0, user: undefined }
     const marker = storedOf(object as unknown as StoredObject)
-    assert.deepEqual([isMarker(markerCells(7)), isMarker(responseCells(metaOf({})))], [true, false])
+    assert.deepEqual([isMarker(markerCells(7)), isMarker(responseCells(metaOf({}), 0))], [true, false])
     assert.deepEqual([marker.markerId, marker.names], [7, ['accept', 'accept-language']])
   })
 

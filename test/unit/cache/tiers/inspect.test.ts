@@ -29,7 +29,7 @@ describe('inspect', () => {
     assert.equal(facts.bodyBytes, 4)
     assert.ok(facts.spaceBytes >= 4 + head.length && facts.spaceBytes < 1024)
     assert.deepEqual([facts.softPurged, facts.hits], [false, 0])
-    onlooker.expire('/a')
+    onlooker.expire(worker.find('/a')!)
     assert.equal(onlooker.inspect('/a')!.softPurged, true)
     assert.equal(onlooker.inspect('/b'), undefined)
     worker.lead('/b')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   createMemoryTier,
+  Fate,
   META_CELLS,
   MemoryTier,
   type MemoryTierShared,
@@ -138,27 +139,94 @@ test('uses of a key are counted over all workers', () => {
   assert.deepEqual([tiers[0]!.countUse('/a'), tiers[1]!.countUse('/a'), tiers[0]!.countUse('/b')], [1, 2, 1])
 })
 
-test('remove is hard, expire is soft', () => {
+test('remove takes what lies under a key, discard only the object it was given', () => {
   const { tiers } = tierOf(1024 * KIB, 2)
   put(tiers[0]!, '/a', Buffer.from('x'))
-  const seen = tiers[1]!.find('/a')!
-  assert.equal(tiers[0]!.expire('/a'), true)
-  assert.equal(seen.softPurged, true)
-  assert.equal(tiers[0]!.remove('/a'), true)
-  assert.equal(tiers[1]!.find('/a'), undefined)
+  const old = tiers[1]!.find('/a')!
+  put(tiers[0]!, '/a', Buffer.from('y'))
+  tiers[1]!.discard(old)
+  assert.equal(bodyOf(tiers[1]!.find('/a')), 'y')
+  tiers[1]!.discard(tiers[1]!.find('/a')!)
+  assert.equal(tiers[0]!.find('/a'), undefined)
   assert.equal(tiers[0]!.remove('/a'), false)
-  assert.equal(tiers[0]!.expire('/a'), false)
 })
 
-test('a fill is expired and removed with its key', () => {
-  const tier = tierOf(1024 * KIB).tiers[0]!
-  const expired = tier.lead('/a')!
-  expired.start([], head, 1)
-  assert.equal(tier.expire('/a'), true)
-  expired.write(Buffer.from('x'), 0, 1)
-  expired.complete()
-  assert.equal(tier.find('/a')!.softPurged, true)
+test('a sweep sees every object once, and expires or removes it for all workers', () => {
+  const { tiers } = tierOf(1024 * KIB, 2)
+  const [tier, main] = tiers as [MemoryTier, MemoryTier]
+  for (const key of ['/keep', '/expire', '/remove']) put(tier, key, Buffer.from('x'), true, [7])
+  const [kept, expired] = [tier.find('/keep')!, tier.find('/expire')!]
+  tier.lead('/filling')!.start([], head, 1)
+  const seen: string[] = []
+  let from = 0
+  while (from !== -1) {
+    from = main.sweep(from, 2, ({ key, meta }) => {
+      seen.push(`${key} ${meta[0]}`)
+      return key === '/remove' ? Fate.remove : key === '/expire' ? Fate.expire : Fate.keep
+    })
+  }
+  assert.deepEqual(seen.toSorted(), ['/expire 7', '/keep 7', '/remove 7'])
+  assert.deepEqual([kept.softPurged, expired.softPurged, tier.find('/remove')], [false, true, undefined])
+})
 
+test('labels are kept with the object, are read from a fill, and change with a refresh', () => {
+  const tier = tierOf(1024 * KIB).tiers[0]!
+  const writer = tier.lead('/a', { mark: 5, hold() {}, release() {} })!
+  const reader = tier.follow('/a')!
+  assert.ok(writer.start([], head, -1, Buffer.from('one\ntwo')))
+  assert.deepEqual([reader.mark, reader.labels], [5, 'one\ntwo'])
+  assert.deepEqual(reader.head, head)
+  assert.ok(writer.write(Buffer.from('body'), 0, 4))
+  writer.complete()
+  reader.close()
+  const object = tier.find('/a')!
+  assert.deepEqual([tier.labelsOf(object), bodyOf(object)], ['one\ntwo', 'body'])
+  assert.deepEqual(object.head, head)
+  const newHead = Buffer.from('new\r\n\r\n')
+  assert.ok(tier.refresh(object, [1], newHead, Buffer.from('three')))
+  const fresh = tier.find('/a')!
+  assert.deepEqual([tier.labelsOf(fresh), tier.labelsOf(object), bodyOf(fresh)], ['three', undefined, 'body'])
+  assert.deepEqual(fresh.head, newHead)
+})
+
+test('the owner of a fill hears of its beginning and, once, of its end, whatever that is', () => {
+  const { tiers } = tierOf(300 * KIB)
+  const tier = tiers[0]!
+  let held = 0
+  const owner = { mark: 0, hold: () => held++, release: () => held-- }
+  const endings = ['complete', 'abort', 'leave'] as const
+  for (const ending of endings) {
+    const writer = tier.lead(`/${ending}`, owner)!
+    assert.equal(held, 1)
+    writer.start([], head, 0)
+    writer[ending]()
+    writer.abort()
+    assert.equal(held, 0)
+  }
+  const fills = Array.from({ length: 300 }, (_, n) => tier.lead(`/full/${n}`, owner)!)
+  assert.equal(held, 300, 'those for which there was no room as well')
+  for (const fill of fills) fill.decline(0)
+  assert.equal(held, 0)
+})
+
+test('a fill that is disowned serves its readers and is not kept', () => {
+  const tier = tierOf(1024 * KIB).tiers[0]!
+  const fill = tier.lead('/a')!
+  const reader = tier.follow('/a')!
+  reader.disown()
+  assert.equal(tier.follow('/a'), undefined)
+  fill.start([], head, 1)
+  fill.write(Buffer.from('x'), 0, 1)
+  fill.complete()
+  assert.equal(reader.read(0, 100)!.toString(), 'x')
+  assert.equal(tier.find('/a'), undefined)
+  reader.disown()
+  reader.close()
+  assert.equal(tier.stats().usedBytes, 0)
+})
+
+test('a fill is removed with its key', () => {
+  const tier = tierOf(1024 * KIB).tiers[0]!
   const removed = tier.lead('/b')!
   const reader = tier.follow('/b')!
   removed.start([], head, 1)

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FillReader } from '../../../../../src/cache/tiers/fill-reader.ts'
 import type { FillWriter } from '../../../../../src/cache/tiers/fill-writer.ts'
-import { MemoryTier, type MemoryTierShared } from '../../../../../src/cache/tiers/memory-tier.ts'
+import { Fate, MemoryTier, type MemoryTierShared } from '../../../../../src/cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../../../../../src/cache/tiers/stored-object.ts'
 import { bodyFor, headFor } from './bodies.ts'
 
@@ -110,7 +110,8 @@ function act(): void {
     if (reader !== undefined) readers.push({ key, reader })
   }
   if (choice === 50) tier.remove(key)
-  if (choice === 51) tier.expire(key)
+  if (choice === 51)
+    tier.sweep(below(50), 20, (object) => (below(4) === 0 ? Fate.expire : object.key === key ? Fate.remove : Fate.keep))
   if (choice === 52 && below(200) === 0) tier.clear()
 }
 

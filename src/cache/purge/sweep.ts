@@ -1,0 +1,61 @@
+/**
+ * Applies purges to objects that nobody asks for: one visit to everything that is stored, in small steps, after which the
+ * entries of all purges up to its beginning are free. Without it the ban list would fill, and what was purged hard would
+ * keep its room until it is evicted.
+ *
+ * States: idle -> waiting for the fetches that began before -> visiting -> idle.
+ */
+import { Fate, type MemoryTier, type SweptObject } from '../tiers/memory-tier.ts'
+import { decodeLabels, labelTexts } from './labels.ts'
+import { PURGE_CELL } from './layout.ts'
+import type { PurgeLog, SweepStart } from './purge-log.ts'
+
+/** Objects judged under one hold of the store's lock: some ten microseconds. */
+const SLOTS_PER_HOLD = 16
+/** Holds per step. */
+const HOLDS_PER_STEP = 64
+
+/** By the numbers of Verdict. */
+const fates = [Fate.keep, Fate.expire, Fate.remove] as const
+
+export class Sweep {
+  readonly #tier: MemoryTier
+  readonly #log: PurgeLog
+  #start: SweepStart | undefined = undefined
+  #slot = -1
+
+  constructor(tier: MemoryTier, log: PurgeLog) {
+    this.#tier = tier
+    this.#log = log
+  }
+
+  /** Does a little. Whether there is more to do at once, or, while fetches are waited for, before long. */
+  step(): boolean {
+    if (this.#start === undefined) {
+      if (!this.#log.isUnswept) return false
+      this.#start = this.#log.beginSweep()
+    }
+    if (this.#slot === -1) {
+      if (this.#log.hasFetchesBefore(this.#start)) return true
+      this.#slot = 0
+    }
+    this.#visit(this.#start)
+    return this.#start !== undefined
+  }
+
+  #visit(start: SweepStart): void {
+    for (let hold = 0; hold < HOLDS_PER_STEP; hold++) {
+      this.#slot = this.#tier.sweep(this.#slot, SLOTS_PER_HOLD, (object) => this.#judge(object))
+      if (this.#slot !== -1) continue
+      this.#log.endSweep(start)
+      this.#start = undefined
+      return
+    }
+  }
+
+  #judge({ key, labels, meta }: SweptObject): number {
+    const carried = decodeLabels(key, labels)
+    const since = meta[PURGE_CELL]!
+    return fates[this.#log.verdict(this.#log.hashLabels(labelTexts(carried)), carried.url, since)]!
+  }
+}
