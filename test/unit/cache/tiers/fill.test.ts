@@ -148,3 +148,30 @@ interface Outcome {
   readonly served: number
   readonly early: number
 }
+
+test('the beginning of a fill that failed can be kept: an object for who looks it up, aborted for who read along', () => {
+  const [tier, other] = tierOf(4096 * KIB, 2) as [MemoryTier, MemoryTier]
+  const body = bodyFor('/kept', 1, 300 * KIB)
+  const writer = tier.lead('/kept')!
+  assert.ok(writer.start([200], headFor('/kept', 1), 500 * KIB))
+  const reader = other.follow('/kept')!
+  assert.ok(writer.write(body, 0, body.length))
+  writer.keepBeginning([206, 7], 504)
+  assert.deepEqual([reader.state, reader.available], ['aborted', body.length])
+  reader.close()
+  const object = other.find('/kept')!
+  assert.deepEqual([object.meta[0], object.meta[1], object.bodyBytes], [206, 7, body.length])
+  assert.ok(Buffer.concat(object.body).equals(body))
+  assert.equal(tier.stats().fills, 0)
+})
+
+test('of a fill that was removed, or has not begun, no beginning is kept', () => {
+  const tier = tierOf(1024 * KIB)[0]!
+  const removed = tier.lead('/removed')!
+  removed.start([200], headFor('/removed', 1), -1)
+  removed.write(Buffer.from('x'), 0, 1)
+  tier.remove('/removed')
+  removed.keepBeginning([206])
+  tier.lead('/pending')!.keepBeginning([206])
+  assert.deepEqual([tier.find('/removed'), tier.find('/pending'), tier.stats().fills], [undefined, undefined, 0])
+})
