@@ -9,6 +9,7 @@ import { checkMatchers } from './matchers.ts'
 import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
 import { checkPrecedence } from './precedence.ts'
 import { checkRoutes } from './routes.ts'
+import { checkSharedKeys } from './shared-keys.ts'
 import { checkSharing } from './sharing.ts'
 import { checkSites, checkUncovered } from './sites.ts'
 import { checkTtls } from './ttls.ts'
@@ -37,4 +38,5 @@ export function checkDoubtful(checked: CheckedDocument, compiled: Compiled, repo
   checkUnusedNames(checked, report)
   checkUnusedListeners(checked, report)
   checkSharing(checked, compiled, report)
+  checkSharedKeys(checked, compiled, report)
 }
