@@ -145,7 +145,6 @@ export const reasons = [
     doc: 'the origin failed and no stored response could be used instead',
     cure: 'look at the origin; "stale-if-error TIME;" bridges an outage',
   },
-  { name: 'invalidated', doc: 'an unsafe request to the same URI made the stored response invalid', cure: 'nothing' },
   { name: 'unknown-directive', doc: 'must-understand was given and the status is not understood', cure: 'nothing' },
   { name: 'ttl-zero', doc: 'a ttl statement of 0s forbids storing', cure: 'look at the ttl statements of the rule' },
   { name: 'purged', doc: 'the stored response was purged', cure: 'nothing' },

@@ -65,8 +65,11 @@ export interface FetchOwner {
   onInterim(head: ResponseHead): void
   /** More of the stored response can be read, or it is complete or broken off. */
   onFillProgress(): void
-  /** The rest of the response does not fit the store: `rest` comes behind what was written, then the origin goes on. */
-  onOverflow(origin: OriginRequest, rest: Buffer): void
+  /**
+   * The rest of the response does not fit the store, for `reason`: `rest` comes behind what was written, then the origin
+   * goes on.
+   */
+  onOverflow(origin: OriginRequest, rest: Buffer, reason: Reason): void
   /** The response is being stored. */
   onFill(fill: Fill): void
   /** The response cannot be stored, for `reason`: it is the owner's alone. `head` is valid during the call. */
@@ -247,8 +250,9 @@ export class Fetch implements OriginSink {
     if (!this.#filling) return
     const from = start + (this.#join?.skip(end - start) ?? 0)
     const before = this.#writer.written
-    if (!this.#isTooLarge(end - from) && this.#writer.write(bytes, from, end)) return
-    this.#overflow(bytes.subarray(from + this.#writer.written - before, end))
+    const isTooLarge = this.#isTooLarge(end - from)
+    if (!isTooLarge && this.#writer.write(bytes, from, end)) return
+    this.#overflow(bytes.subarray(from + this.#writer.written - before, end), isTooLarge ? 'too-large' : 'no-space')
   }
 
   onPause(): void {
@@ -433,10 +437,10 @@ export class Fetch implements OriginSink {
   }
 
   #isTooLarge(more: number): boolean {
-    return this.#writer.written + more > this.#cache.settings.maxObjectBytes
+    return this.#writer.written + more > Math.min(this.#cache.settings.maxObjectBytes, this.#writer.mostBytes)
   }
 
-  #overflow(rest: Buffer): void {
+  #overflow(rest: Buffer, reason: 'too-large' | 'no-space'): void {
     const { owner } = this
     if (this.#join?.hasAfter === true) {
       this.#origin.cancel()
@@ -446,13 +450,13 @@ export class Fetch implements OriginSink {
     this.#filling = false
     this.#join?.end()
     this.#context.worker.counters.add(C.fillsFailed, 1)
-    this.#writer.decline(reasonNumber('too-large'), this.#hitForMissUntilMs())
+    this.#writer.decline(reasonNumber(reason), reason === 'too-large' ? this.#hitForMissUntilMs() : 0)
     if (owner === undefined) {
       this.#origin.cancel()
       return
     }
     this.#origin.connection?.pause()
-    owner.onOverflow(this.#origin, Buffer.from(rest))
+    owner.onOverflow(this.#origin, Buffer.from(rest), reason)
   }
 
   #mayHideError(): boolean {

@@ -38,7 +38,7 @@ import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import { type Found, findStored } from './find-stored.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
 import type { OriginRequest } from './origin-request.ts'
-import { Pass, passInterim } from './pass.ts'
+import { type Overflow, Pass, passInterim } from './pass.ts'
 import { covers, inOrder, type RangeAnswer, rangeAnswer } from './ranges.ts'
 import { Rejoin } from './rejoin.ts'
 import type { RequestContext } from './request-context.ts'
@@ -85,7 +85,7 @@ export class Miss extends Exchange implements FetchOwner {
   #offset = 0
   /** What its own fetch brings. */
   #fill: Fill | undefined = undefined
-  #overflow: { origin: OriginRequest; rest: Buffer } | undefined = undefined
+  #overflow: Overflow | undefined = undefined
   #flushing = false
   #looks = 0
   #word: CacheWord = 'miss'
@@ -282,8 +282,8 @@ export class Miss extends Exchange implements FetchOwner {
     Pass.adopt(this.connection, this.context, wasRefused ? 'hit-for-miss' : reason, origin).onHead(head)
   }
 
-  onOverflow(origin: OriginRequest, rest: Buffer): void {
-    this.#overflow = { origin, rest }
+  onOverflow(origin: OriginRequest, rest: Buffer, reason: Reason): void {
+    this.#overflow = { origin, rest, reason }
     this.#pump()
   }
 
@@ -570,10 +570,10 @@ export class Miss extends Exchange implements FetchOwner {
   }
 
   /** What is stored has been written; the rest, which was not stored, comes from the origin. */
-  #goDirect(reader: FillReader, overflow: { origin: OriginRequest; rest: Buffer }): void {
+  #goDirect(reader: FillReader, overflow: Overflow): void {
     this.#end()
     this.#closeWhenFlushed(reader)
-    Pass.resume(this.connection, this.context, overflow.origin, this.#writer, overflow.rest)
+    Pass.resume(this.connection, this.context, overflow, this.#writer)
   }
 
   /** Another request's fetch outgrew the store: its rest goes to that request alone. */
@@ -584,7 +584,7 @@ export class Miss extends Exchange implements FetchOwner {
 
   /** The body broke off: the client must not take it for complete. */
   #breakOff(reader: FillReader): void {
-    this.#count()
+    this.#count('incomplete')
     this.#writer.truncate()
     this.#closeWhenFlushed(reader)
   }
@@ -596,12 +596,12 @@ export class Miss extends Exchange implements FetchOwner {
     else this.context.worker.output.whenFlushed(socket, () => reader.close())
   }
 
-  #count(): void {
+  #count(reason: Reason = this.#reason): void {
     this.#end()
     outcome.status = this.#writer.status
     outcome.bytes = this.#writer.bytes
     outcome.word = this.#word
-    outcome.reason = this.#reason
+    outcome.reason = reason
     outcome.backend = this.context.route.backend?.plan.name ?? ''
     outcome.request = this.context
     finish(this.connection, this.context.head, this.context.route, outcome)

@@ -36,6 +36,13 @@ const UPLOAD_WINDOW_BYTES = 256 * 1024
 
 const outcome = new Outcome()
 
+/** What did not fit the store, and why: `rest` comes behind what was stored, then `origin` goes on. */
+export interface Overflow {
+  readonly origin: OriginRequest
+  readonly rest: Buffer
+  readonly reason: Reason
+}
+
 export class Pass extends Exchange implements OriginSink {
   readonly #origin: OriginRequest
   readonly #reason: Reason
@@ -73,15 +80,14 @@ export class Pass extends Exchange implements OriginSink {
     return new Pass(connection, context, reason, new ResponseWriter(connection), origin, undefined)
   }
 
-  /** Takes over a fetch whose response outgrew the store; `writer` has sent what was stored, `rest` comes next. */
+  /** Takes over a fetch whose response outgrew the store; `writer` has sent what was stored. */
   static resume(
     connection: ClientConnection,
     context: RequestContext,
-    origin: OriginRequest,
+    { origin, rest, reason }: Overflow,
     writer: ResponseWriter,
-    rest: Buffer,
   ): void {
-    const pass = new Pass(connection, context, 'too-large', writer, origin, undefined)
+    const pass = new Pass(connection, context, reason, writer, origin, undefined)
     writer.write(rest)
     origin.connection?.resume()
     pass.#applyBackPressure()

@@ -9,6 +9,7 @@
 import { decodeMeta } from '../cache/policy/meta.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { ResponseHead } from '../http/response-head.ts'
+import { type Reason, reasonOf } from '../log/reasons.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Exchange } from './exchange.ts'
 import { finish, Outcome } from './finish.ts'
@@ -26,17 +27,19 @@ export interface Beginning {
 
 const outcome = new Outcome()
 outcome.word = 'collapsed'
-outcome.reason = 'too-large'
 
 export class Rejoin extends Exchange implements OriginSink {
   readonly #beginning: Beginning
   readonly #origin: OriginRequest
+  /** Why the store could not take the rest. */
+  readonly #reason: Reason
   #compared = 0
 
   /** The reader is closed when it is no longer needed. */
   constructor(connection: ClientConnection, context: RequestContext, beginning: Beginning) {
     super(connection, context)
     this.#beginning = beginning
+    this.#reason = reasonOf(beginning.reader.cause)
     // As the fetch it replaces: the client's own conditions would bring an answer without the body.
     this.#origin = new OriginRequest({ context, fills: true, validators: '', upgrade: undefined }, this)
     this.#origin.start()
@@ -64,7 +67,8 @@ export class Rejoin extends Exchange implements OriginSink {
     if (this.#compared < sent) return
     // What was sent may still lie in the client's socket.
     this.context.worker.output.whenFlushed(this.connection.socket, () => reader.close())
-    Pass.resume(this.connection, this.context, this.#origin, writer, Buffer.from(bytes.subarray(at, end)))
+    const rest = Buffer.from(bytes.subarray(at, end))
+    Pass.resume(this.connection, this.context, { origin: this.#origin, rest, reason: this.#reason }, writer)
   }
 
   onEnd(): void {
@@ -93,6 +97,7 @@ export class Rejoin extends Exchange implements OriginSink {
     const { connection, context } = this
     const { writer } = this.#beginning
     this.#origin.cancel()
+    outcome.reason = this.#reason
     outcome.status = writer.status
     outcome.bytes = writer.bytes
     outcome.backend = context.route.backend?.plan.name ?? ''

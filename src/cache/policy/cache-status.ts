@@ -82,7 +82,6 @@ export function forwardOf(reason: Reason): Forward {
     case 'expired':
     case 'response-no-cache':
     case 'purged':
-    case 'invalidated':
       return 'stale'
     case 'vary-mismatch':
       return 'vary-miss'

@@ -43,7 +43,6 @@ export class FillWriter {
   readonly #owner: FillOwner | undefined
   #isOpen: boolean
   #hasEnded = false
-  /** Bytes of body that fit under `maxObjectBytes`; known from `start` on. */
   #mostBytes = 0
   #declaredBytes = -1
   #written = 0
@@ -66,6 +65,11 @@ export class FillWriter {
   /** Bytes of body taken so far. */
   get written(): number {
     return this.#written
+  }
+
+  /** Bytes of body that fit under the tier's `maxObjectBytes`; known from `start` on. */
+  get mostBytes(): number {
+    return this.#mostBytes
   }
 
   /** A reader of this fill, also when the key has been removed meanwhile; undefined when the fill was refused or is over. */
