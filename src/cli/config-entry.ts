@@ -6,6 +6,7 @@ import { type ConfigEntry, type LoadedConfig, loadConfig } from '../config/load.
 import { formatDiagnostics } from '../config/print.ts'
 import { QUICK_START_LISTEN, quickStartText } from '../config/quick-start.ts'
 import type { Loaded } from '../daemon/loaded.ts'
+import { noTests, runTests } from './config-tests.ts'
 import { type OptionValues, UsageError } from './options.ts'
 
 /** Tried in this order when no file is named. */
@@ -49,13 +50,17 @@ export function readConfig(entry: ConfigEntry): LoadedConfig {
  */
 export function loadForDaemon(entry: ConfigEntry, workers: number | undefined): Loaded {
   const atMs = Date.now()
-  const { plan, diagnostics, files } = readConfig(entry)
-  const errors = diagnostics.filter((one) => one.severity === 'error').length
+  const loaded = readConfig(entry)
+  const { plan, files } = loaded
+  const tests = plan?.reload.requireTests === true ? runTests(loaded) : noTests
+  const diagnostics = [...loaded.diagnostics, ...tests.diagnostics]
+  const errors = loaded.diagnostics.filter((one) => one.severity === 'error').length
   return {
     plan: plan === undefined || workers === undefined ? plan : { ...plan, process: { ...plan.process, workers } },
     text: diagnostics.length === 0 ? '' : formatDiagnostics(diagnostics, { color: false }),
     errors,
-    warnings: diagnostics.length - errors,
+    warnings: loaded.diagnostics.length - errors,
+    failedTests: tests.failed,
     files,
     atMs,
   }

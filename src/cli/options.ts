@@ -53,6 +53,7 @@ export const optionTable = [
     repeatable: false,
     doc: 'with stats: the counts of each route',
   },
+  { name: 'no-tests', short: undefined, value: undefined, repeatable: false, doc: 'do not run the test blocks' },
   { name: 'json', short: undefined, value: undefined, repeatable: false, doc: 'print JSON for programs' },
   {
     name: 'check',

@@ -81,3 +81,9 @@ export interface CheckedDocument {
 export function headOf(node: Node): Span {
   return node.statement.name.span
 }
+
+/** The name and the arguments of a statement, without its block. */
+export function headSpan(statement: Statement): Span {
+  const last = statement.arguments.at(-1)
+  return { ...statement.name.span, end: (last ?? statement.name).span.end }
+}

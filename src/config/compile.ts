@@ -6,16 +6,20 @@ import { buildMatchers } from './compile/match.ts'
 import { buildAdmin, buildListener, buildLogs, buildProcess, buildReload } from './compile/process.ts'
 import { buildCache } from './compile/settings.ts'
 import { type CompiledSite, compileSite } from './compile/site.ts'
+import { buildTest, type CompiledTest } from './compile/test.ts'
 import { backend } from './directives/backend.ts'
 import { cache, rule } from './directives/cache.ts'
 import { listener } from './directives/listener.ts'
 import { match } from './directives/match.ts'
 import { site } from './directives/site.ts'
+import { test } from './directives/test-block.ts'
 
 export interface Compiled {
   readonly plan: Plan
   /** In the order of the text, with why their routes stand as they do. */
   readonly sites: readonly CompiledSite[]
+  /** In the order of the text. */
+  readonly tests: readonly CompiledTest[]
 }
 
 /** `files`: what the Plan's `files` shall be. */
@@ -36,7 +40,7 @@ export function compile(checked: CheckedDocument, files: readonly string[]): Com
     sites: sites.map((one) => one.plan),
     files,
   }
-  return { plan, sites }
+  return { plan, sites, tests: main.all(test).flatMap((node) => buildTest(node) ?? []) }
 }
 
 function blocksByName(nodes: readonly Node<string>[]): ReadonlyMap<string, Block> {

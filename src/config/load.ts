@@ -7,6 +7,7 @@ import type { Document, Span } from './ast.ts'
 import { checkAll, checkDoubtful } from './checks/all.ts'
 import { readBlocks } from './checks/read-blocks.ts'
 import type { CompiledSite } from './compile/site.ts'
+import type { CompiledTest } from './compile/test.ts'
 import { compile } from './compile.ts'
 import type { Diagnostic } from './diagnostics.ts'
 import type { FileAccess } from './file-access.ts'
@@ -28,6 +29,8 @@ export interface LoadedConfig {
   readonly document: Document
   /** The sites with why their routes stand in their order; for `explainRoutes`. */
   readonly sites: readonly CompiledSite[]
+  /** What `simulate` holds the Plan against; not to be run without one. */
+  readonly tests: readonly CompiledTest[]
 }
 
 export function loadConfig(entry: ConfigEntry, access: FileAccess): LoadedConfig {
@@ -48,6 +51,7 @@ export function loadConfig(entry: ConfigEntry, access: FileAccess): LoadedConfig
     files: read.files,
     document: read.document,
     sites: compiled.sites,
+    tests: compiled.tests,
   }
 }
 

@@ -38,6 +38,16 @@ export const valueTypes: readonly ValueType[] = [
     examples: '192.0.2.1 10.0.0.0/8 2001:db8::/32',
   },
   {
+    name: 'URL',
+    doc: 'In tests: what a client asks for, with scheme and host.',
+    examples: 'https://shop.example.com/a.css?v=3',
+  },
+  {
+    name: 'IP',
+    doc: 'The address of a client.',
+    examples: '192.0.2.1 2001:db8::1',
+  },
+  {
     name: 'HOST',
     doc: 'A host name, every name below one, or every other host.',
     examples: 'shop.example.com *.example.com *',

@@ -10,7 +10,10 @@ export const EXIT_FORCED = 6
 
 export const exitCodes: readonly { readonly code: number; readonly doc: string }[] = [
   { code: EXIT_OK, doc: 'done; for the daemon: ended as asked, after the last request or the drain deadline' },
-  { code: EXIT_CONFIG, doc: 'the configuration has errors; for fmt --check: a file is not in canonical form' },
+  {
+    code: EXIT_CONFIG,
+    doc: 'the configuration has errors, or a test of it fails; for fmt --check: a file is not in canonical form',
+  },
   { code: EXIT_USAGE, doc: 'unknown command, option or operand' },
   { code: EXIT_UNREACHABLE, doc: 'no daemon answers on the admin socket' },
   {

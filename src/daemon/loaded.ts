@@ -8,6 +8,8 @@ export interface Loaded {
   readonly text: string
   readonly errors: number
   readonly warnings: number
+  /** Tests that fail, where the configuration requires that none does; their failures stand in `text`. */
+  readonly failedTests: number
   /** Absolute paths of every file that was read, or would have been. */
   readonly files: readonly string[]
   /** Wall clock before the first of them was read. */

@@ -160,6 +160,7 @@ class Supervisor {
   async #announce(loaded: Loaded): Promise<void> {
     this.#state = 'serving'
     const { plan, generation } = this.#target
+    if (loaded.failedTests > 0) this.#log.log('error', 'tests of the configuration fail', { diagnostics: loaded.text })
     if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
     await this.#follow(loaded, plan)
     this.#log.log('info', 'ready', {
@@ -184,7 +185,7 @@ class Supervisor {
         generation,
         summary,
         diagnostics: loaded.text,
-        configErrors: loaded.errors,
+        configErrors: loaded.errors + loaded.failedTests,
         atMs: Date.now(),
         durationMs,
       }
@@ -195,8 +196,10 @@ class Supervisor {
     await this.#follow(loaded, loaded.plan ?? this.#target.plan)
     if (this.#state !== 'serving') return end(false, 'the daemon is stopping')
     if (loaded.plan === undefined) {
-      const count = loaded.errors === 1 ? '1 error' : `${loaded.errors} errors`
-      return end(false, `${count} in the configuration; the old one stays`)
+      return end(false, `${countOf(loaded.errors, 'error')} in the configuration; the old one stays`)
+    }
+    if (loaded.failedTests > 0) {
+      return end(false, `${countOf(loaded.failedTests, 'test')} failed; the old configuration stays`)
     }
     try {
       return end(true, await this.#replacePlan(loaded.plan))
@@ -206,9 +209,9 @@ class Supervisor {
   }
 
   #preview(): ReloadPreview {
-    const { plan, text, errors } = this.#options.load()
-    const summary = plan === undefined ? '' : describeDiff(diffPlans(this.#target.plan, plan))
-    return { summary, diagnostics: text, configErrors: errors }
+    const { plan, text, errors, failedTests } = this.#options.load()
+    const summary = plan === undefined || failedTests > 0 ? '' : describeDiff(diffPlans(this.#target.plan, plan))
+    return { summary, diagnostics: text, configErrors: errors + failedTests }
   }
 
   /** The one line that says what changed. Rejects, and has changed nothing, when the new Plan cannot be served. */
@@ -401,6 +404,10 @@ class Supervisor {
 
 function counted({ plan, shared }: Target): CountedPlan {
   return { plan, routes: shared.routes }
+}
+
+function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** Beside this module: `.ts` in the sources, `.js` in dist. */

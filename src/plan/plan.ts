@@ -47,6 +47,8 @@ export interface ReloadPlan {
   readonly debounceMs: number
   /** A start or reload is refused while the world does not fit: names that do not resolve, logs that cannot be written. */
   readonly strict: boolean
+  /** Refuse a reload while a test block fails. */
+  readonly requireTests: boolean
 }
 
 export interface AdminPlan {

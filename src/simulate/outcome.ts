@@ -52,6 +52,7 @@ export interface StoreOutcome {
   readonly staleWhileRevalidateMs: number
   /** How long behind its lifetime it is served when the origin fails. */
   readonly staleIfErrorMs: number
+  readonly tags: readonly string[]
   /** Request fields that select among its variants, lower case. */
   readonly vary: readonly string[]
 }

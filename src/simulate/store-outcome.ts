@@ -13,6 +13,7 @@ export function storeOutcome(decision: StoreDecision, nowMs: number): StoreOutco
     rule: source === 'configured' ? rule : undefined,
     staleWhileRevalidateMs: meta.staleWhileRevalidateMs,
     staleIfErrorMs: meta.staleIfErrorMs,
+    tags: [],
     vary: vary.names,
   }
 }

@@ -12,6 +12,7 @@ import { checkRoutes } from './routes.ts'
 import { checkSharedKeys } from './shared-keys.ts'
 import { checkSharing } from './sharing.ts'
 import { checkSites, checkUncovered } from './sites.ts'
+import { checkTests } from './tests.ts'
 import { checkTtls } from './ttls.ts'
 import { checkVersion } from './version.ts'
 
@@ -28,6 +29,7 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkSites(checked, report)
   checkRoutes(checked, report)
   checkPrecedence(compiled.sites, report)
+  checkTests(checked, compiled, report)
 }
 
 /**

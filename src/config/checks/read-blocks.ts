@@ -4,7 +4,7 @@
  * left out, and what stands inside an unknown one is not looked at.
  */
 import type { Document, Span, Statement } from '../ast.ts'
-import { Block, type CheckedDocument, type Node, type ScopedName } from '../checked.ts'
+import { Block, type CheckedDocument, headSpan, type Node, type ScopedName } from '../checked.ts'
 import type { Diagnostic } from '../diagnostics.ts'
 import { ArgumentReader, type NameUse } from '../directives/arguments.ts'
 import { type ContextName, type Directive, type Report, syntaxOf } from '../directives/directive.ts'
@@ -126,12 +126,6 @@ class BlockReader {
     block.isIncomplete = true
     this.isIncomplete = true
   }
-}
-
-/** The name and the arguments of a statement, without its block. */
-function headSpan(statement: Statement): Span {
-  const last = statement.arguments.at(-1)
-  return { ...statement.name.span, end: (last ?? statement.name).span.end }
 }
 
 /** `"listener public"`, `"limits"`. */

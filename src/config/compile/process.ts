@@ -33,6 +33,7 @@ export function buildReload(main: Block): ReloadPlan {
     watch: setting(process.watch, block),
     debounceMs: setting(process.debounce, block),
     strict: block.mentions(process.strict),
+    requireTests: block.mentions(process.requireTests),
   }
 }
 

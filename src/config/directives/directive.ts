@@ -34,6 +34,7 @@ export type ContextName =
   | 'route'
   | 'test'
   | 'test message'
+  | 'test stored'
 
 /**
  * The steps of a request's life, in their order, and where a directive belongs that no request meets. `shellac.conf(5)`

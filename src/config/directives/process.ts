@@ -1,11 +1,11 @@
 /**
  *     process { user shellac; group shellac; workers auto; drain 30s; pid-file /run/shellac.pid; connections 20000; }
- *     reload  { watch on; debounce 200ms; strict; }
+ *     reload  { watch on; debounce 200ms; strict; require tests; }
  *     admin   { listen unix:/run/shellac/admin.sock mode 0660; }
  */
 import { nothing, one } from './arguments.ts'
 import { type Context, directive, type Shape } from './directive.ts'
-import { adminAddress, duration, fileMode, filePath, integer, onOff, userName, workerCount } from './values.ts'
+import { adminAddress, duration, fileMode, filePath, integer, oneOf, onOff, userName, workerCount } from './values.ts'
 
 export const user = directive({
   name: 'user',
@@ -100,10 +100,20 @@ export const strict = directive({
   peers: ['init-addr'],
 })
 
+export const requireTests = directive({
+  name: 'require',
+  shape: one(oneOf('tests')),
+  phase: 'start',
+  doc:
+    'Refuses a reload with a configuration whose test blocks fail, as one with an error is refused. A start is not ' +
+    'refused, for a machine that comes up must serve; the failures are logged.',
+  example: 'require tests;',
+})
+
 export const reloadContext: Context = {
   name: 'reload',
   doc: 'When the configuration is read again, and when it is refused.',
-  directives: [watch, debounce, strict],
+  directives: [watch, debounce, strict, requireTests],
 }
 
 interface AdminListen {

@@ -13,7 +13,7 @@ import { purgeContext, tagsContext } from './purge.ts'
 import { routeContext } from './route.ts'
 import { siteContext } from './site.ts'
 import { forwardedContext } from './site-statements.ts'
-import { testContext, testMessageContext } from './test-block.ts'
+import { testContext, testMessageContext, testStoredContext } from './test-block.ts'
 import { mainContext } from './top-level.ts'
 
 /** In the order of the manual. */
@@ -42,6 +42,7 @@ export const contexts: readonly Context[] = [
   routeContext,
   testContext,
   testMessageContext,
+  testStoredContext,
 ]
 
 const byName: ReadonlyMap<ContextName, Context> = new Map(contexts.map((context) => [context.name, context]))

@@ -139,7 +139,7 @@ test('a worker that ends is replaced while the others serve', async () => {
 test('reload is answered with the result, to everybody who asks', async () => {
   const daemon = new FixtureDaemon((_, socket) =>
     servingPlan(socket, {
-      reload: { watch: false, debounceMs: 20, strict: false },
+      reload: { watch: false, debounceMs: 20, strict: false, requireTests: false },
       caches: [makeCache('shop', 1 << 20)],
     }),
   )
@@ -148,7 +148,7 @@ test('reload is answered with the result, to everybody who asks', async () => {
   assert.ok(results.every((result) => result.ok))
   daemon.save(
     servingPlan(daemon.socket, {
-      reload: { watch: false, debounceMs: 20, strict: false },
+      reload: { watch: false, debounceMs: 20, strict: false, requireTests: false },
       caches: [makeCache('shop', 2 << 20)],
       backends: [makeBackend('app', [1])],
     }),

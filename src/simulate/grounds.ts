@@ -1,0 +1,107 @@
+/** Why an outcome is as it is: the statements that decided on what an expectation is about. */
+import { type Reason, reasons } from '../log/reasons.ts'
+import type { HeaderEdit, Place, RoutePlan } from '../plan/plan.ts'
+import type { Expectation } from '../plan/test-plan.ts'
+import { durationText } from './duration-text.ts'
+import type { Outcome, RouteTrial } from './outcome.ts'
+
+export interface Ground {
+  readonly message: string
+  /** Where it stands; undefined: in no statement. */
+  readonly place: Place | undefined
+}
+
+/** The most telling first. */
+export function groundsOf(expectation: Expectation, outcome: Outcome): readonly Ground[] {
+  switch (expectation.kind) {
+    case 'route':
+      return routeGrounds(
+        outcome.trials.filter(({ route, result }) => result === 'taken' || route.name === expectation.name),
+      )
+    case 'cache':
+      return [...reasonGrounds(outcome.cache.reason, outcome), ...takenGround(outcome)]
+    case 'store':
+    case 'no-store':
+      return [...storeGrounds(outcome), ...takenGround(outcome)]
+    case 'header':
+    case 'no-header': {
+      const edits = expectation.of === 'response' ? outcome.route?.responseHeaders : outcome.route?.requestHeaders
+      return [...editGrounds(edits ?? [], expectation.name), ...takenGround(outcome)]
+    }
+    default:
+      return [...accessGround(outcome), ...takenGround(outcome)]
+  }
+}
+
+const trialTexts: Readonly<Record<RouteTrial['result'], string>> = {
+  taken: 'is the first that takes the request',
+  later: 'would take it too, but comes later',
+  path: 'has another path',
+  method: 'has other methods',
+  when: 'wants a matcher that does not hold',
+}
+
+/** `route css: has another path`. */
+export function routeGrounds(trials: readonly RouteTrial[]): readonly Ground[] {
+  return trials.map(({ route, result }) => {
+    const when = result === 'when' ? ` (@${route.when})` : ''
+    return { message: `route ${route.name}: ${trialTexts[result]}${when}`, place: route.place }
+  })
+}
+
+function takenGround({ route }: Outcome): readonly Ground[] {
+  return route === undefined ? [] : [{ message: `route ${route.name}`, place: route.place }]
+}
+
+function accessGround({ access, response }: Outcome): readonly Ground[] {
+  if (access?.place === undefined || response.status !== 403) return []
+  return [{ message: access.matcher === undefined ? 'all' : `matcher @${access.matcher} decides`, place: access.place }]
+}
+
+/** What the reason says, and the matchers behind it. */
+export function reasonGrounds(reason: Reason, { route, matchers, store }: Outcome): readonly Ground[] {
+  const record = reasons.find((one) => one.name === reason)
+  const text: Ground[] =
+    record === undefined || reason === 'none' ? [] : [{ message: `${reason}: ${record.doc}`, place: undefined }]
+  if (reason === 'ttl-zero' && store?.rule !== undefined) return [...text, { message: 'ttl', place: store.rule.place }]
+  const names = matchersBehind(reason, route)
+  const held = matchers.filter((matcher) => matcher.holds && names.includes(matcher.name))
+  return [...text, ...held.map(({ name, place }) => ({ message: `matcher @${name} holds`, place }))]
+}
+
+function matchersBehind(reason: Reason, route: RoutePlan | undefined): readonly string[] {
+  if (reason === 'bypass') return route?.cache?.settings.bypass ?? []
+  return reason === 'no-store-configured' ? (route?.cache?.settings.noStore ?? []) : []
+}
+
+function storeGrounds(outcome: Outcome): readonly Ground[] {
+  const { store } = outcome
+  if (store === undefined) return reasonGrounds(outcome.cache.reason, outcome)
+  return store.stored ? [lifetimeGround(outcome)].flat() : reasonGrounds(store.reason, outcome)
+}
+
+/** Where the lifetime of what is stored comes from. */
+export function lifetimeGround({ store }: Outcome): readonly Ground[] {
+  if (store === undefined) return []
+  if (store.rule !== undefined) {
+    const word = store.rule.mode === 'override' ? 'override' : 'where the origin says nothing'
+    return [{ message: `ttl ${durationText(store.rule.ttlMs)}, ${word}`, place: store.rule.place }]
+  }
+  const texts = {
+    configured: 'a ttl statement',
+    explicit: 'the lifetime is what the response says',
+    heuristic: 'the lifetime is a tenth of the age of the document (RFC 9111 §4.2.2)',
+    none: 'neither the response nor a ttl statement gives a lifetime',
+  } as const
+  return [{ message: texts[store.source], place: undefined }]
+}
+
+/** The edits of one field, as they run. */
+export function editGrounds(edits: readonly HeaderEdit[], name: string): readonly Ground[] {
+  return edits
+    .filter((edit) => edit.name.toLowerCase() === name.toLowerCase())
+    .map((edit) => ({
+      message: `${edit.op} ${edit.name}${edit.when === undefined ? '' : ` when @${edit.when}`}`,
+      place: edit.place,
+    }))
+}
