@@ -3,7 +3,7 @@ import { type Reason, reasons } from '../log/reasons.ts'
 import type { HeaderEdit, Place, RoutePlan } from '../plan/plan.ts'
 import type { Expectation } from '../plan/test-plan.ts'
 import { durationText } from './duration-text.ts'
-import type { Outcome, RouteTrial } from './outcome.ts'
+import type { AccessDecision, Outcome, RouteTrial } from './outcome.ts'
 
 export interface Ground {
   readonly message: string
@@ -53,9 +53,16 @@ function takenGround({ route }: Outcome): readonly Ground[] {
   return route === undefined ? [] : [{ message: `route ${route.name}`, place: route.place }]
 }
 
+/** Who let the request in, or kept it out. */
+export function accessText({ allowed, matcher, isDefault }: AccessDecision): string {
+  const name = matcher === undefined ? 'all' : `@${matcher}`
+  if (isDefault) return allowed ? 'nothing forbids it' : `no "allow" holds, ${name} neither`
+  return allowed ? `"allow ${name}"` : `"deny ${name}"`
+}
+
 function accessGround({ access, response }: Outcome): readonly Ground[] {
-  if (access?.place === undefined || response.status !== 403) return []
-  return [{ message: access.matcher === undefined ? 'all' : `matcher @${access.matcher} decides`, place: access.place }]
+  if (access === undefined || access.allowed || response.status !== 403) return []
+  return [{ message: accessText(access), place: access.place }]
 }
 
 /** What the reason says, and the matchers behind it. */

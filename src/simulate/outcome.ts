@@ -25,9 +25,12 @@ export interface MatcherValue {
 
 export interface AccessDecision {
   readonly allowed: boolean
-  /** The `allow` or `deny` that decided; undefined: none did. */
+  /** The `allow` or `deny` that decided, or an `allow` that did not hold and left nobody in; undefined: there is none. */
   readonly place: Place | undefined
+  /** The matcher it names; undefined: `all`. */
   readonly matcher: string | undefined
+  /** Nothing held, so what holds for everybody else does. */
+  readonly isDefault: boolean
 }
 
 /** A request as its origin gets it. */

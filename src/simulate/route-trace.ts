@@ -45,5 +45,7 @@ function matchersOf(route: RoutePlan): readonly string[] {
 /** Who decided whether the route lets the request in. */
 export function traceAccess(route: RouteRules, matchers: MatcherSet, request: RequestFacts): AccessDecision {
   const rule = route.plan.access.find(({ matcher }) => matcher === undefined || matchers.holds(matcher, request))
-  return { allowed: route.allows(request), place: rule?.place, matcher: rule?.matcher }
+  const told = rule ?? route.plan.access.find(({ allow }) => allow)
+  const allowed = route.allows(request)
+  return { allowed, place: told?.place, matcher: told?.matcher, isDefault: rule === undefined }
 }

@@ -48,8 +48,10 @@ const surroundings: Readonly<Record<ContextName, string>> = {
   site: 'site more.example.com { proxy app; use-cache shop; % }',
   forwarded: 'site more.example.com { proxy app; forwarded { % } }',
   route: 'site more.example.com { proxy app; use-cache shop; route more { path /media/*; % } }',
-  test: 'test "more" { request GET http://shop.example.com/; % }',
-  'test message': 'test "more" { request GET http://shop.example.com/ { % } }',
+  test: 'test "more" { request GET http://shop.example.com/; expect status 2xx; % }',
+  'test message': 'test "more" { request GET http://shop.example.com/ { % } expect status 2xx; }',
+  'test stored':
+    'test "more" { request GET http://shop.example.com/; stored GET http://shop.example.com/ { % } expect status 2xx; }',
 }
 
 /** Statements that need something beside them. */
