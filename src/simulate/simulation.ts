@@ -172,7 +172,7 @@ export class Simulation {
 
   #purge(route: RouteRules, facts: SimulatedFacts): ClientResponse {
     const refused = refusePurge(route, facts)
-    return refused === undefined ? this.#local(200, 'purged', textField) : this.#own(refused)
+    return refused === undefined ? this.#local(200, 'purged', ['Content-Type', 'application/json']) : this.#own(refused)
   }
 
   #redirect(status: number, location: string | undefined): ClientResponse {
@@ -248,7 +248,7 @@ export class Simulation {
     }
     const update = head.status === 304 && object !== undefined ? judgeUpdate(head, object, judgement) : undefined
     const judged = update ?? judgeResponse(head, judgement)
-    this.#store = storeOutcome(judged.decision, this.#nowMs)
+    this.#store = storeOutcome(judged, cache.settings.tags, this.#nowMs)
     return update === undefined ? { kind: 'judged', head, judged } : { kind: 'confirmed', judged: update }
   }
 

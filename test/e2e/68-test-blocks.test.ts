@@ -18,8 +18,9 @@ cache shop {
     key { query sort drop utm_* gclid fbclid; }
     grace 10m; stale-if-error 1d; jitter 10%; ttl 404 410 30s; ttl 5xx 0s;
     purge { allow @ops; default soft; }
+    tags { from Surrogate-Key Cache-Tag; }
 }
-rule static { ttl 1d override; override private; remove request Cookie; remove response Set-Cookie; }
+rule static { ttl 1d override; override private; remove request Cookie; remove response Set-Cookie; tag static; }
 rule pages { ttl origin else 2m; bypass @logged-in; }
 match @ops { source 10.0.0.0/8; }
 match @logged-in { cookie session present; }
@@ -50,7 +51,7 @@ test('tests that hold are counted, and need no socket', async () => {
 test "css: one day, no cookies, tracking params ignored" {
     request GET https://shop.example.com/t/a.css?utm_source=x { header Cookie "session=1"; }
     origin 200 { header Set-Cookie "a=b"; header Cache-Control "private"; }
-    expect route css; expect store ttl 1d; expect key "https|shop.example.com|/t/a.css";
+    expect route css; expect store ttl 1d tag static; expect key "https|shop.example.com|/t/a.css";
     expect backend-request no-header Cookie; expect response no-header Set-Cookie;
 }
 test "css below /api is never cached"  { request GET https://shop.example.com/api/x.css; expect route api; expect cache bypass; }
@@ -96,27 +97,27 @@ test "this one holds" { request GET https://shop.example.com/p; expect store ttl
   assert.equal(stdout, '')
   assert.equal(
     stderr,
-    `shop.conf:26:5: error: expected route css, got route api [test-failed]
-   26 |     expect route css;
+    `shop.conf:27:5: error: expected route css, got route api [test-failed]
+   27 |     expect route css;
       |     ^^^^^^^^^^^^^^^^
-  note: route api: is the first that takes the request (shop.conf:18)
-  note: route css: would take it too, but comes later (shop.conf:19)
-  note: in test "css" (shop.conf:24)
+  note: route api: is the first that takes the request (shop.conf:19)
+  note: route css: would take it too, but comes later (shop.conf:20)
+  note: in test "css" (shop.conf:25)
 
-shop.conf:27:5: error: expected store, got its answer goes past the cache [test-failed]
-   27 |     expect store ttl 1d;
+shop.conf:28:5: error: expected store, got its answer goes past the cache [test-failed]
+   28 |     expect store ttl 1d;
       |     ^^^^^^^^^^^^^^^^^^^
   note: no-cache-configured: the route uses no cache
-  note: route api (shop.conf:18)
-  note: in test "css" (shop.conf:24)
+  note: route api (shop.conf:19)
+  note: in test "css" (shop.conf:25)
 
-shop.conf:31:5: error: expected cache hit, got cache bypass (bypass) [test-failed]
-   31 |     expect cache hit;
+shop.conf:32:5: error: expected cache hit, got cache bypass (bypass) [test-failed]
+   32 |     expect cache hit;
       |     ^^^^^^^^^^^^^^^^
   note: bypass: a bypass matcher of the rule holds for this request
-  note: matcher @logged-in holds (shop.conf:14)
-  note: route pages (shop.conf:21)
-  note: in test "pages" (shop.conf:29)
+  note: matcher @logged-in holds (shop.conf:15)
+  note: route pages (shop.conf:22)
+  note: in test "pages" (shop.conf:30)
 
 3 errors
 1 test passed, 2 failed
@@ -134,7 +135,7 @@ const failures: readonly (readonly [statements: string, message: RegExp])[] = [
   [`${request} expect cache miss reason expired;`, /expected cache miss \(expired\), got cache miss \(absent\)/],
   [
     `${request} expect store ttl 1h;`,
-    /expected ttl 1h, got ttl 2m \[test-failed\][\s\S]*note: ttl 2m, where the origin says nothing \(shop\.conf:12\)/,
+    /expected ttl 1h, got ttl 2m \[test-failed\][\s\S]*note: ttl 2m, where the origin says nothing \(shop\.conf:13\)/,
   ],
   [`${request} expect store tag x;`, /expected tag x, got no tags/],
   [`${request} expect no-store;`, /expected no-store, got store ttl 2m/],
@@ -148,7 +149,7 @@ const failures: readonly (readonly [statements: string, message: RegExp])[] = [
   [`stored GET https://shop.example.com/p; ${request} expect backend app;`, /expected backend app, got none was asked/],
   [
     `${request} expect backend-request header X-Request-Id 1;`,
-    /expected backend-request header X-Request-Id "1", got "test-request"[\s\S]*note: set X-Request-Id \(shop\.conf:17\)/,
+    /expected backend-request header X-Request-Id "1", got "test-request"[\s\S]*note: set X-Request-Id \(shop\.conf:18\)/,
   ],
   [
     `${request} expect backend-request no-header Host;`,
@@ -156,11 +157,11 @@ const failures: readonly (readonly [statements: string, message: RegExp])[] = [
   ],
   [
     `${request} origin 200 { header Server x; } expect response header Server;`,
-    /expected response header Server, got no such field[\s\S]*note: remove Server \(shop\.conf:17\)/,
+    /expected response header Server, got no such field[\s\S]*note: remove Server \(shop\.conf:18\)/,
   ],
   [
     `request GET https://shop.example.com/_status; expect response no-header Date; expect status 200;`,
-    /expected status 200, got 403[\s\S]*note: no "allow" holds, @ops neither \(shop\.conf:22\)/,
+    /expected status 200, got 403[\s\S]*note: no "allow" holds, @ops neither \(shop\.conf:23\)/,
   ],
   [`${request} expect location /x;`, /expected location "\/x", got no such field/],
   [
@@ -169,7 +170,7 @@ const failures: readonly (readonly [statements: string, message: RegExp])[] = [
   ],
   [
     `stored GET https://shop.example.com/api/p; ${request} expect cache hit;`,
-    /route api @ shop\.conf:18 uses no cache/,
+    /route api @ shop\.conf:19 uses no cache/,
   ],
 ]
 
@@ -195,7 +196,7 @@ test('tests are left out on demand, and of a configuration with errors', async (
   const json = JSON.parse((await check(failing, '--json')).stdout)
   assert.deepEqual(
     json.map((one: { code: string; line: number }) => [one.code, one.line]),
-    [['test-failed', 24]],
+    [['test-failed', 25]],
   )
 })
 
