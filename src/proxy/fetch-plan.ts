@@ -46,7 +46,7 @@ export function planFetch(context: RequestContext, cache: RouteCache, found: Fou
     const rangeKey = variantObjectKey(found.key, `range ${lines.replaceAll('\r\n', ' ')}`)
     return { kind: 'range', lines: conditions + lines, stale, part: stale === undefined ? part : undefined, rangeKey }
   }
-  const rest = stale === undefined && part !== undefined ? restLines(part) : ''
+  const rest = stale === undefined && part !== undefined ? restLines(part, cache.settings.maxObjectBytes) : ''
   if (rest !== '') return { kind: 'rest', lines: rest, stale, part, rangeKey: '' }
   return { kind: 'whole', lines: conditions, stale, part: undefined, rangeKey: '' }
 }
@@ -64,10 +64,14 @@ function line(facts: RequestFacts, name: string, written: string): string {
   return value === undefined ? '' : `${written}: ${value}\r\n`
 }
 
-/** Asks for what follows a stored beginning (RFC 9111 §3.4); empty: it is no beginning, or has no strong validator. */
-function restLines(part: StoredObject): string {
+/**
+ * Asks for what follows a stored beginning (RFC 9111 §3.4); empty: it is no beginning, has no strong validator, or would be
+ * too large to be stored as a whole.
+ */
+function restLines(part: StoredObject, maxObjectBytes: number): string {
   const { meta, facts } = storedOf(part)
-  const validator = meta.partFirst === 0 ? strongValidator(facts, meta) : undefined
+  const mayBeStored = meta.partFirst === 0 && meta.partTotal <= maxObjectBytes
+  const validator = mayBeStored ? strongValidator(facts, meta) : undefined
   return validator === undefined ? '' : `Range: bytes=${part.bodyBytes}-\r\nIf-Range: ${validator}\r\n`
 }
 

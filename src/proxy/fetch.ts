@@ -303,14 +303,14 @@ export class Fetch implements OriginSink {
     const { stale, part, kind } = this.#plan
     this.#gate?.abort(status)
     this.#join?.end()
-    const stored = this.#filling ? this.#begun : undefined
-    const isMore = this.#writer.written > (part?.bodyBytes ?? 0)
-    const meta =
-      stored !== undefined && stale === undefined && isMore ? beginningMeta(stored, this.#writer.written) : undefined
-    if (meta !== undefined) this.#writer.keepBeginning(responseCells(meta, this.#ticket.number), status)
-    else if (kind === 'range' && !this.#filling)
+    const isBetter = stale === undefined && this.#writer.written > (part?.bodyBytes ?? 0)
+    const begun = this.#filling && isBetter ? this.#begun : undefined
+    const meta = begun && beginningMeta(begun, this.#writer.written)
+    if (meta !== undefined) {
+      this.#writer.keepBeginning(responseCells(meta, this.#ticket.number), status)
+    } else if (kind === 'range' && !this.#filling) {
       this.#writer.leave() // who waits for the whole may still get it
-    else this.#writer.abort(status)
+    } else this.#writer.abort(status)
   }
 
   #judgement(): Judgement {

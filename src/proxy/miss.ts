@@ -12,40 +12,34 @@
 
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
-import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
-import { ageSeconds, decodeMeta, type StoredMeta } from '../cache/policy/meta.ts'
-import { type Selection, selectBytes } from '../cache/policy/partial.ts'
+import { decodeMeta, type StoredMeta } from '../cache/policy/meta.ts'
 import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import type { ResponseHead } from '../http/response-head.ts'
-import { reasonPhrase } from '../http/status.ts'
 import { C } from '../log/counters.ts'
 import { type Reason, reasonOf } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
-import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { conditionsOf, type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
+import { type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
-import { fieldLines, parseFieldLines } from './facts.ts'
 import { Fetch, type FetchOwner, type Fill } from './fetch.ts'
 import { type FetchPlan, planFetch } from './fetch-plan.ts'
+import { beginFillAnswer, selectOfFill } from './fill-answer.ts'
 import { type Found, findStored } from './find-stored.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
 import type { OriginRequest } from './origin-request.ts'
 import { type Overflow, Pass, passInterim } from './pass.ts'
-import { covers, inOrder, type RangeAnswer, rangeAnswer } from './ranges.ts'
+import { covers } from './ranges.ts'
 import { Rejoin } from './rejoin.ts'
 import type { RequestContext } from './request-context.ts'
-import { type Framing, framingLine } from './response-out.ts'
 import { ResponseWriter } from './response-writer.ts'
 import type { RouteCache } from './route-runtime.ts'
-import { Slicer } from './slicer.ts'
 import { isMarker, responsePrefix, staleStatus, storedOf } from './stored.ts'
 import { fillSurvivesPurges } from './survives-purges.ts'
 
@@ -222,7 +216,7 @@ export class Miss extends Exchange implements FetchOwner {
     if (reader === undefined) return false
     const isCurrent = fillSurvivesPurges(this.#cache, reader, key, this.context.facts)
     const isStreaming = isCurrent && reader.state === 'streaming' && !isMarker(reader.meta)
-    const selection = isStreaming ? this.#selectOf(reader) : undefined
+    const selection = isStreaming ? selectOfFill(this.context.facts, reader) : undefined
     const isAnswered =
       selection?.kind === 'ranges' &&
       selection.ranges[0]!.first - decodeMeta(reader.meta).partFirst <= reader.available &&
@@ -235,14 +229,6 @@ export class Miss extends Exchange implements FetchOwner {
     this.#word = 'collapsed'
     this.#pump()
     return true
-  }
-
-  /** What of a running or complete fill answers this request. */
-  #selectOf(reader: FillReader): Selection {
-    const meta = decodeMeta(reader.meta)
-    const etag = new FlatFacts(meta.status, parseFieldLines(reader.head.toString('latin1'))).header('etag')
-    const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
-    return selectBytes(this.context.facts, meta, etag, length)
   }
 
   #follow(key: string, waitMs: number): void {
@@ -417,7 +403,7 @@ export class Miss extends Exchange implements FetchOwner {
 
   /** RFC 9111 §4: one response may answer all who waited, if each may be answered from the cache. */
   #join(reader: FillReader): void {
-    if (this.#selectOf(reader).kind === 'missing') {
+    if (selectOfFill(this.context.facts, reader).kind === 'missing') {
       // A part is coming, of which the request may want more: once it is stored, only the rest need be fetched.
       if (reader.state === 'streaming') this.#await(reader)
       else this.#lookAgain()
@@ -469,57 +455,15 @@ export class Miss extends Exchange implements FetchOwner {
 
   #begin(reader: FillReader): void {
     const { context, connection } = this
-    const { route, facts, head } = context
-    const meta = decodeMeta(reader.meta)
-    const { status } = meta
-    const fields = [...parseFieldLines(reader.head.toString('latin1')), ...(this.#fill?.withheld ?? [])]
-    const age = ageSeconds(meta, clock.nowMs)
-    const cacheStatus = forwardStatus({
-      forward: forwardOf(this.#reason),
-      status: this.#fill?.status ?? status,
-      stored: true,
-      collapsed: this.#word === 'collapsed',
+    beginFillAnswer({
+      context,
+      writer: this.#writer,
+      minor: connection.minor,
+      reader,
+      fill: this.#fill,
       reason: this.#reason,
+      word: this.#word,
     })
-    const own = `${age > 0 ? `Age: ${age}\r\n` : ''}${cacheStatusLine(route, cacheStatus, context.key)}`
-    const etag = new FlatFacts(status, fields).header('etag')
-    context.cacheWord = this.#word
-    if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
-      const kept = notModifiedFields(fields)
-      route.responseEdits.apply(kept, context, facts, new FlatFacts(304, kept))
-      this.#writer.begin(304, `HTTP/1.1 304 Not Modified\r\n${fieldLines(kept)}${own}`, 'none', 0)
-      return
-    }
-    const length = reader.state === 'complete' ? reader.available : reader.bodyBytes
-    const selection = this.#answering(selectBytes(facts, meta, etag, length))
-    const answer = rangeAnswer(inOrder(selection), meta, fields)
-    if (answer !== undefined) {
-      this.#beginRanges(answer, own)
-      return
-    }
-    route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
-    const unsized: Framing = connection.minor === 1 ? 'chunked' : 'close'
-    const framing: Framing = status === 204 || this.#isHead ? 'none' : length === -1 ? unsized : 'sized'
-    const told = this.#isHead && status !== 204 && length !== -1 ? framingLine('sized', length) : ''
-    const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}${told}`
-    this.#writer.begin(status, text, framing, length)
-  }
-
-  /** What an origin sends of other bytes than it was asked for goes to its client as it is. */
-  #answering(selection: Selection): Selection {
-    if (selection.kind !== 'missing') return selection
-    const part = this.#fill?.part
-    assert(part !== undefined, 'a stored part is no answer to a request for more')
-    return { kind: 'ranges', ranges: [part], total: part.total }
-  }
-
-  #beginRanges(answer: RangeAnswer, own: string): void {
-    const { route, facts } = this.context
-    const { status, fields, contentLength } = answer
-    route.responseEdits.apply(fields, this.context, facts, new FlatFacts(status, fields))
-    const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}`
-    this.#writer.begin(status, text, 'sized', contentLength)
-    this.#writer.slice(new Slicer(answer))
   }
 
   /** Moves what the store holds into the client's socket, as long as that takes it. */
@@ -564,6 +508,7 @@ export class Miss extends Exchange implements FetchOwner {
   #complete(reader: FillReader): void {
     this.#writer.end(undefined)
     if (this.#fetch !== undefined) this.#fetch.owner = undefined
+    this.#overflow?.origin.cancel() // a range may be complete before the body is
     this.#count()
     this.#closeWhenFlushed(reader)
     this.connection.endAnswer()

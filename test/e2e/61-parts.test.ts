@@ -5,7 +5,10 @@ import { ok, reply } from '../support/scripted-origin.ts'
 import { bodyFor, cacheStatus, dateIn, gate, isHit, startSite } from './caching-site.ts'
 import { contentRange, ranged } from './range-origin.ts'
 
-const site = await startSite({ cache: 'max-object 1MiB;' })
+const site = await startSite({
+  cache: 'max-object 1MiB; purge { allow @here; default hard; }',
+  more: 'match @here { source 127.0.0.1; }',
+})
 const BODY = '0123456789'
 
 /** Asks for a range, and tells what of it the client can see. */
@@ -344,4 +347,50 @@ test('a range that a running fetch has come to is read along with it', async () 
   held.open()
   assert.ok((await client.response()).body.equals(body))
   assert.equal(site.asked('/running').length, 1)
+})
+
+test('parts of what is too large to be stored whole are stored, and a request for the whole passes at once', async () => {
+  const body = bodyFor('/huge', 2_000_000)
+  site.answer('/huge', ranged(body, '"v"'))
+  await ask('/huge', '0-99999')
+  assert.equal(isHit((await ask('/huge', '1000-1999')).answer), true)
+  assert.ok((await site.get('/huge')).body.equals(body))
+  assert.deepEqual(askedRanges('/huge'), ['bytes=0-99999', undefined])
+  await ask('/huge', '100000-1099999')
+  assert.deepEqual((await ask('/huge', '100000-100001')).answer.status, 206)
+})
+
+test('a request for the whole of a part that was purged fetches all of it', async () => {
+  site.answer('/purged', ranged(BODY, '"v"'))
+  await ask('/purged', '0-4')
+  await site.get('/purged', [], 'PURGE')
+  assert.deepEqual((await ask('/purged')).seen, [200, BODY, undefined])
+  assert.deepEqual(askedRanges('/purged'), ['bytes=0-4', undefined])
+})
+
+test('a part purged while it was fetched is not kept', async () => {
+  const held = gate()
+  const whole = ranged(BODY, '"v"')
+  site.answer('/outrun', async (request) => {
+    await held.opened
+    return whole(request)
+  })
+  const before = site.origin.requests.length
+  const part = ask('/outrun', '0-4')
+  await site.origin.waitForRequests(before + 1)
+  await site.get('/outrun', [], 'PURGE')
+  held.open()
+  assert.deepEqual((await part).seen, [206, '01234', 'bytes 0-4/10'])
+  assert.equal(isHit((await ask('/outrun', '0-4')).answer), false)
+})
+
+test('while the origin fails, a stale part answers under stale-if-error, and nothing it does not hold', async () => {
+  const fields = ['Cache-Control: max-age=1, stale-if-error=3600', 'ETag: "v"', `Date: ${dateIn(-100)}`]
+  site.answer('/outage', reply(206, '01234', ...fields, 'Content-Range: bytes 0-4/10'))
+  await ask('/outage', '0-4')
+  site.answer('/outage', reply(503, 'down'))
+  const stale = await ask('/outage', '1-2')
+  assert.deepEqual(stale.seen, [206, '12', 'bytes 1-2/10'])
+  assert.equal((await ask('/outage', '5-6')).seen[0], 503)
+  assert.equal((await ask('/outage')).seen[0], 503)
 })
