@@ -168,6 +168,11 @@ export const reasons = [
     doc: 'only a part of the resource is stored, and other bytes were asked for',
     cure: 'nothing, it is stored together with what was fetched; "ranges whole;" stores no parts',
   },
+  {
+    name: 'too-many-variants',
+    doc: 'a hundred new variants of the resource were stored within a minute',
+    cure: 'reduce what the origin varies on, or bound it in the key: "vary accept-language en de;", "class mobile @mobile;"',
+  },
 ] as const satisfies readonly ReasonRecord[]
 
 export type Reason = (typeof reasons)[number]['name']

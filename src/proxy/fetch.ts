@@ -220,6 +220,10 @@ export class Fetch implements OriginSink {
       this.#decline(head, 'partial', false)
       return
     }
+    if (decision.vary.names.length > 0 && !this.#mayAddVariant()) {
+      this.#decline(head, 'too-many-variants', false)
+      return
+    }
     const writer = this.#writerFor(decision.vary.names)
     if (writer === undefined) {
       this.#decline(head, 'vary-mismatch', false)
@@ -238,7 +242,7 @@ export class Fetch implements OriginSink {
     this.#context.worker.counters.add(C.fills, 1)
     this.#begun = { judged, union: isPart ? judged.union : { first: 0, end: length, total: length } }
     this.#filling = true
-    this.#languageKey = this.#languageKeyOf(decision.vary.names, fields)
+    if (!isPart) this.#languageKey = this.#languageKeyOf(decision.vary.names, fields)
     this.#gate?.leave()
     const reader = this.owner === undefined ? undefined : writer.reader()
     const withheld = fieldsNamed(fields, decision.withheldFields)
@@ -386,6 +390,13 @@ export class Fetch implements OriginSink {
     if (isMarked) return variant
     variant?.decline(reasonNumber('no-space'))
     return undefined
+  }
+
+  /** A variant that is stored already may be renewed at any time. */
+  #mayAddVariant(): boolean {
+    const { stale, part } = this.#plan
+    const isKnown = (stale ?? part)?.key === this.#key
+    return isKnown || this.#cache.cache.variants.admit(this.#primaryKey, clock.nowMs)
   }
 
   #languageKeyOf(names: readonly string[], fields: readonly string[]): string {

@@ -7,6 +7,7 @@ import { Balancer } from '../balance/balancer.ts'
 import { PurgeLog } from '../cache/purge/purge-log.ts'
 import { compileUrlTexts } from '../cache/purge/url-text.ts'
 import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
+import { VariantBudget } from '../cache/variant-budget.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
 import { OriginPool } from '../net/origin-pool.ts'
@@ -74,6 +75,7 @@ export class CacheRuntime {
   readonly purges: PurgeLog
   /** The texts of a request's URL under all keys that the cache is used with. */
   readonly urlTextsOf: (request: RequestFacts) => string[]
+  readonly variants = new VariantBudget()
   /** How many requests of this worker wait for the fetch of a key; only keys with any. */
   readonly #queues = new Map<string, number>()
 

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { NEW_VARIANTS_PER_MINUTE } from '../../src/cache/variant-budget.ts'
 import { type Reason, reasons } from '../../src/log/reasons.ts'
 import { statsOf } from '../support/admin.ts'
 import { runShellac } from '../support/daemon.ts'
@@ -156,6 +157,14 @@ async function withBody(path: string): Promise<string> {
   return (await client.response()).fields.get('cache-status') ?? ''
 }
 
+/** More variants than are stored in a minute. */
+async function manyVariants(path: string): Promise<string> {
+  site.answer(path, ok('x', 'Cache-Control: max-age=60', 'Vary: X-Any'))
+  const client = await site.connect()
+  for (let i = 0; i < NEW_VARIANTS_PER_MINUTE; i++) await client.get(path, [`X-Any: ${i}`])
+  return send(path, ['X-Any: last'])
+}
+
 const scenarios: Readonly<Record<Reason, Scenario>> = {
   none: asked(fresh, [], 2),
   'no-cache-configured': asked(fresh),
@@ -193,6 +202,7 @@ const scenarios: Readonly<Record<Reason, Scenario>> = {
   'stale-if-error': askedAfter(stale, reply(503, '')),
   'no-store-configured': asked(ok('x', 'Cache-Control: max-age=60', 'X-Red: 1')),
   'min-uses': asked(fresh),
+  'too-many-variants': manyVariants,
 }
 
 function pathFor(name: Reason): string {

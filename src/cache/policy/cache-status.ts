@@ -84,6 +84,7 @@ export function forwardOf(reason: Reason): Forward {
     case 'purged':
       return 'stale'
     case 'vary-mismatch':
+    case 'too-many-variants':
       return 'vary-miss'
     case 'absent':
       return 'uri-miss'

@@ -60,5 +60,6 @@ describe('Cache-Status (RFC 9211)', () => {
       assert.match(forwardOf(name), /^[a-z-]+$/)
     }
     assert.equal(forwardOf('vary-mismatch'), 'vary-miss')
+    assert.equal(forwardOf('too-many-variants'), 'vary-miss')
   })
 })
