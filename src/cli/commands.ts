@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
 import { config } from './commands/config.ts'
 import { fmt } from './commands/fmt.ts'
+import { purge } from './commands/purge.ts'
 import { routes } from './commands/routes.ts'
 import { run } from './commands/run.ts'
 import { diff, reload, reopenLogs, stats, status, stop } from './commands/talk.ts'
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   stats,
   reload,
   diff,
+  purge,
   reopenLogs,
   stop,
   help,

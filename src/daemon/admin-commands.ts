@@ -2,6 +2,7 @@
 import type { AdminCommand } from '../admin/commands.ts'
 import { AdminFailure, type AdminRequest } from '../admin/protocol.ts'
 import type { ObjectReport } from './object-report.ts'
+import type { PurgeResult } from './purge-command.ts'
 import type { ReloadPreview, ReloadResult } from './reloader.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
 
@@ -13,6 +14,8 @@ export interface AdminActions {
   readonly reload: () => Promise<ReloadResult | undefined>
   /** Undefined: as above. */
   readonly diff: () => Promise<ReloadPreview | undefined>
+  /** Rejects with an AdminFailure when `given` makes no sense or cannot be done; undefined: as above. */
+  readonly purge: (given: AdminRequest['arguments']) => Promise<PurgeResult | undefined>
   readonly reopenLogs: () => Promise<void>
   /** Rejects with an AdminFailure when `given` names no object or no cache. */
   readonly object: (given: AdminRequest['arguments']) => Promise<ObjectReport>
@@ -37,6 +40,11 @@ export function adminCommands(actions: AdminActions): AdminCommand[] {
       name: 'diff',
       doc: 'read the configuration anew and change nothing; answers with a ReloadPreview',
       run: () => actions.diff(),
+    },
+    {
+      name: 'purge',
+      doc: 'make stored responses stale, or remove them: PurgeArguments; answers with a PurgeResult',
+      run: (given) => actions.purge(given),
     },
     {
       name: 'reopen-logs',

@@ -24,6 +24,8 @@ import { reportObject } from './object-report.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { describeDiff, diffPlans } from './plan-diff.ts'
 import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
+import { runPurge } from './purge-command.ts'
+import { PurgeSweeper } from './purge-sweeper.ts'
 import { Reloader, type ReloadPreview, type ReloadResult } from './reloader.ts'
 import type { CountedPlan } from './route-tallies.ts'
 import { losesCache, releaseWorker, SharedStateFactory } from './shared-state.ts'
@@ -58,6 +60,7 @@ class Supervisor {
   readonly #reloader = new Reloader((cause) => this.#reload(cause))
   readonly #watch: ConfigWatch
   readonly #signals: SignalTable
+  readonly #sweeper = new PurgeSweeper(() => this.#target.shared)
   readonly #startedMs = performance.now()
   #state: DaemonStatus['state'] = 'starting'
   readonly #finished = Promise.withResolvers<number>()
@@ -159,6 +162,7 @@ class Supervisor {
 
   async #announce(loaded: Loaded): Promise<void> {
     this.#state = 'serving'
+    this.#sweeper.start()
     const { plan, generation } = this.#target
     if (loaded.failedTests > 0) this.#log.log('error', 'tests of the configuration fail', { diagnostics: loaded.text })
     if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
@@ -286,6 +290,7 @@ class Supervisor {
   }
 
   async #takeDown(): Promise<void> {
+    this.#sweeper.close()
     await this.#watch.close()
     await this.#pool?.terminate()
     this.#cleanFiles()
@@ -340,6 +345,7 @@ class Supervisor {
       stats: (withRoutes) => this.#stats(withRoutes),
       reload: () => this.#whenStarted(() => this.#reloader.request('command')),
       diff: () => this.#whenStarted(() => this.#preview()),
+      purge: (given) => this.#whenStarted(() => runPurge(given, this.#target)),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
       object: (given) => reportObject(this.#target.shared, given, Date.now()),
       stop: () => void this.#stop('command'),

@@ -18,6 +18,8 @@ const HOLDS_PER_STEP = 64
 /** By the numbers of Verdict. */
 const fates = [Fate.keep, Fate.expire, Fate.remove] as const
 
+export type SweepState = 'idle' | 'waiting' | 'visiting'
+
 export class Sweep {
   readonly #tier: MemoryTier
   readonly #log: PurgeLog
@@ -29,18 +31,18 @@ export class Sweep {
     this.#log = log
   }
 
-  /** Does a little. Whether there is more to do at once, or, while fetches are waited for, before long. */
-  step(): boolean {
+  /** Does a little, and says where that has led. */
+  step(): SweepState {
     if (this.#start === undefined) {
-      if (!this.#log.isUnswept) return false
+      if (!this.#log.isUnswept) return 'idle'
       this.#start = this.#log.beginSweep()
     }
     if (this.#slot === -1) {
-      if (this.#log.hasFetchesBefore(this.#start)) return true
+      if (this.#log.hasFetchesBefore(this.#start)) return 'waiting'
       this.#slot = 0
     }
     this.#visit(this.#start)
-    return this.#start !== undefined
+    return this.#start === undefined ? 'idle' : 'visiting'
   }
 
   #visit(start: SweepStart): void {

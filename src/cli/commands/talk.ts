@@ -9,11 +9,12 @@ import type { OptionName } from '../options.ts'
 import { statsText, statusText } from '../status-text.ts'
 
 /** A daemon that does not answer for this long is stuck, and the operator should know. */
-const ANSWER_TIMEOUT_MS = 10_000
+export const ANSWER_TIMEOUT_MS = 10_000
 /** A reload waits for every worker and for the reload before it. */
 const RELOAD_TIMEOUT_MS = 60_000
 
-const base: readonly OptionName[] = ['config', 'origin', 'listen', 'socket']
+/** Options of all commands that ask the daemon. */
+export const base: readonly OptionName[] = ['config', 'origin', 'listen', 'socket']
 
 export const status: Command = {
   name: 'status',
@@ -101,7 +102,7 @@ export const stop: Command = {
   run: (invocation) => ask(invocation, 'stop', ANSWER_TIMEOUT_MS, () => EXIT_OK),
 }
 
-async function ask(
+export async function ask(
   { options, terminal }: Invocation,
   command: string,
   timeoutMs: number,
@@ -121,7 +122,7 @@ async function ask(
   }
 }
 
-function print({ options, terminal }: Invocation, result: unknown, text: () => string): void {
+export function print({ options, terminal }: Invocation, result: unknown, text: () => string): void {
   terminal.out(options.has('json') ? `${JSON.stringify(result, undefined, 2)}\n` : text())
 }
 

@@ -172,6 +172,7 @@ async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket:
     stats: () => ({ ...stats, counters: { ...stats.counters, hits: 7 } }),
     reload: () => Promise.resolve(reload),
     diff: () => Promise.resolve(reload),
+    purge: () => Promise.resolve(undefined),
     reopenLogs: () => Promise.resolve(),
     object: () => Promise.reject(new Error('not asked here')),
     stop: () => {
