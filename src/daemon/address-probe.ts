@@ -56,21 +56,22 @@ async function settle(
 /** The port that was bound. A name is left to the workers: resolving it here would be a second, different answer. */
 function probe(host: string, port: number): number {
   if (host !== '*' && isIP(host) === 0) return port
+  const socket = bindAddress(host, port, false)
+  const bound = socket.address().port
+  socket.close()
+  return bound
+}
+
+/** A bound socket; `*` is every address of both families, or of IPv4 where there is no other. Throws the system's error. */
+export function bindAddress(host: string, port: number, reusePort: boolean): BoundSocket {
   try {
-    return bindOnce(host === '*' ? '::' : host, port)
+    return new BoundSocket({ host: host === '*' ? '::' : host, port, reusePort })
   } catch (error) {
     const code = errorCode(error)
     const withoutIpv6 = code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EINVAL'
     if (host !== '*' || !withoutIpv6) throw error
-    return bindOnce('0.0.0.0', port)
+    return new BoundSocket({ host: '0.0.0.0', port, reusePort })
   }
-}
-
-function bindOnce(host: string, port: number): number {
-  const socket = new BoundSocket({ host, port })
-  const bound = socket.address().port
-  socket.close()
-  return bound
 }
 
 /** `cannot listen on 127.0.0.1:80 (listener "public", shellac.conf:8): permission denied (EACCES); ...` */

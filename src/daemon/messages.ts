@@ -3,6 +3,7 @@
  *
  * A worker answers each request but `reopen-logs` once, with the sequence number it came with; `log` comes unasked.
  */
+import type { BoundAddress } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
 
@@ -25,7 +26,13 @@ export interface WorkerStart {
 
 export type ToWorker =
   /** Open what the target adds and build what it needs; nothing changes for clients. */
-  | { readonly type: 'prepare'; readonly sequence: number; readonly target: Target }
+  | {
+      readonly type: 'prepare'
+      readonly sequence: number
+      readonly target: Target
+      /** To listen on instead of opening these addresses anew. */
+      readonly sockets: readonly BoundAddress[]
+    }
   /** Serve what was prepared. */
   | { readonly type: 'commit'; readonly sequence: number }
   /** Forget what was prepared. */

@@ -3,7 +3,8 @@
  *
  * The hard part is a worker that dies afterwards: its replacement opens its sockets as that user. Linux lets sockets share
  * a port only when they belong to one user, so the open ones are given to the new user first. A port below 1024 can no
- * longer be opened by then, unless the system allows it to everybody (sysctl net.ipv4.ip_unprivileged_port_start).
+ * longer be opened by then, unless the system allows it to everybody (sysctl net.ipv4.ip_unprivileged_port_start); for
+ * these the main thread holds sockets that are bound already (held-sockets.ts).
  */
 import { chownSync, fchownSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { describeError } from '../log/errno.ts'

@@ -12,12 +12,14 @@ import { AdminServer } from '../admin/server.ts'
 import { createCounters } from '../log/counters.ts'
 import { DaemonLog } from '../log/daemon-log.ts'
 import { describeError } from '../log/errno.ts'
-import type { Plan } from '../plan/plan.ts'
+import { addressText } from '../net/listener.ts'
+import type { ListenAddress, Plan } from '../plan/plan.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { probeAddresses } from './address-probe.ts'
 import { adminCommands } from './admin-commands.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_FORCED, EXIT_OK, EXIT_START } from './exit-codes.ts'
+import { HeldSockets } from './held-sockets.ts'
 import type { Load, Loaded } from './loaded.ts'
 import type { Target } from './messages.ts'
 import { reportObject } from './object-report.ts'
@@ -72,6 +74,7 @@ class Supervisor {
   #workers = 0
   #counters!: SharedArrayBuffer
   #sharedStates!: SharedStateFactory
+  readonly #held = new HeldSockets()
   #target!: Target
   /** Counts every attempt, so that no two Plans ever have one number. */
   #generation = 0
@@ -150,13 +153,14 @@ class Supervisor {
       entry: this.#options.workerEntry ?? ownWorkerEntry(),
       log: (level, message, fields) => this.#log.log(level, message, fields),
       release: (worker) => this.#release(worker),
+      takeSockets: () => this.#held.take(addressesOf(this.#target.plan)),
       onHopeless: () => this.#giveUp(),
     })
     this.#admin = await this.#openAdmin(plan)
     await this.#pool.start(this.#target)
     if (identity !== undefined) {
+      this.#holdPorts(plan)
       dropPrivileges(identity, this.#ownedFiles())
-      this.#warnOfLostPorts(plan)
     }
   }
 
@@ -235,6 +239,7 @@ class Supervisor {
     admin.commit()
     this.#target = target
     this.#sharedStates.tallies.retire(counted(before), counted(target))
+    this.#held.retain(addressesOf(plan))
     if (losesCache(before.shared, shared)) collectGarbageSoon()
     this.#log.configure(plan.logs.daemon)
     return describeDiff(diffPlans(before.plan, plan))
@@ -293,6 +298,7 @@ class Supervisor {
     this.#sweeper.close()
     await this.#watch.close()
     await this.#pool?.terminate()
+    this.#held.retain([])
     this.#cleanFiles()
     this.#log.log('info', 'stopped', { uptimeSec: this.#uptimeSec() })
     this.#log.close()
@@ -398,14 +404,20 @@ class Supervisor {
     return [...logs, this.#admin?.path, this.#pidFile].filter((path) => path !== undefined)
   }
 
-  #warnOfLostPorts(plan: Plan): void {
-    const lost = portsLostWithRoot(plan.listeners.flatMap((listener) => listener.addresses))
+  /** For the workers that are to replace others when this is no longer root. */
+  #holdPorts(plan: Plan): void {
+    if (process.geteuid!() !== 0) return
+    const lost = this.#held.hold(portsLostWithRoot(addressesOf(plan)))
     if (lost.length === 0) return
     this.#log.log('warn', 'a worker that dies cannot open its privileged ports again without root', {
-      ports: lost.map((address) => (address.kind === 'tcp' ? address.port : 0)),
-      help: 'instead of "user", start as that user with CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start',
+      addresses: lost.map(addressText),
+      help: 'write the address in numbers, or start as that user with CAP_NET_BIND_SERVICE',
     })
   }
+}
+
+function addressesOf(plan: Plan): ListenAddress[] {
+  return plan.listeners.flatMap((listener) => listener.addresses)
 }
 
 function counted({ plan, shared }: Target): CountedPlan {

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { AccessLog } from '../log/access-log.ts'
 import { C, Counters } from '../log/counters.ts'
 import { errorCode } from '../log/errno.ts'
+import type { BoundAddress } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
 import { assert, unreachable } from '../util/assert.ts'
@@ -24,8 +25,11 @@ export interface EngineOptions {
 
 /** What a worker wants of its engine; proxy/engine.ts is one. */
 export interface WorkerEngine {
-  /** Rejects when a listener cannot be opened, and then has nothing open of the new Plan. Nothing changes for clients. */
-  prepare(plan: Plan, generation: number, shared: SharedState): Promise<void>
+  /**
+   * Rejects when a listener cannot be opened, and then has nothing open of the new Plan. Nothing changes for clients.
+   * `sockets`: bound already, by address; those it does not use it closes.
+   */
+  prepare(plan: Plan, generation: number, shared: SharedState, sockets: readonly BoundAddress[]): Promise<void>
   /** Serves what was prepared. */
   commit(): void
   /** Forgets what was prepared. */
@@ -77,7 +81,7 @@ class WorkerLife {
   receive(message: ToWorker): void {
     switch (message.type) {
       case 'prepare':
-        this.#inTurn(message.sequence, () => this.#prepare(message.target))
+        this.#inTurn(message.sequence, () => this.#prepare(message.target, message.sockets))
         return
       case 'commit':
         this.#inTurn(message.sequence, () => this.#commit())
@@ -99,10 +103,10 @@ class WorkerLife {
     }
   }
 
-  async #prepare(target: Target): Promise<void> {
+  async #prepare(target: Target, sockets: readonly BoundAddress[]): Promise<void> {
     // A first Plan's listeners accept as soon as they are open, and the first request is to be logged too.
     if (this.#generation === 0) this.#accessLog.configure(target.plan.logs.access)
-    await this.#engine.prepare(target.plan, target.generation, target.shared)
+    await this.#engine.prepare(target.plan, target.generation, target.shared, sockets)
     this.#prepared = target
   }
 

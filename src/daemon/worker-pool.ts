@@ -9,6 +9,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { describeError } from '../log/errno.ts'
+import type { BoundAddress } from '../net/listener.ts'
 import { CrashBackoff } from './crash-backoff.ts'
 import type { FromWorker, Target, WorkerFacts } from './messages.ts'
 import { PulseWatch } from './pulse-watch.ts'
@@ -25,6 +26,8 @@ export interface PoolOptions {
   readonly log: PoolLog
   /** Frees what a dead worker held in shared memory, before its replacement starts. */
   readonly release: (worker: number) => void
+  /** Sockets for a worker that replaces another, out of what the main thread holds for that; see held-sockets.ts. */
+  readonly takeSockets: () => readonly BoundAddress[]
   /** Every worker is down and none could be started again. */
   readonly onHopeless: () => void
 }
@@ -161,7 +164,7 @@ export class WorkerPool {
     this.#pulse.reset(slot.index)
     slot.spawn()
     try {
-      await slot.apply(target)
+      await slot.apply(target, this.#options.takeSockets())
     } catch (error) {
       // One that died is counted by its own exit; one that said no (its port is gone) has nothing to serve.
       if (error instanceof WorkerFailure && error.died) return

@@ -2,7 +2,9 @@
  * One place in the pool and the thread that fills it at the moment. The thread may end at any time; whoever waits for an
  * answer of it is then told so, and the pool decides what comes next.
  */
-import { Worker } from 'node:worker_threads'
+import type { BoundSocket } from 'node:net'
+import { type Transferable, Worker } from 'node:worker_threads'
+import type { BoundAddress } from '../net/listener.ts'
 import type { FromWorker, Target, ToWorker, WorkerError, WorkerFacts, WorkerStart } from './messages.ts'
 
 /** Why a worker did not do what it was asked: its own words, or its end. */
@@ -81,9 +83,10 @@ export class WorkerSlot {
   }
 
   /** Resolves when nothing can hinder a `commit` any more; rejects with a WorkerFailure, and then nothing was prepared. */
-  prepare(target: Target): Promise<WorkerFacts> {
+  prepare(target: Target, sockets: readonly BoundAddress[] = []): Promise<WorkerFacts> {
     this.postedGeneration = target.generation
-    return this.#ask((sequence) => ({ type: 'prepare', sequence, target }))
+    const moved = sockets.map(({ socket }) => socket)
+    return this.#ask((sequence) => ({ type: 'prepare', sequence, target, sockets }), moved)
   }
 
   commit(): Promise<WorkerFacts> {
@@ -94,9 +97,9 @@ export class WorkerSlot {
     return this.#ask((sequence) => ({ type: 'rollback', sequence }))
   }
 
-  /** Both steps, for a worker alone. */
-  async apply(target: Target): Promise<void> {
-    await this.prepare(target)
+  /** Both steps, for a worker alone; `sockets` are the thread's from now on. */
+  async apply(target: Target, sockets: readonly BoundAddress[] = []): Promise<void> {
+    await this.prepare(target, sockets)
     await this.commit()
   }
 
@@ -118,13 +121,14 @@ export class WorkerSlot {
     await this.#worker?.terminate()
   }
 
-  #ask(message: (sequence: number) => ToWorker): Promise<WorkerFacts> {
+  #ask(message: (sequence: number) => ToWorker, moved: readonly BoundSocket[] = []): Promise<WorkerFacts> {
     const worker = this.#worker
     if (worker === undefined) return Promise.reject(new WorkerFailure(`worker ${this.index} is down`, undefined, true))
     const sequence = ++this.#sequence
     return new Promise((resolve, reject) => {
       this.#waiters.set(sequence, { resolve, reject })
-      worker.postMessage(message(sequence))
+      // The type definitions do not list bound sockets among what can be moved.
+      worker.postMessage(message(sequence), moved as unknown as Transferable[])
     })
   }
 

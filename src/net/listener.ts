@@ -7,7 +7,7 @@
  * net.connect offers `onread`, so the accepted handle is taken from the server before it makes a socket of its own.
  */
 import { chmodSync } from 'node:fs'
-import { createServer, type ListenOptions, type Server, Socket } from 'node:net'
+import { type BoundSocket, createServer, type ListenOptions, type Server, Socket } from 'node:net'
 import type { ListenAddress } from '../plan/plan.ts'
 import { assert } from '../util/assert.ts'
 
@@ -15,6 +15,13 @@ import { assert } from '../util/assert.ts'
 export interface Reader {
   /** False: stop reading until `socket.resume()`. */
   onBytes(bytes: Buffer, length: number): boolean
+}
+
+/** A socket that is bound already, not listened on. */
+export interface BoundAddress {
+  /** As `addressText` writes it. */
+  readonly address: string
+  readonly socket: BoundSocket
 }
 
 interface AcceptingHandle {
@@ -53,10 +60,16 @@ export class Listener {
   /**
    * Listens, or rejects with the system's error (`code` EADDRINUSE, EACCES, EADDRNOTAVAIL ...).
    * `buffer` receives what any connection of this listener reads; `attach` is called for each accepted connection.
+   * `bound`: a socket that has the address already, and that belongs to the listener from now on.
    */
-  static async open(address: ListenAddress, buffer: Buffer, attach: (socket: Socket) => Reader): Promise<Listener> {
+  static async open(
+    address: ListenAddress,
+    buffer: Buffer,
+    attach: (socket: Socket) => Reader,
+    bound?: BoundSocket,
+  ): Promise<Listener> {
     const server = createServer()
-    await listen(server, address)
+    await listen(server, address, bound)
     const accepting = (server as unknown as { _handle: AcceptingHandle | null })._handle
     assert(typeof accepting?.onconnection === 'function', 'net.Server accepts through a handle with onconnection')
     accepting.onconnection = (error, handle) => {
@@ -79,10 +92,10 @@ export class Listener {
 }
 
 /** Comes back in the turn of the event loop in which the socket began to listen, before it can accept anybody. */
-function listen(server: Server, address: ListenAddress): Promise<void> {
+function listen(server: Server, address: ListenAddress, bound: BoundSocket | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(listenOptions(address), () => {
+    server.listen(bound === undefined ? listenOptions(address) : { handle: bound, backlog: BACKLOG }, () => {
       server.off('error', reject)
       server.on('error', () => {})
       try {

@@ -1,8 +1,8 @@
 /** A worker's proxy: its listeners and the Plan they follow. The daemon's worker thread owns one and tells it what to do. */
-import type { Socket } from 'node:net'
+import type { BoundSocket, Socket } from 'node:net'
 import type { AccessLog } from '../log/access-log.ts'
 import { C, type Counters } from '../log/counters.ts'
-import { addressText, Listener } from '../net/listener.ts'
+import { addressText, type BoundAddress, Listener } from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { ClientConnection } from './client-connection.ts'
@@ -32,9 +32,16 @@ export class Engine {
   /**
    * Builds the Plan and opens what it adds; nothing changes for anyone yet. Rejects with the system's error, its message
    * naming the address, when a listener cannot be opened; then nothing of it is left. `commit` or `rollback` follows.
+   * `sockets`: addresses that are bound already and need only be listened on; what is not used of them is closed.
    */
-  async prepare(plan: Plan, generation: number, shared: SharedState): Promise<void> {
+  async prepare(
+    plan: Plan,
+    generation: number,
+    shared: SharedState,
+    sockets: readonly BoundAddress[] = [],
+  ): Promise<void> {
     this.rollback()
+    const bound = new Map(sockets.map(({ address, socket }) => [address, socket]))
     const runtime = new Runtime(plan, generation, shared, this.#runtime, this.#worker)
     const opened = new Map<string, ListenerRuntime>()
     this.#prepared = { runtime, opened }
@@ -42,11 +49,15 @@ export class Engine {
       for (const { address, listener } of addressesOf(plan)) {
         const name = addressText(address)
         if (this.#listeners.has(name) || !this.#isMine(address)) continue
-        opened.set(name, await this.#open(address, listener, runtime))
+        const socket = bound.get(name)
+        bound.delete(name)
+        opened.set(name, await this.#open(address, listener, runtime, socket))
       }
     } catch (error) {
       this.rollback()
       throw error
+    } finally {
+      for (const socket of bound.values()) socket.close()
     }
   }
 
@@ -108,9 +119,15 @@ export class Engine {
     return address.kind === 'tcp' || this.#worker.index === 0
   }
 
-  async #open(address: ListenAddress, plan: ListenerPlan, runtime: Runtime): Promise<ListenerRuntime> {
+  async #open(
+    address: ListenAddress,
+    plan: ListenerPlan,
+    runtime: Runtime,
+    bound: BoundSocket | undefined,
+  ): Promise<ListenerRuntime> {
     const listener = new ListenerRuntime(address, plan, runtime)
-    listener.socket = await Listener.open(address, this.#worker.readBuffer, (socket) => this.#accept(socket, listener))
+    const attach = (socket: Socket): ClientConnection => this.#accept(socket, listener)
+    listener.socket = await Listener.open(address, this.#worker.readBuffer, attach, bound)
     return listener
   }
 

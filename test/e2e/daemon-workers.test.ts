@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { BoundSocket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -39,4 +40,40 @@ test('a worker that dies is replaced at once, the others and the cache go on', a
   assert.equal(origin.requests.length, 1)
   const status = JSON.parse((await shellac.command('status', '--json')).stdout)
   assert.equal(status.workerRestarts, 2)
+})
+
+/** A port that only root may open, and nobody has. */
+function privilegedPort(): number {
+  for (let port = 1023; port > 512; port--) {
+    try {
+      new BoundSocket({ host: '127.0.0.1', port }).close()
+      return port
+    } catch {
+      // Somebody has it.
+    }
+  }
+  return assert.fail('no port below 1024 is free')
+}
+
+test('a worker that dies after root was given up is replaced on a port below 1024 too', {
+  skip: process.getuid!() !== 0 && 'needs root',
+}, async () => {
+  const port = privilegedPort()
+  const shellac = await startShellac({
+    config: `shellac 1;
+process { workers 2; user nobody; }
+reload { watch off; }
+admin { listen unix:%dir%/admin.sock; }
+listener web { address 127.0.0.1:${port}; }
+site * { route all { path /**; respond 200 "here"; } }`,
+    nodeArgs: ['--import', HOOK],
+    env: { CRASH_FILE: '%dir%/crash' },
+  })
+  chmodSync(shellac.dir, 0o777) // the worker that is to crash removes the file that says so
+  for (const worker of [0, 1, 0]) {
+    const before = shellac.logs().length
+    writeFileSync(join(shellac.dir, 'crash'), String(worker))
+    await shellac.waitForLog('worker replaced', before)
+  }
+  for (let at = 0; at < 20; at++) assert.equal((await exchange(port, GET)).status, 200)
 })
