@@ -100,7 +100,9 @@ export const reasons = [
   },
   {
     name: 'partial',
-    doc: 'a partial response (206) that cannot be stored: not asked for, several parts, no length, or a wrong one',
+    doc:
+      'a partial response (206) that is not stored: not asked for, in several parts, without its length or with a wrong ' +
+      'one, or too little to be joined with a large part that is stored',
     cure: 'look at Content-Range and Content-Length of the origin; "ranges whole;" asks for no parts',
   },
   {

@@ -13,7 +13,7 @@ import { contentLanguage, languageVariant } from '../cache/language-variant.ts'
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
-import { markPart, strongValidator } from '../cache/policy/partial.ts'
+import { isWorthJoining, markPart, strongValidator } from '../cache/policy/partial.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
 import type { FetchTicket } from '../cache/purge/fetch-epochs.ts'
@@ -216,7 +216,7 @@ export class Fetch implements OriginSink {
   #store(head: ResponseHead, judged: Judged | JudgedPart): void {
     const { decision, fields } = judged
     const isPart = 'union' in judged
-    if (isPart && this.#plan.kind === 'rest' && decision.meta.status !== 200) {
+    if (isPart && !isUseful(this.#plan, judged)) {
       this.#decline(head, 'partial', false)
       return
     }
@@ -475,6 +475,12 @@ export class Fetch implements OriginSink {
     if (stale === undefined) return false
     return canServeStaleOnError(storedOf(stale).meta, stale.softPurged, this.#directives, clock.nowMs)
   }
+}
+
+/** Whether a part, with what it is joined with, is to be stored: what completes a beginning makes it whole. */
+function isUseful({ kind }: FetchPlan, { decision, joint, part }: JudgedPart): boolean {
+  if (kind === 'rest') return decision.meta.status === 200
+  return joint === undefined || isWorthJoining(joint, part)
 }
 
 /** Whether a response says nothing but about a part: no answer to one who wants the whole. */

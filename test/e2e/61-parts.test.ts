@@ -394,3 +394,13 @@ test('while the origin fails, a stale part answers under stale-if-error, and not
   assert.equal((await ask('/outage', '5-6')).seen[0], 503)
   assert.equal((await ask('/outage')).seen[0], 503)
 })
+
+test('one byte more is not joined with a large part, which stays', async () => {
+  site.answer('/byte', ranged(bodyFor('/byte', 900_000), '"v"'))
+  await ask('/byte', '0-799999')
+  assert.match(
+    cacheStatus((await ask('/byte', '800000-800000')).answer),
+    /fwd=partial; fwd-status=206; detail=partial$/,
+  )
+  assert.equal(isHit((await ask('/byte', '799999-799999')).answer), true)
+})

@@ -32,7 +32,11 @@ export type Selection =
 const whole: Selection = { kind: 'whole' }
 const missing: Selection = { kind: 'missing' }
 
-/** Strictly so much younger than its last change, a response has a Last-Modified that is strong (RFC 9110 §8.8.2.2). */
+/** What joining may copy of the stored bytes: so many in any case, and so many for each new one. */
+const FREE_COPY_BYTES = 256 * 1024
+const COPIED_PER_NEW_BYTE = 16
+
+/** So much younger than its Date at least, a Last-Modified is strong (RFC 9110 §8.8.2.2). */
 const STRONG_DATE_MS = 1000
 
 /**
@@ -168,4 +172,15 @@ export function joinParts(stored: ContentRange, coming: ContentRange): Joint | u
   if (coming.end <= stored.end) return undefined
   if (coming.first === stored.first) return { union, skip: 0, before: 0, after: -1 }
   return { union, skip: stored.end - coming.first, before: stored.end - stored.first, after: -1 }
+}
+
+/**
+ * Whether it is worth it to copy the stored bytes: a client that asks for one byte after the other must not have megabytes
+ * copied for each.
+ */
+export function isWorthJoining({ union, skip }: Joint, coming: ContentRange): boolean {
+  if (union.first === 0 && union.end === union.total) return true
+  const gained = coming.end - coming.first - skip
+  const copied = union.end - union.first - gained
+  return copied <= FREE_COPY_BYTES + gained * COPIED_PER_NEW_BYTE
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { decodeMeta, encodeMeta, MetaFlag, StoredMeta } from '../../../../src/cache/policy/meta.ts'
 import {
+  isWorthJoining,
   joinParts,
   markPart,
   partOf,
@@ -152,6 +153,18 @@ test('two parts that overlap or touch make one with each byte in its place; othe
 test('parts of resources of different lengths, or longer than theirs, are not joined', () => {
   assert.equal(joinParts({ first: 0, end: 5, total: 10 }, { first: 5, end: 7, total: 11 }), undefined)
   assert.equal(joinParts({ first: 0, end: 5, total: 6 }, { first: 5, end: 7, total: -1 }), undefined)
+})
+
+test('few bytes are not joined with many, unless they make the whole', () => {
+  const stored = { first: 0, end: 8_000_000, total: 8_000_001 }
+  const isJoined = (old: ContentRange, end: number) => {
+    const coming = { first: old.end, end, total: old.total }
+    return isWorthJoining(joinParts(old, coming)!, coming)
+  }
+  assert.equal(isJoined({ ...stored, total: 9_000_000 }, 8_000_001), false)
+  assert.equal(isJoined({ ...stored, total: 9_000_000 }, 8_500_000), true)
+  assert.equal(isJoined({ first: 0, end: 200_000, total: 9_000_000 }, 200_001), true)
+  assert.equal(isJoined(stored, 8_000_001), true)
 })
 
 test('a part keeps its place in the cells of the store, and one that is everything is no part', () => {
