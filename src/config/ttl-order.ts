@@ -7,30 +7,34 @@
  *     ttl path /a/** 1h;         3. the plain statuses, fewer paths
  *     ttl 5m;                    4.
  *
- * Where two fit a common response and neither is the more exact, the shorter time holds: what is kept too briefly costs a
- * fetch, what is kept too long is wrong. Two that fit exactly the same responses are a mistake.
+ * Of those that fit a response and have no more exact one that fits, the shortest time holds: what is kept too briefly
+ * costs a fetch, what is kept too long is wrong. Two that fit exactly the same responses are a mistake.
  */
 import type { TtlRule } from '../plan/plan.ts'
 import { type Relation, relatePaths } from './overlap/relate.ts'
 
-/** The stronger first; the same for every order of `rules`. */
-export function orderTtls(rules: readonly TtlRule[]): readonly TtlRule[] {
-  const rest = [...rules].sort((a, b) => a.ttlMs - b.ttlMs || (tieKey(a) < tieKey(b) ? -1 : 1))
-  const ordered: TtlRule[] = []
-  while (rest.length > 0) {
-    // One that has no narrower one left exists, since "narrower" has no cycles.
-    const at = rest.findIndex((rule) => rest.every((other) => relateTtls(rule, other) !== 'wider'))
-    ordered.push(...rest.splice(at, 1))
-  }
-  return ordered
+/** One statement, not yet compared with the others. */
+export type TtlStatement = Omit<TtlRule, 'yieldsTo'>
+
+/**
+ * The shorter first, and each with the positions of those that go before it where they fit too; the same for every order
+ * of `rules`. No plain order would do: of three statements each may go before the next, as each pair is compared anew.
+ * `start`: the position of the first.
+ */
+export function orderTtls(rules: readonly TtlStatement[], start = 0): readonly TtlRule[] {
+  const ordered = [...rules].sort((a, b) => a.ttlMs - b.ttlMs || (tieKey(a) < tieKey(b) ? -1 : 1))
+  return ordered.map((rule) => ({
+    ...rule,
+    yieldsTo: ordered.flatMap((other, index) => (relateTtls(rule, other) === 'wider' ? [start + index] : [])),
+  }))
 }
 
-function tieKey(rule: TtlRule): string {
+function tieKey(rule: TtlStatement): string {
   return JSON.stringify([rule.mode, rule.statuses, rule.path, rule.contentType, rule.lengths])
 }
 
 /** `narrower`: the left one goes first. `overlap` and `equal`: neither is the more exact. */
-export function relateTtls(left: TtlRule, right: TtlRule): Relation {
+export function relateTtls(left: TtlStatement, right: TtlStatement): Relation {
   const status = relateStatuses(left.statuses, right.statuses)
   const path = relatePatterns(left.path, right.path)
   const type = relateTypes(left.contentType, right.contentType)

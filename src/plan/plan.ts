@@ -166,7 +166,7 @@ export interface PurgePlan {
 /** Everything that decides what one route stores and for how long; merged: rule over route over cache over default. */
 export interface CacheSettings {
   readonly key: KeyPlan
-  /** The strongest first: the first that fits a response holds for it. */
+  /** The first holds that fits a response and none of whose `yieldsTo` does. */
   readonly ttls: readonly TtlRule[]
   /** Which refusals of RFC 9111 the operator lifts, each by its own word. */
   readonly overrides: readonly Override[]
@@ -215,6 +215,8 @@ export interface TtlRule {
   readonly ttlMs: number
   /** `override`: instead of what the origin says; `default` (`origin else`): where the origin says nothing. */
   readonly mode: 'override' | 'default'
+  /** Positions in `ttls` of those that are more exact. */
+  readonly yieldsTo: readonly number[]
   readonly place: Place
 }
 

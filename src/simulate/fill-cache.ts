@@ -64,6 +64,6 @@ function slotOf(plan: Plan, table: RouteTable, script: StoredScript, atMs: numbe
 /** The lifetime that the scenario gives stands before all others. */
 function withTtl(settings: CacheSettings, { ttlMs, place }: StoredScript): CacheSettings {
   if (ttlMs === undefined) return settings
-  const anything = { statuses: [], path: undefined, contentType: undefined, lengths: undefined }
+  const anything = { statuses: [], path: undefined, contentType: undefined, lengths: undefined, yieldsTo: [] }
   return { ...settings, ttls: [{ ...anything, ttlMs, mode: 'override', place }] }
 }

@@ -1,6 +1,6 @@
 /**
- * Which of the operator's `ttl` statements is for a response: the first that fits, since the Plan has them in order of
- * strength (a rule's before its cache's, the more exact first).
+ * Which of the operator's `ttl` statements is for a response. The Plan has a rule's before its cache's, the shorter time
+ * first, and says of each which ones are more exact.
  */
 
 import { plainPath } from '../../http/plain-path.ts'
@@ -12,7 +12,8 @@ import { parseDigits } from './delta-seconds.ts'
 
 /** undefined: no statement is for it. `path` is the request's. */
 export function selectTtl(rules: readonly TtlRule[], path: string, response: ResponseFacts): TtlRule | undefined {
-  return rules.find((rule) => matches(rule, path, response))
+  const fits = (rule: TtlRule): boolean => matches(rule, path, response)
+  return rules.find((rule) => fits(rule) && !rule.yieldsTo.some((at) => fits(rules[at]!)))
 }
 
 function matches(rule: TtlRule, path: string, response: ResponseFacts): boolean {

@@ -18,7 +18,7 @@ import { tier } from '../directives/cache.ts'
 import * as settings from '../directives/cache-settings.ts'
 import * as key from '../directives/key.ts'
 import * as purging from '../directives/purge.ts'
-import { orderTtls } from '../ttl-order.ts'
+import { orderTtls, type TtlStatement } from '../ttl-order.ts'
 import { placeOf } from './place.ts'
 
 /** Methods answered from the cache: HEAD is answered from what GET stored (RFC 9111 §4). */
@@ -29,7 +29,7 @@ export function buildSettings(...blocks: readonly Block[]): CacheSettings {
   const maxObjects = blocks.flatMap((block) => block.value(settings.maxObject) ?? [])
   return {
     key: buildKey(blocks.map((block) => block.child(key.key))),
-    ttls: blocks.flatMap((block) => orderTtls(block.all(settings.ttl).map(buildTtl))),
+    ttls: buildTtls(blocks),
     overrides: buildOverrides(blocks),
     bypass: unique(blocks.flatMap((block) => block.all(settings.bypass).flatMap((node) => node.value))),
     noStore: unique(blocks.flatMap((block) => block.all(settings.noStore).flatMap((node) => node.value))),
@@ -48,7 +48,14 @@ export function buildSettings(...blocks: readonly Block[]): CacheSettings {
   }
 }
 
-export function buildTtl(node: Node<settings.TtlArguments>): TtlRule {
+/** Those of a stronger block before those of a weaker one. */
+function buildTtls(blocks: readonly Block[]): readonly TtlRule[] {
+  const ttls: TtlRule[] = []
+  for (const block of blocks) ttls.push(...orderTtls(block.all(settings.ttl).map(buildTtl), ttls.length))
+  return ttls
+}
+
+export function buildTtl(node: Node<settings.TtlArguments>): TtlStatement {
   return { ...node.value, place: placeOf(headOf(node)) }
 }
 

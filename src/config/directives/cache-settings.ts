@@ -28,7 +28,7 @@ import {
 /** What one cell of the table of uses counts to (src/cache/tiers/uses.ts). */
 const MAX_MIN_USES = 200
 
-export type TtlArguments = Omit<TtlRule, 'place'>
+export type TtlArguments = Omit<TtlRule, 'place' | 'yieldsTo'>
 
 /**
  * Statuses a `ttl` without statuses speaks of: those that RFC 9110 §15.1 lets a cache keep without being told,
@@ -98,7 +98,7 @@ export const ttl = directive({
     'statuses it speaks of 200, 203, 204, 300, 301 and 308 only; errors are kept when they are named. "0s" ' +
     'forbids storing. A longer life never makes storable what is private: see "override" and "store". If several ' +
     "statements fit, a rule's goes before its cache's, and the more exact one first: by status, then path, then " +
-    'type, then length. "length" compares Content-Length; a response that does not give it fits no such statement.',
+    'type, then length; else the shorter time holds. "length" compares Content-Length; a response that does not give it fits no such statement.',
   example: 'ttl 404 410 30s;',
   peers: [
     'proxy_cache_valid',

@@ -72,6 +72,7 @@ export function ttl(ttlMs: number, changes: Partial<TtlRule> = {}): TtlRule {
     lengths: undefined,
     ttlMs,
     mode: 'default',
+    yieldsTo: [],
     place,
     ...changes,
   }

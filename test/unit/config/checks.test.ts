@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type Contender, derivePrecedence, relateRoutes } from '../../../src/config/precedence.ts'
-import { orderTtls, relateTtls } from '../../../src/config/ttl-order.ts'
+import { orderTtls, relateTtls, type TtlStatement } from '../../../src/config/ttl-order.ts'
 import type { PathPattern, TtlRule } from '../../../src/plan/plan.ts'
 
 const place = { file: 'test.conf', line: 1, column: 1 }
@@ -111,16 +111,17 @@ const ttlRule = fc.record(
 )
 
 describe('orderTtls', () => {
-  it('is the same for every order of the file, and puts the more exact statement first', () => {
+  it('is the same for every order of the file, and lets each statement yield to the more exact ones', () => {
     const lists = fc
       .array(ttlRule, { maxLength: 6 })
       .chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })))
     fc.assert(
       fc.property(lists, ([list, other]) => {
-        const ordered = orderTtls(list)
-        assert.deepEqual(orderTtls(other), ordered)
-        for (const [index, later] of ordered.entries()) {
-          for (const earlier of ordered.slice(0, index)) assert.notEqual(relateTtls(earlier, later), 'wider')
+        const ordered = orderTtls(list, 7)
+        assert.deepEqual(orderTtls(other, 7), ordered)
+        for (const rule of ordered) {
+          const exact = ordered.flatMap((one, at) => (relateTtls(one, rule) === 'narrower' ? [at + 7] : []))
+          assert.deepEqual(rule.yieldsTo, exact)
         }
       }),
       { numRuns: 300 },
@@ -128,7 +129,7 @@ describe('orderTtls', () => {
   })
 
   it('compares status before path before type before length', () => {
-    const rule = (parts: Partial<TtlRule>): TtlRule => {
+    const rule = (parts: Partial<TtlStatement>): TtlStatement => {
       return {
         statuses: [[200, 299]],
         path: undefined,
