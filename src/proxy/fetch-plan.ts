@@ -65,14 +65,21 @@ function line(facts: RequestFacts, name: string, written: string): string {
 }
 
 /**
- * Asks for what follows a stored beginning (RFC 9111 §3.4); empty: it is no beginning, has no strong validator, or would be
- * too large to be stored as a whole.
+ * Asks for what follows a stored beginning (RFC 9111 §3.3: "may be completed by a subsequent range request"); empty: it is no
+ * beginning, or would be too large to be stored as a whole. Without a strong validator there is nothing for If-Range, nor
+ * can the rest be joined (§3.4): an origin that answers with the whole has then cost nothing, and one that sends the rest
+ * is asked for the whole once, after which nothing is left of the beginning.
  */
 function restLines(part: StoredObject, maxObjectBytes: number): string {
   const { meta, facts } = storedOf(part)
-  const mayBeStored = meta.partFirst === 0 && meta.partTotal <= maxObjectBytes
-  const validator = mayBeStored ? strongValidator(facts, meta) : undefined
-  return validator === undefined ? '' : `Range: bytes=${part.bodyBytes}-\r\nIf-Range: ${validator}\r\n`
+  if (meta.partFirst !== 0 || meta.partTotal > maxObjectBytes) return ''
+  const validator = strongValidator(facts, meta)
+  const range = `Range: bytes=${part.bodyBytes}-
+`
+  return validator === undefined
+    ? range
+    : `${range}If-Range: ${validator}
+`
 }
 
 /** The object, if it is still there; its fields have been read and stay known. */

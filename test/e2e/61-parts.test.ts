@@ -147,6 +147,27 @@ test('a beginning of what has changed is replaced by the whole that the origin s
   assert.equal(isHit((await ask('/changed', '0-1')).answer), true)
 })
 
+test('a beginning without a strong validator is asked about, never joined: the whole replaces it', async () => {
+  for (const [path, etag] of [
+    ['/unsure/none', ''],
+    ['/unsure/weak', 'W/"v"'],
+  ] as const) {
+    site.answer(path, ranged(BODY, etag))
+    await ask(path, '0-4')
+    // It does not know ranges any more: its whole is the answer at once.
+    site.answer(path, ok('a new whole', 'Cache-Control: max-age=60'))
+    assert.deepEqual((await ask(path)).seen, [200, 'a new whole', undefined])
+    assert.deepEqual(askedRanges(path), ['bytes=0-4', 'bytes=5-'])
+    assert.equal(site.asked(path)[1]?.fields.get('if-range'), undefined)
+    assert.equal(isHit((await ask(path)).answer), true)
+  }
+  site.answer('/unsure/rest', ranged(BODY, ''))
+  await ask('/unsure/rest', '0-4')
+  site.answer('/unsure/rest', ranged('abcdefghij', ''))
+  assert.deepEqual((await ask('/unsure/rest')).seen, [200, 'abcdefghij', undefined])
+  assert.deepEqual(askedRanges('/unsure/rest'), ['bytes=0-4', 'bytes=5-', undefined])
+})
+
 const liars: [claim: string, answer: string][] = [
   ['other bytes than were asked for', reply(206, '789', 'ETag: "v"', 'Content-Range: bytes 7-9/10')],
   ['the rest of another version', reply(206, '56789', 'ETag: "w"', 'Content-Range: bytes 5-9/10')],
