@@ -11,7 +11,7 @@
  */
 
 import { isToken, trimBlanks } from '../http/tokens.ts'
-import type { RequestFacts } from '../plan/facts.ts'
+import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { Negotiation } from './negotiate.ts'
 import { variantKey } from './vary.ts'
 import { parseWeightedList, remembering } from './weighted-list.ts'
@@ -33,21 +33,20 @@ export function contentLanguage(value: string | undefined): string {
 }
 
 /**
- * The name of the variant that is in this language and fits the request's other selecting fields; undefined where the
- * language is empty or does not select. No field name begins with `<`, so it is no name that `variantKey` gives.
+ * The language name of a response: the language it says it is in, and the request's other selecting fields; undefined
+ * where there is not one language, or languages do not select. It may look like a name that `variantKey` gives; the keys
+ * made of them differ.
  */
-export function languageVariant(
-  language: string,
+export function statedVariant(
+  response: ResponseFacts,
   names: readonly string[],
   request: RequestFacts,
   negotiation: Negotiation | undefined,
 ): string | undefined {
-  if (language === '' || !names.includes(FIELD)) return undefined
-  const others = names.filter((name) => name !== FIELD)
-  return `<${language}|${variantKey(others, request, negotiation)}`
+  return languageVariant(contentLanguage(response.header('content-language')), names, request, negotiation)
 }
 
-/** The same for the language that the request prefers. */
+/** The language name of what the request prefers. */
 export function preferredVariant(
   names: readonly string[],
   request: RequestFacts,
@@ -57,4 +56,15 @@ export function preferredVariant(
   const received = request.header(FIELD)
   const value = negotiation === undefined ? received : negotiation.chosen(FIELD, received)
   return value === undefined ? undefined : languageVariant(preferredLanguage(value), names, request, negotiation)
+}
+
+function languageVariant(
+  language: string,
+  names: readonly string[],
+  request: RequestFacts,
+  negotiation: Negotiation | undefined,
+): string | undefined {
+  if (language === '' || !names.includes(FIELD)) return undefined
+  const others = names.filter((name) => name !== FIELD)
+  return `${language}|${variantKey(others, request, negotiation)}`
 }

@@ -9,7 +9,7 @@
  *                   --fails, something stored-> abort; the owner answers stale where it may
  */
 
-import { contentLanguage, languageVariant } from '../cache/language-variant.ts'
+import { statedVariant } from '../cache/language-variant.ts'
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
@@ -47,7 +47,7 @@ import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { SentFacts } from './sent-facts.ts'
-import { keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
+import { keyOfLink, keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
 
 /** A response that is being stored, for the one that fetched it. */
 export interface Fill {
@@ -242,7 +242,7 @@ export class Fetch implements OriginSink {
     this.#context.worker.counters.add(C.fills, 1)
     this.#begun = { judged, union: isPart ? judged.union : { first: 0, end: length, total: length } }
     this.#filling = true
-    if (!isPart) this.#languageKey = this.#languageKeyOf(decision.vary.names, fields)
+    if (!isPart) this.#languageKey = this.#languageKeyOf(judged)
     this.#gate?.leave()
     const reader = this.owner === undefined ? undefined : writer.reader()
     const withheld = fieldsNamed(fields, decision.withheldFields)
@@ -399,10 +399,9 @@ export class Fetch implements OriginSink {
     return isKnown || this.#cache.cache.variants.admit(this.#primaryKey, clock.nowMs)
   }
 
-  #languageKeyOf(names: readonly string[], fields: readonly string[]): string {
-    const language = contentLanguage(new FlatFacts(200, fields).header('content-language'))
-    const variant = languageVariant(language, names, this.#sent, this.#cache.negotiation)
-    return variant === undefined ? '' : keyOfVariant(this.#primaryKey, this.#markerId, variant)
+  #languageKeyOf({ decision: { meta, vary }, fields }: Judged): string {
+    const variant = statedVariant(new FlatFacts(meta.status, fields), vary.names, this.#sent, this.#cache.negotiation)
+    return variant === undefined ? '' : keyOfLink(this.#primaryKey, this.#markerId, variant)
   }
 
   #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean): void {

@@ -9,7 +9,7 @@ import type { HeadFacts } from './facts.ts'
 import { followLink } from './language-link.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
 import { sentFacts } from './sent-facts.ts'
-import { keyOfVariant, storedOf } from './stored.ts'
+import { keyOfLink, keyOfVariant, storedOf } from './stored.ts'
 import { survivesPurges } from './survives-purges.ts'
 
 /** What is stored for a request; `object` undefined: nothing that matches. One per worker, filled again and again. */
@@ -76,7 +76,7 @@ export function findStored(
     // Where another request's variant is the answer, `key` stays this request's own: what is fetched goes there.
     const preferred = preferredVariant(names, sent, cache.negotiation)
     if (preferred !== undefined) {
-      found.object = followLink(tier, keyOfVariant(primaryKey, stored.markerId, preferred))
+      found.object = followLink(tier, keyOfLink(primaryKey, stored.markerId, preferred))
     }
   }
   if (found.object !== undefined && storedOf(found.object).judgedAt !== purges.sequence) dropIfPurged(cache, found)

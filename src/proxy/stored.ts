@@ -180,6 +180,11 @@ export function keyOfVariant(primaryKey: string, markerId: number, variant: stri
   return variantObjectKey(primaryKey, `${markerId}:${variant}`)
 }
 
+/** The key of a link to a variant of the marker; begins with what the key of no variant begins with. */
+export function keyOfLink(primaryKey: string, markerId: number, languageVariant: string): string {
+  return variantObjectKey(primaryKey, `<${markerId}:${languageVariant}`)
+}
+
 /** How the keys that `keyOfVariant` makes for the variants of one marker begin and end. */
 export function variantKeyEnds(primaryKey: string, markerId: number): { readonly start: string; readonly end: string } {
   return { start: `\n${markerId}:`, end: `\n${primaryKey}` }

@@ -1,4 +1,6 @@
 /** What a scenario says is stored, put through the rules of storing, as if it had come when it says it came. */
+import { statedVariant } from '../cache/language-variant.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { CacheSettings, Plan } from '../plan/plan.ts'
 import type { StoredScript } from '../plan/test-plan.ts'
@@ -57,6 +59,12 @@ function slotOf(plan: Plan, table: RouteTable, script: StoredScript, atMs: numbe
     key: cache.keyOf(sent, facts),
     varyNames: decision.vary.names,
     variant: variantKey(decision.vary.names, sent, cache.negotiation),
+    languageVariant: statedVariant(
+      new FlatFacts(decision.meta.status, fields),
+      decision.vary.names,
+      sent,
+      cache.negotiation,
+    ),
     object: { meta: decision.meta, fields, bodyBytes: Math.max(0, head.contentLength) },
   }
 }

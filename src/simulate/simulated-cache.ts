@@ -1,4 +1,5 @@
 /** What a scenario says is stored, found as the daemon finds it: by key, then by Vary (RFC 9111 §4.1). */
+import { preferredVariant } from '../cache/language-variant.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { Reason } from '../log/reasons.ts'
@@ -20,6 +21,8 @@ export interface SimulatedSlot {
   readonly varyNames: readonly string[]
   /** What `variantKey` makes of the request it answers. */
   readonly variant: string
+  /** The same by the language that the response is in; undefined: no one's. */
+  readonly languageVariant: string | undefined
   readonly object: SimulatedObject
 }
 
@@ -43,7 +46,11 @@ export class SimulatedCache {
     const names = variants.at(-1)?.varyNames
     if (names === undefined) return { object: undefined, reason: 'absent' }
     const variant = variantKey(names, request, cache.negotiation)
-    const found = variants.findLast((slot) => slot.varyNames.join() === names.join() && slot.variant === variant)
-    return { object: found?.object, reason: 'vary-mismatch' }
+    const current = variants.filter((slot) => slot.varyNames.join() === names.join())
+    const own = current.findLast((slot) => slot.variant === variant)
+    if (own !== undefined) return { object: own.object, reason: 'vary-mismatch' }
+    const preferred = preferredVariant(names, request, cache.negotiation)
+    const inLanguage = current.findLast((slot) => preferred !== undefined && slot.languageVariant === preferred)
+    return { object: inLanguage?.object, reason: 'vary-mismatch' }
   }
 }

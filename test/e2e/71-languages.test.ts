@@ -1,6 +1,7 @@
 /** Vary: Accept-Language, and responses that say which language they are in. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { objectAt } from '../support/admin.ts'
 import { ok } from '../support/scripted-origin.ts'
 import { dateIn, isHit, startSite } from './caching-site.ts'
 
@@ -123,4 +124,14 @@ test('what invalidates the resource takes all languages with it, by whatever nam
   assert.deepEqual(await ask('/invalidated', 'Accept-Language: en'), ['en', true])
   await site.get('/invalidated', [], 'POST')
   assert.deepEqual(await ask('/invalidated', 'Accept-Language: en'), ['en', false])
+})
+
+test('what is told of the variants are responses, not the names they can be found by', async () => {
+  speaking('/told', ['en'])
+  await ask('/told', 'Accept-Language: en-US, en;q=0.5')
+  const { variants } = await objectAt(site.shellac, 'main', 'http|test.example|/told')
+  assert.deepEqual(
+    variants?.list.map(({ object }) => object.status),
+    [200],
+  )
 })

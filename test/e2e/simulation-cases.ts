@@ -18,8 +18,10 @@ cache main {
 }
 rule long { ttl 1d override; override private no-store; remove request Cookie; remove response Set-Cookie; }
 rule else { ttl origin else 2m; bypass @logged-in; client-directives ignore; }
+rule classes { key { path normalise merge-slashes; class phone @phone; vary accept-encoding br gzip; } }
 rule cookies { key { cookie keep currency; header X-Device; } store set-cookie; }
 match @logged-in { cookie session present; }
+match @phone { header User-Agent *Phone*; }
 match @ops { header X-Ops yes; }
 match @local { source 127.0.0.0/8; }
 match @beta { query beta present; }
@@ -31,6 +33,7 @@ site ${HOST} {
     route long { path /long/**; cache long; }
     route else { path /else/**; cache else; }
     route cookies { path /cookies/**; cache cookies; }
+    route classes { path /classes/**; cache classes; }
     route off { path /off/**; cache off; upgrade websocket; }
     route edits {
         path /edits/**;
@@ -356,6 +359,42 @@ export const cases: readonly Case[] = [
     stored: kept(200, ...maxAge(300), 'Vary', 'Accept-Language'),
     origin: answer(200, ...maxAge(300), 'Vary', 'Accept-Language'),
     status: /fwd=vary-miss; fwd-status=200; stored/,
+  },
+  {
+    title: 'another variant that is in the language the client prefers',
+    target: '/plain/51a',
+    fields: ['Accept-Language', 'de, en;q=0.5'],
+    storedFields: ['Accept-Language', 'de-AT, de;q=0.9'],
+    stored: kept(200, ...maxAge(300), 'Vary', 'Accept-Language', 'Content-Language', 'de'),
+    status: /; hit;/,
+  },
+  {
+    title: 'another variant that is in a language the client likes less',
+    target: '/plain/51b',
+    fields: ['Accept-Language', 'de;q=0.5, en'],
+    storedFields: ['Accept-Language', 'de-AT, de;q=0.9'],
+    stored: kept(200, ...maxAge(300), 'Vary', 'Accept-Language', 'Content-Language', 'de'),
+    origin: answer(200, ...maxAge(300), 'Vary', 'Accept-Language'),
+    status: /fwd=vary-miss; fwd-status=200; stored/,
+  },
+  {
+    title: 'a path in another spelling',
+    target: '/classes//%7ex',
+    storedTarget: '/classes/~x',
+    fields: ['User-Agent', 'a Phone', 'Accept-Encoding', 'gzip, br'],
+    storedFields: ['User-Agent', 'b Phone', 'Accept-Encoding', 'br, zstd;q=0.1'],
+    stored: kept(200, ...maxAge(300), 'Vary', 'Accept-Encoding'),
+    status: /; hit;/,
+  },
+  {
+    title: 'a client of another class',
+    target: '/classes//%7ey',
+    storedTarget: '/classes/~y',
+    fields: ['Accept-Encoding', 'gzip, br;q=0.9'],
+    storedFields: ['User-Agent', 'b Phone'],
+    stored: kept(200, ...maxAge(300)),
+    origin: answer(200, ...maxAge(300)),
+    status: /fwd=uri-miss; fwd-status=200; stored/,
   },
   {
     title: 'a redirect of the origin',

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
   contentLanguage,
-  languageVariant,
   preferredLanguage,
   preferredVariant,
+  statedVariant,
 } from '../../../src/cache/language-variant.ts'
 import { Negotiation } from '../../../src/cache/negotiate.ts'
-import { variantKey } from '../../../src/cache/vary.ts'
-import { request } from './facts.ts'
+import type { ResponseFacts } from '../../../src/plan/facts.ts'
+import { request, response } from './facts.ts'
 
 describe('preferredLanguage', () => {
   const cases: [value: string, tag: string, why: string][] = [
@@ -44,25 +44,23 @@ describe('contentLanguage (RFC 9110 §8.5)', () => {
   for (const [value, tag] of cases) test(`${value}`, () => assert.equal(contentLanguage(value), tag))
 })
 
+const inLanguage = (tag: string): ResponseFacts => response(200, 'Content-Language', tag)
+
 describe('the language name of a variant', () => {
   const fields = ['Accept-Language', 'de;q=0.9, fr;q=0.1', 'X', '1|<']
   const facts = request('http://a/', fields)
 
   test('is the same for who prefers a language as for what is in it', () => {
     const names = ['accept-language', 'x']
-    assert.equal(preferredVariant(names, facts, undefined), '<de|x=1%7C<')
-    assert.equal(languageVariant('de', names, facts, undefined), '<de|x=1%7C<')
-    assert.notEqual(languageVariant('fr', names, facts, undefined), '<de|x=1%7C<')
-  })
-
-  test('is no name by fields', () => {
-    assert.ok(!variantKey(['accept-language', 'x'], facts, undefined).startsWith('<'))
+    assert.equal(preferredVariant(names, facts, undefined), 'de|x=1%7C<')
+    assert.equal(statedVariant(inLanguage('de'), names, facts, undefined), 'de|x=1%7C<')
+    assert.notEqual(statedVariant(inLanguage('fr'), names, facts, undefined), 'de|x=1%7C<')
   })
 
   test('is none where the language does not select, or is not known', () => {
     assert.equal(preferredVariant(['x'], facts, undefined), undefined)
-    assert.equal(languageVariant('de', ['x'], facts, undefined), undefined)
-    assert.equal(languageVariant('', ['accept-language'], facts, undefined), undefined)
+    assert.equal(statedVariant(inLanguage('de'), ['x'], facts, undefined), undefined)
+    assert.equal(statedVariant(response(200), ['accept-language'], facts, undefined), undefined)
     assert.equal(preferredVariant(['accept-language'], request('http://a/'), undefined), undefined)
     assert.equal(
       preferredVariant(['accept-language'], request('http://a/', ['Accept-Language', 'a, b']), undefined),
@@ -72,6 +70,6 @@ describe('the language name of a variant', () => {
 
   test('is of the language that is chosen of those offered', () => {
     const negotiation = Negotiation.of({ encodings: [], languages: ['fr'] })
-    assert.equal(preferredVariant(['accept-language'], facts, negotiation), '<fr|')
+    assert.equal(preferredVariant(['accept-language'], facts, negotiation), 'fr|')
   })
 })
