@@ -4,6 +4,7 @@ import { EXIT_OK } from '../daemon/exit-codes.ts'
 import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
 import { config } from './commands/config.ts'
+import { explain } from './commands/explain.ts'
 import { fmt } from './commands/fmt.ts'
 import { purge } from './commands/purge.ts'
 import { routes } from './commands/routes.ts'
@@ -36,6 +37,7 @@ export const commands: readonly Command[] = [
   check,
   fmt,
   routes,
+  explain,
   config,
   status,
   stats,

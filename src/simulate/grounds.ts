@@ -33,20 +33,23 @@ export function groundsOf(expectation: Expectation, outcome: Outcome): readonly 
   }
 }
 
-const trialTexts: Readonly<Record<RouteTrial['result'], string>> = {
+const trialTexts: Readonly<Record<Exclude<RouteTrial['result'], 'when'>, string>> = {
   taken: 'is the first that takes the request',
   later: 'would take it too, but comes later',
   path: 'has another path',
   method: 'has other methods',
-  when: 'wants a matcher that does not hold',
 }
 
-/** `route css: has another path`. */
-export function routeGrounds(trials: readonly RouteTrial[]): readonly Ground[] {
-  return trials.map(({ route, result }) => {
-    const when = result === 'when' ? ` (@${route.when})` : ''
-    return { message: `route ${route.name}: ${trialTexts[result]}${when}`, place: route.place }
-  })
+/** `has another path`. */
+export function trialText({ route, result }: RouteTrial): string {
+  return result === 'when' ? `wants @${route.when}, which does not hold` : trialTexts[result]
+}
+
+function routeGrounds(trials: readonly RouteTrial[]): readonly Ground[] {
+  return trials.map((trial) => ({
+    message: `route ${trial.route.name}: ${trialText(trial)}`,
+    place: trial.route.place,
+  }))
 }
 
 function takenGround({ route }: Outcome): readonly Ground[] {
@@ -84,11 +87,11 @@ function matchersBehind(reason: Reason, route: RoutePlan | undefined): readonly 
 function storeGrounds(outcome: Outcome): readonly Ground[] {
   const { store } = outcome
   if (store === undefined) return reasonGrounds(outcome.cache.reason, outcome)
-  return store.stored ? [lifetimeGround(outcome)].flat() : reasonGrounds(store.reason, outcome)
+  return store.stored ? lifetimeGrounds(outcome) : reasonGrounds(store.reason, outcome)
 }
 
 /** Where the lifetime of what is stored comes from. */
-export function lifetimeGround({ store }: Outcome): readonly Ground[] {
+export function lifetimeGrounds({ store }: Outcome): readonly Ground[] {
   if (store === undefined) return []
   if (store.rule !== undefined) {
     const word = store.rule.mode === 'override' ? 'override' : 'where the origin says nothing'
@@ -104,7 +107,7 @@ export function lifetimeGround({ store }: Outcome): readonly Ground[] {
 }
 
 /** The edits of one field, as they run. */
-export function editGrounds(edits: readonly HeaderEdit[], name: string): readonly Ground[] {
+function editGrounds(edits: readonly HeaderEdit[], name: string): readonly Ground[] {
   return edits
     .filter((edit) => edit.name.toLowerCase() === name.toLowerCase())
     .map((edit) => ({

@@ -11,7 +11,7 @@ import type { Simulator } from './simulator.ts'
 /** When all tests run: they come out the same tomorrow. */
 export const TEST_CLOCK_MS = Date.UTC(2026, 0, 1)
 
-export const defaultOrigin: OriginScript = { kind: 'response', status: 200, fields: [] }
+export const defaultOrigin = { kind: 'response', status: 200, fields: [] } as const satisfies OriginScript
 
 export interface TestFailure {
   /** Of the statement that does not hold. */

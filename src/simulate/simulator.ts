@@ -4,12 +4,14 @@ import { type PlannedBackend, type PlannedCache, type RouteParts, RouteRuntime }
 import { RouteTable } from '../routing/table.ts'
 import type { Outcome, Scenario } from './outcome.ts'
 import { Simulation } from './simulation.ts'
+import { withoutSecrets } from './without-secrets.ts'
 
 export class Simulator {
   readonly #plan: Plan
   readonly #table: RouteTable
 
-  constructor(plan: Plan) {
+  constructor(configured: Plan) {
+    const plan = withoutSecrets(configured)
     this.#plan = plan
     this.#table = new RouteTable(plan)
     const parts: RouteParts<PlannedBackend, PlannedCache> = {

@@ -102,6 +102,7 @@ export const stop: Command = {
   run: (invocation) => ask(invocation, 'stop', ANSWER_TIMEOUT_MS, () => EXIT_OK),
 }
 
+/** Sends one command to the daemon and gives its answer to `use`; resolves with the exit code. */
 export async function ask(
   { options, terminal }: Invocation,
   command: string,
