@@ -1,8 +1,11 @@
 /** What the admin command `object` tells of one key of a cache: what lies there now, and for how long it will answer. */
 import { AdminFailure } from '../admin/protocol.ts'
 import { ageSeconds, decodeMeta, remainingMs } from '../cache/policy/meta.ts'
+import { decodeLabels, UNKNOWN_TAGS } from '../cache/purge/labels.ts'
+import { PurgeLog, Verdict } from '../cache/purge/purge-log.ts'
+import { verdictOn } from '../cache/purge/sweep.ts'
 import type { ObjectFacts } from '../cache/tiers/inspect.ts'
-import { type KeyState, MemoryTier } from '../cache/tiers/memory-tier.ts'
+import { type KeyState, MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
 import { readableKey } from '../cache/vary.ts'
 import { type Reason, reasons } from '../log/reasons.ts'
 import { parseFieldLines } from '../proxy/facts.ts'
@@ -18,7 +21,7 @@ export interface ObjectReport {
   readonly tier: 'memory'
   /** `varies`: only variants are stored, and this key says by which fields they are chosen. */
   readonly state: KeyState | 'varies'
-  /** In state `hit-for-miss`: why the last answer was not stored; else null. */
+  /** Why there is none: in state `hit-for-miss`, why the last answer was not stored; in `absent`, `purged` or null. */
   readonly reason: Reason | null
   /** null in any other state than `complete`. */
   readonly object: StoredReport | null
@@ -28,6 +31,8 @@ export interface ObjectReport {
 
 export interface StoredReport {
   readonly status: number
+  /** By which it can be purged. */
+  readonly tags: readonly string[]
   /** Flat names and values. */
   readonly fields: readonly string[]
   /** As the Age of an answer would be now. */
@@ -76,40 +81,57 @@ export async function reportObject(
   }
   const memory = shared.caches.get(cache)
   if (memory === undefined) throw new AdminFailure('unknown-cache', `there is no cache "${cache}"`)
-  const tier = new MemoryTier(memory.value, NO_WORKER)
-  const facts = tier.inspect(key)
+  const { tier, inspect } = inspectorOf(memory.value)
+  const facts = inspect(key)
   const base = { v: 1, cache, key, tier: 'memory', reason: null, object: null, variants: null } as const
   if (facts === undefined) return { ...base, ...describeAbsence(tier, key, nowMs) }
   const markerId = markerIdOf(facts.meta)
   if (markerId === 0) return { ...base, state: 'complete', object: describe(facts, nowMs) }
-  return { ...base, state: 'varies', variants: await describeVariants(tier, facts, markerId, nowMs) }
+  const keys = await keysOfVariants(tier, key, markerId)
+  const list = keys.slice(0, MOST_VARIANTS).flatMap((one) => {
+    const variant = inspect(one)
+    return variant === undefined ? [] : [{ key: readableKey(one), object: describe(variant, nowMs) }]
+  })
+  const names = facts.head.toString('latin1').split(',')
+  return { ...base, state: 'varies', variants: { names, list, isCut: keys.length > MOST_VARIANTS } }
+}
+
+interface Inspector {
+  readonly tier: MemoryTier
+  /** What lies under a key, purges considered that no look-up and no sweep has met yet. */
+  readonly inspect: (key: string) => ObjectFacts | undefined
+}
+
+function inspectorOf(memory: MemoryTierShared): Inspector {
+  const tier = new MemoryTier(memory, NO_WORKER)
+  const purges = new PurgeLog(memory, NO_WORKER)
+  const inspect = (key: string): ObjectFacts | undefined => {
+    const facts = tier.inspect(key)
+    const verdict = facts === undefined ? Verdict.gone : verdictOn(purges, facts)
+    if (facts === undefined || verdict === Verdict.gone) return undefined
+    return verdict === Verdict.stale ? { ...facts, softPurged: true } : facts
+  }
+  return { tier, inspect }
+}
+
+function keysOfVariants(tier: MemoryTier, key: string, markerId: number): Promise<string[]> {
+  const { start, end } = variantKeyEnds(key, markerId)
+  return tier.findKeys(start, end, MOST_VARIANTS + 1)
 }
 
 function describeAbsence(tier: MemoryTier, key: string, nowMs: number): Pick<ObjectReport, 'state' | 'reason'> {
   const state = tier.state(key, nowMs)
+  // Still there, but purged: no look-up will find it.
+  if (state === 'complete') return { state: 'absent', reason: 'purged' }
   if (state !== 'hit-for-miss') return { state, reason: null }
   return { state, reason: reasons[tier.hitForMissReason(key, nowMs)]?.name ?? null }
-}
-
-async function describeVariants(
-  tier: MemoryTier,
-  marker: ObjectFacts,
-  markerId: number,
-  nowMs: number,
-): Promise<VariantsReport> {
-  const { start, end } = variantKeyEnds(marker.key, markerId)
-  const keys = await tier.findKeys(start, end, MOST_VARIANTS + 1)
-  const list = keys.slice(0, MOST_VARIANTS).flatMap((key) => {
-    const facts = tier.inspect(key)
-    return facts === undefined ? [] : [{ key: readableKey(key), object: describe(facts, nowMs) }]
-  })
-  return { names: marker.head.toString('latin1').split(','), list, isCut: keys.length > MOST_VARIANTS }
 }
 
 function describe(facts: ObjectFacts, nowMs: number): StoredReport {
   const meta = decodeMeta(facts.meta)
   return {
     status: meta.status,
+    tags: decodeLabels(facts.key, facts.labels).tags.filter((tag) => tag !== UNKNOWN_TAGS),
     fields: parseFieldLines(facts.head.toString('latin1')),
     ageSec: ageSeconds(meta, nowMs),
     lifetimeSec: seconds(meta.lifetimeMs),

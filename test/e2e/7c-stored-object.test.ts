@@ -6,7 +6,7 @@ import { objectAt } from '../support/admin.ts'
 import { ok } from '../support/scripted-origin.ts'
 import { isHit, startSite } from './caching-site.ts'
 
-const site = await startSite({ workers: 2 })
+const site = await startSite({ workers: 2, cache: 'tags { from Surrogate-Key; }' })
 
 function keyOf(path: string): string {
   return `http|test.example|${path}`
@@ -47,6 +47,21 @@ test('variants are listed with what selects them and their own hits', async () =
     [`${keyOf('/v')} x-color=blue`, 0, 8],
     [`${keyOf('/v')} x-color=red`, 1, 7],
   ])
+})
+
+test('a purge is told at once, without a look-up that meets it first', async () => {
+  const tagged = (path: string, tag: string) =>
+    site.answer(path, () => ok('x', 'Cache-Control: max-age=60', `Surrogate-Key: ${tag} other`))
+  tagged('/soft', 'mild')
+  tagged('/hard', 'strict')
+  for (const path of ['/soft', '/hard']) await site.get(path)
+  assert.deepEqual((await objectAt(site.shellac, 'main', keyOf('/soft'))).object?.tags, ['mild', 'other'])
+  await site.shellac.command('purge', '--tag', 'mild')
+  await site.shellac.command('purge', '--hard', '--tag', 'strict')
+  const soft = await objectAt(site.shellac, 'main', keyOf('/soft'))
+  assert.deepEqual([soft.state, soft.object?.softPurged], ['complete', true])
+  const hard = await objectAt(site.shellac, 'main', keyOf('/hard'))
+  assert.deepEqual([hard.state, hard.object], ['absent', null])
 })
 
 test('questions that make no sense are refused by code', async () => {

@@ -47,17 +47,17 @@ export class Sweep {
 
   #visit(start: SweepStart): void {
     for (let hold = 0; hold < HOLDS_PER_STEP; hold++) {
-      this.#slot = this.#tier.sweep(this.#slot, SLOTS_PER_HOLD, (object) => this.#judge(object))
+      this.#slot = this.#tier.sweep(this.#slot, SLOTS_PER_HOLD, (object) => fates[verdictOn(this.#log, object)]!)
       if (this.#slot !== -1) continue
       this.#log.endSweep(start)
       this.#start = undefined
       return
     }
   }
+}
 
-  #judge({ key, labels, meta }: SweptObject): number {
-    const carried = decodeLabels(key, labels)
-    const since = meta[PURGE_CELL]!
-    return fates[this.#log.verdict(this.#log.hashLabels(labelTexts(carried)), carried.url, since)]!
-  }
+/** What all purges since its fetch began have done to an object: a number of Verdict. */
+export function verdictOn(log: PurgeLog, { key, labels, meta }: SweptObject): number {
+  const carried = decodeLabels(key, labels)
+  return log.verdict(log.hashLabels(labelTexts(carried)), carried.url, meta[PURGE_CELL]!)
 }

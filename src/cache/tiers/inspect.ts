@@ -15,6 +15,8 @@ export interface ObjectFacts {
   readonly key: string
   /** As given to `start` or `refresh`. */
   readonly meta: Float64Array
+  /** As given to `start` or `refresh`: the text of cache/purge/labels.ts. */
+  readonly labels: string
   readonly head: Buffer
   readonly bodyBytes: number
   /** The space it takes, with key, head and what the last unit leaves over. */
@@ -50,6 +52,7 @@ function factsOf(store: SharedStore, slot: number, key: string): ObjectFacts {
   return {
     key,
     meta: object.meta,
+    labels: store.readLabels(slot),
     head: Buffer.from(object.head),
     bodyBytes: object.bodyBytes,
     spaceBytes: slots.get(slot, Slot.units) * UNIT_BYTES,
