@@ -17,7 +17,7 @@ export const address = directive({
   phase: 'accept',
   doc:
     'Where connections are accepted: "*:80" is every address of the machine, "0.0.0.0:80" every IPv4 one, ' +
-    '"unix:/run/shop.sock" a socket file.',
+    '"unix:/run/shop.sock" a socket file, which one worker serves.',
   example: 'address 192.0.2.10:80 [2001:db8::10]:80;',
   peers: ['listen', 'bind', 'Listen', 'http_port'],
 })
