@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import {
+  detailOf,
   forwardOf,
   forwardStatus,
   hitStatus,
@@ -24,6 +25,20 @@ describe('Cache-Status (RFC 9211)', () => {
       forwardStatus({ forward: 'stale', status: 200, stored: true, collapsed: true, reason: 'expired' }),
       'Shellac; fwd=stale; fwd-status=200; stored; collapsed; detail=expired',
     )
+  })
+
+  test('hit-for-miss brings the reason of the refusal, as one token', () => {
+    const passed = {
+      forward: 'uri-miss',
+      status: 200,
+      stored: false,
+      collapsed: false,
+      reason: 'hit-for-miss',
+    } as const
+    const text = forwardStatus({ ...passed, refusal: 'set-cookie' })
+    assert.equal(text, 'Shellac; fwd=uri-miss; fwd-status=200; detail=hit-for-miss:set-cookie')
+    assert.equal(forwardStatus(passed), 'Shellac; fwd=uri-miss; fwd-status=200; detail=hit-for-miss')
+    assert.equal(detailOf('bypass', 'set-cookie'), 'bypass')
   })
 
   test('an answer of our own', () => {
