@@ -118,7 +118,8 @@ export const grace = directive({
   phase: 'look-up',
   doc:
     'How long after its end of life an object still answers while it is fetched anew behind the answer ' +
-    '(stale-while-revalidate, RFC 5861). Without it only the response decides.',
+    '(stale-while-revalidate, RFC 5861). An attempt that fails is repeated after 1 s, 2 s, 4 s and so on up to 30 s. ' +
+    'Without it only the response decides.',
   example: 'grace 10m;',
   peers: [
     'beresp.grace',
@@ -134,8 +135,9 @@ export const staleIfError = directive({
   shape: one(duration),
   phase: 'look-up',
   doc:
-    'How long after its end of life an object still answers when the origin fails (RFC 5861). Without it only the ' +
-    'response decides.',
+    'How long after its end of life an object still answers when the origin fails (RFC 5861): gives no answer, or 500, ' +
+    '502, 503 or 504. After a failure it answers at once, and the next attempts are made behind such answers, as ' +
+    '"grace" says; a client that sends Cache-Control still asks the origin. Without it only the response decides.',
   example: 'stale-if-error 1d;',
   peers: ['proxy_cache_use_stale', 'CacheStaleOnError', 'max_stale', 'beresp.keep'],
 })
@@ -181,7 +183,9 @@ export const collapse = directive({
   isBlockOptional: true,
   defaultText: 'on',
   phase: 'look-up',
-  doc: 'Whether requests for the same missing object wait for one fetch of it. The block bounds the waiting.',
+  doc:
+    'Whether requests for the same missing object wait for one fetch of it, on all workers. The block bounds the ' +
+    'waiting. If the fetch fails, or brings a 502, 503 or 504 that is not stored, all of them get that status at once.',
   example: 'collapse { wait 2s; waiters 500; }',
   peers: ['proxy_cache_lock', 'collapsed_forwarding', 'CacheLock', 'hash_ignore_busy'],
 })
@@ -192,8 +196,9 @@ export const hitForMiss = directive({
   defaultText: '10s',
   phase: 'store',
   doc:
-    'How long it is remembered that a response could not be stored, so that the next requests do not wait for ' +
-    'each other in vain.',
+    'How long it is remembered that a response could not be stored, and why, so that the next requests do not wait for ' +
+    'each other in vain; they say "hit-for-miss:REASON". The first response that may be stored ends it, unless the ' +
+    'reason was the size. "0s" remembers nothing.',
   example: 'hit-for-miss 1m;',
   peers: ['hit_for_pass', 'hitmiss', 'beresp.uncacheable', 'pass'],
 })
