@@ -15,10 +15,11 @@ import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantObjectKey } from '../cache/vary.ts'
 import type { RequestFacts } from '../plan/facts.ts'
+import type { CacheSettings } from '../plan/plan.ts'
 import type { Found } from './find-stored.ts'
 import { validatorLines } from './judge-response.ts'
 import { covers } from './ranges.ts'
-import type { RequestContext } from './request-context.ts'
+import type { RequestContext, RequestView } from './request-context.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { storedOf } from './stored.ts'
 
@@ -41,7 +42,7 @@ export function planFetch(context: RequestContext, cache: RouteCache, found: Fou
   const stale = object !== undefined && covers(tier, facts, object) ? object : undefined
   const part = object !== undefined && storedOf(object).meta.status === 206 ? object : undefined
   const conditions = stale === undefined ? '' : validatorLines(storedOf(stale))
-  const lines = rangeLines(context, cache)
+  const lines = rangeLines(context, cache.settings)
   if (lines !== '' && (stale === undefined || stale === part)) {
     const rangeKey = variantObjectKey(found.key, `range ${lines.replaceAll('\r\n', ' ')}`)
     return { kind: 'range', lines: conditions + lines, stale, part: stale === undefined ? part : undefined, rangeKey }
@@ -52,8 +53,8 @@ export function planFetch(context: RequestContext, cache: RouteCache, found: Fou
 }
 
 /** Range and If-Range of the client as they go on; empty where the whole is to be fetched. */
-function rangeLines({ facts, route }: RequestContext, cache: RouteCache): string {
-  if (cache.settings.ranges === 'whole' || facts.method !== 'GET' || wantedRanges(facts) === undefined) return ''
+export function rangeLines({ facts, route }: RequestView, settings: CacheSettings): string {
+  if (settings.ranges === 'whole' || facts.method !== 'GET' || wantedRanges(facts) === undefined) return ''
   // Who edits these fields has decided what the origin sees of them.
   if (route.touchesRequest('range') || route.touchesRequest('if-range')) return ''
   return line(facts, 'range', 'Range') + line(facts, 'if-range', 'If-Range')

@@ -5,9 +5,8 @@
  */
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { forwardOf, forwardStatus, hitStatus, localStatus } from '../cache/policy/cache-status.ts'
-import { isNotModified, notModifiedFields } from '../cache/policy/conditional.ts'
-import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
-import { ageSeconds, currentAgeMs, remainingMs, type StoredMeta } from '../cache/policy/meta.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { currentAgeMs, remainingMs, type StoredMeta } from '../cache/policy/meta.ts'
 import { clientDirectives, decideLookup } from '../cache/policy/request.ts'
 import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import { isHiddenByStale } from '../cache/policy/status.ts'
@@ -17,9 +16,16 @@ import type { Reason } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { ListenerPlan, Plan } from '../plan/plan.ts'
 import type { CacheResult, OriginFailure } from '../plan/test-plan.ts'
-import { cacheStatusValue } from '../proxy/cache-status-line.ts'
-import { conditionsOf, isConditional } from '../proxy/deliver.ts'
-import { type Judged, type Judgement, judgeResponse, judgeUpdate, validatorLines } from '../proxy/judge-response.ts'
+import { rangeLines } from '../proxy/fetch-plan.ts'
+import {
+  type Judged,
+  type JudgedPart,
+  type Judgement,
+  judgePart,
+  judgeResponse,
+  judgeUpdate,
+  validatorLines,
+} from '../proxy/judge-response.ts'
 import { traitsOf } from '../proxy/lookup.ts'
 import {
   answerUnrouted,
@@ -56,6 +62,7 @@ import { traceAccess, traceMatchers, traceRoutes } from './route-trace.ts'
 import { SimulatedCache, type SimulatedObject } from './simulated-cache.ts'
 import { SimulatedFacts, SimulatedRequest } from './simulated-request.ts'
 import { storeOutcome } from './store-outcome.ts'
+import { statusField, storedAnswer } from './stored-answer.ts'
 
 const failureCodes: Readonly<Record<OriginFailure, OriginErrorCode>> = {
   'connect-error': 'connect-refused',
@@ -68,11 +75,8 @@ type Fetched =
   | { readonly kind: 'failed'; readonly code: OriginErrorCode }
   /** An error status that something stale hides. */
   | { readonly kind: 'hidden'; readonly object: SimulatedObject }
-  | { readonly kind: 'judged'; readonly head: ResponseHead; readonly judged: Judged }
-  | { readonly kind: 'confirmed'; readonly judged: Judged }
-
-/** The numbers and the fields of a response that is sent. */
-type Rendered = Pick<SimulatedObject, 'meta' | 'fields'>
+  | { readonly kind: 'judged'; readonly head: ResponseHead; readonly judged: Judged | JudgedPart }
+  | { readonly kind: 'confirmed'; readonly judged: Judged; readonly object: SimulatedObject }
 
 /** A request that may be answered from a cache. */
 interface Lookup {
@@ -229,11 +233,9 @@ export class Simulation {
 
   #fetch(lookup: Lookup): Fetched {
     const { view, cache, sent, directives, object } = lookup
-    this.#sent = this.#askedOf(
-      view,
-      true,
-      object === undefined ? '' : validatorLines({ meta: object.meta, facts: factsOf(object) }),
-    )
+    const range = object === undefined ? rangeLines(view, cache.settings) : ''
+    const validators = object === undefined ? '' : validatorLines({ meta: object.meta, facts: factsOf(object) })
+    this.#sent = this.#askedOf(view, true, validators + range)
     const head = this.#originAnswer(view)
     if (typeof head === 'string') return { kind: 'failed', code: head }
     if (isHiddenByStale(head.status) && object !== undefined && this.#mayBridge(object, directives)) {
@@ -246,10 +248,16 @@ export class Simulation {
       times: { requestMs: this.#nowMs, responseMs: this.#nowMs },
       random: 0,
     }
+    const tell = (judged: Judged): StoreOutcome => storeOutcome(judged, cache.settings.tags, this.#nowMs)
     const update = head.status === 304 && object !== undefined ? judgeUpdate(head, object, judgement) : undefined
-    const judged = update ?? judgeResponse(head, judgement)
-    this.#store = storeOutcome(judged, cache.settings.tags, this.#nowMs)
-    return update === undefined ? { kind: 'judged', head, judged } : { kind: 'confirmed', judged: update }
+    if (update !== undefined && object !== undefined) {
+      this.#store = tell(update)
+      return { kind: 'confirmed', judged: update, object }
+    }
+    const part = head.status === 206 && range !== '' ? judgePart(head, undefined, judgement) : undefined
+    const judged = part ?? judgeResponse(head, judgement)
+    this.#store = tell(judged)
+    return { kind: 'judged', head, judged }
   }
 
   #answerFetch({ view, object, directives, reason }: Lookup, fetched: Fetched): ClientResponse {
@@ -261,22 +269,44 @@ export class Simulation {
       case 'hidden':
         return this.#deliver(view, fetched.object, 'stale', 'stale-if-error')
       case 'confirmed': {
-        const { decision, fields } = fetched.judged
-        this.#note('revalidated', reason, object?.meta)
-        const status = this.#forwarded(reason, 304, decision.store, reason)
-        return this.#answerFrom(view, { meta: decision.meta, fields }, 'revalidated', status, true)
+        const { judged, object } = fetched
+        const { decision, fields } = judged
+        const { meta } = decision
+        const { bodyBytes } = object
+        this.#note('revalidated', reason, object.meta)
+        const cacheStatus = this.#forwarded(reason, 304, decision.store, reason)
+        return storedAnswer({
+          view,
+          meta,
+          fields,
+          bodyBytes,
+          part: undefined,
+          word: 'revalidated',
+          cacheStatus,
+          alwaysAged: true,
+        })
       }
-      case 'judged': {
-        const { decision, fields } = fetched.judged
-        if (!decision.store) return this.#answerPass(view, fetched.head, decision.reason, reason)
-        const { status } = decision.meta
-        const kept = fields.filter((_, i) => !decision.withheldFields.includes(fields[i - (i % 2)]!.toLowerCase()))
-        const all = [...kept, ...fieldsNamed(fields, decision.withheldFields)]
-        const cacheStatus = this.#forwarded(reason, status, true, reason)
-        const isAged = ageSeconds(decision.meta, this.#nowMs) > 0
-        return this.#answerFrom(view, { meta: decision.meta, fields: all }, 'miss', cacheStatus, isAged)
-      }
+      case 'judged':
+        return this.#answerFilled(view, fetched.head, fetched.judged, reason)
     }
+  }
+
+  /** The origin's answer, on its way into the store where it may be stored. */
+  #answerFilled(
+    view: SimulatedRequest,
+    head: ResponseHead,
+    judged: Judged | JudgedPart,
+    reason: Reason,
+  ): ClientResponse {
+    const { decision, fields } = judged
+    const { meta, withheldFields } = decision
+    if (!decision.store) return this.#answerPass(view, head, decision.reason, reason)
+    const isWithheld = (i: number): boolean => withheldFields.includes(fields[i - (i % 2)]!.toLowerCase())
+    const all = [...fields.filter((_, i) => !isWithheld(i)), ...fields.filter((_, i) => isWithheld(i))]
+    const part = 'part' in judged ? judged.part : undefined
+    const bodyBytes = Math.max(0, head.contentLength)
+    const cacheStatus = this.#forwarded(reason, head.status, true, reason)
+    return storedAnswer({ view, meta, fields: all, bodyBytes, part, word: 'miss', cacheStatus, alwaysAged: false })
   }
 
   /** Whether the object may stand in for an origin that failed. */
@@ -286,27 +316,8 @@ export class Simulation {
 
   #deliver(view: SimulatedRequest, object: SimulatedObject, result: 'hit' | 'stale', reason: Reason): ClientResponse {
     this.#note(result, reason, object.meta)
-    const status = hitStatus(remainingMs(object.meta, this.#nowMs), reason)
-    return this.#answerFrom(view, object, result, status, true)
-  }
-
-  /** A response that is, or has just been, stored; or a 304 where the client's conditions ask for it. */
-  #answerFrom(
-    view: SimulatedRequest,
-    { meta, fields }: Rendered,
-    word: string,
-    cacheStatus: string,
-    showsAge: boolean,
-  ): ClientResponse {
-    const { head, facts, route } = view
-    const etag = new FlatFacts(meta.status, fields).header('etag')
-    const isUnmodified = isConditional(head) && isNotModified(conditionsOf(head), etag, meta, this.#nowMs)
-    const status = isUnmodified ? 304 : meta.status
-    const list = isUnmodified ? notModifiedFields(fields) : [...fields]
-    view.cacheWord = word
-    route.responseEdits.apply(list, view, facts, new FlatFacts(status, list))
-    const age = showsAge ? ['Age', String(ageSeconds(meta, this.#nowMs))] : []
-    return { status, fields: [...list, ...age, ...statusField(route, cacheStatus, view.key)] }
+    const cacheStatus = hitStatus(remainingMs(object.meta, this.#nowMs), reason)
+    return storedAnswer({ view, ...object, part: undefined, word: result, cacheStatus, alwaysAged: true })
   }
 
   /** Past the cache. `missReason`: why what is stored does not answer; `none`: the cache was not asked. */
@@ -366,12 +377,6 @@ export class Simulation {
     const ageMs = meta && currentAgeMs(meta, this.#nowMs)
     this.#cache = { result, reason, ageMs, remainingMs: meta && remainingMs(meta, this.#nowMs) }
   }
-}
-
-/** Cache-Status as the route wants it; empty: not at all. */
-function statusField(route: RouteRules | undefined, text: string, key: string): readonly string[] {
-  const value = cacheStatusValue(route, text, key)
-  return value === '' ? [] : ['Cache-Status', value]
 }
 
 function factsOf({ meta, fields }: SimulatedObject): FlatFacts {

@@ -22,7 +22,7 @@ let simulator: Simulator
 let script: OriginScript = answer(200)
 
 before(async () => {
-  origin = await startOrigin(() => answerOf(script))
+  origin = await startOrigin((request) => answerOf(script, request.method))
   shellac = await startShellac({ config: configuration('%listen%', origin.port, '%dir%') })
   const text = configuration(`127.0.0.1:${shellac.port}`, origin.port, shellac.dir)
   const { plan, diagnostics } = loadConfig({ kind: 'text', name: 'test.conf', text }, filesOf({}))
@@ -78,9 +78,9 @@ function requestOf(target: string, method: string, fields: readonly string[]): R
   return { method, scheme: 'http', authority: HOST, target, clientAddress: '127.0.0.1', fields }
 }
 
-/** What a request for something to store may carry: no conditions, no directives. */
+/** What a request for something to store may carry: no conditions, no ranges, no directives. */
 function plainFields(fields: readonly string[] = []): readonly string[] {
-  return fields.filter((_, i) => !/^(?:if-|cache-control)/i.test(fields[i - (i % 2)]!))
+  return fields.filter((_, i) => !/^(?:if-|range|cache-control)/i.test(fields[i - (i % 2)]!))
 }
 
 async function ask(request: RequestScript): Promise<ReceivedResponse> {
@@ -92,11 +92,12 @@ async function ask(request: RequestScript): Promise<ReceivedResponse> {
   return response
 }
 
-function answerOf(of: OriginScript): Answer | Promise<Answer> {
+function answerOf(of: OriginScript, method: string): Answer | Promise<Answer> {
   if (of.kind === 'failure') return of.failure === 'reset' ? { close: '' } : new Promise(() => {})
   const lines = of.fields.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${of.fields[i + 1]}`] : []))
   if (!lines.some((line) => line.startsWith('Content-Length'))) return reply(of.status, '', ...lines)
-  return `HTTP/1.1 ${of.status} OK\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`
+  const body = method === 'HEAD' ? '' : 'x'.repeat(Number(valuesOf(of.fields, 'content-length')[0]))
+  return `HTTP/1.1 ${of.status} OK\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n${body}`
 }
 
 function flat({ fields }: { readonly fields: { readonly list: ReceivedResponse['fields']['list'] } }): string[] {
