@@ -135,10 +135,13 @@ test(`${2 * VISITS} visits of clients and origins that misbehave leave nothing b
   for (const name of Object.keys(ORIGINS)) {
     await exchange(shellac.port, `PURGE /${name}/cached HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
   }
+  // What was purged goes with the next look-up or the next sweep; an object that is gone but still pinned is a zombie.
+  await waitFor('an empty store', async () => {
+    const tier = (await statusOf(shellac)).caches[0]?.tier
+    return tier?.objects === 0 && tier.zombies === 0 && tier.usedBytes === 0
+  })
   const status = await statusOf(shellac)
-  const tier = status.caches[0]?.tier
-  // An object that is gone but still pinned would be a zombie.
-  assert.deepEqual([tier?.objects, tier?.zombies, tier?.usedBytes, tier?.resets], [0, 0, 0, 0])
+  assert.equal(status.caches[0]?.tier.resets, 0)
   assert.equal(status.workerRestarts, 0)
   assert.equal(
     shellac.logs().filter((record) => record.msg === 'request failed').length,
