@@ -2,8 +2,8 @@
  * The path as it stands in the key, where the operator says that several spellings are one resource.
  *
  * The hard part is that whoever chooses the spelling would choose the answer: an origin that tells `//a` from `/a` would
- * redirect the one to the other, and everybody would be served the redirect. So a fill asks the origin for the spelling
- * that stands in the key (`proxy/request-out.ts`), whatever the client wrote. And routes see both spellings as one, or two
+ * redirect the one to the other, and everybody would be served the redirect. So the origin is asked for the spelling that
+ * stands in the key (`proxy/request-out.ts`), whatever the client wrote. And routes see both spellings as one, or two
  * routes would fill one object; so letter case, which routes tell apart, cannot be left out of a key.
  */
 

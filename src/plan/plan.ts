@@ -242,7 +242,7 @@ export interface QueryKeyPlan {
   readonly names: readonly string[]
 }
 
-/** Spellings of a path that share an object; the origin is then asked for the common spelling when the cache is filled. */
+/** Spellings of a path that share an object; the origin is then asked for the common one. */
 export interface PathKeyPlan {
   /** Percent-encodings that RFC 3986 §6.2.2 calls equivalent. */
   readonly normalise: boolean

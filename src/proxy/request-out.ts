@@ -28,7 +28,7 @@ export interface OutgoingRequest<View extends RequestView = RequestContext> {
 
 /** The head as wire text, with the blank line. `server` decides the Host field where the backend says so. */
 export function requestHeadText(out: OutgoingRequest<RequestView>, server: ServerPlan): string {
-  const start = `${out.context.head.method} ${outgoingUri(out)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
+  const start = `${out.context.head.method} ${outgoingUri(out.context)} HTTP/1.1\r\nHost: ${hostValue(out, server)}\r\n`
   const { route, clientAddress } = out.context
   const trusted = route.plan.forwarded.trust.length > 0 && route.trusted.has(clientAddress)
   return start + fields(out, trusted) + forwardingFields(out.context, trusted) + out.validators + connectionFields(out)
@@ -46,11 +46,11 @@ function hostValue(out: OutgoingRequest<RequestView>, server: ServerPlan): strin
 }
 
 /**
- * The request target: as received, unless the route rewrites it. `$1`.. are the wildcards of the route's pattern. What
- * fills the cache asks for the path that stands in the key.
+ * The request target: as received, unless the route rewrites it. `$1`.. are the wildcards of the route's pattern. Where
+ * the key puts spellings together, the origin sees the one in the key.
  */
-function outgoingUri({ context: { head, route }, fills }: OutgoingRequest<RequestView>): string {
-  const pathForm = fills ? route.cache?.pathForm : undefined
+function outgoingUri({ head, route }: RequestView): string {
+  const pathForm = route.cache?.pathForm
   const rewrite = route.plan.rewrite
   if ((rewrite === undefined && pathForm === undefined) || head.form === 'asterisk') return head.uri
   const requested = pathForm === undefined ? head.path : pathForm(head.path)
@@ -88,7 +88,7 @@ function fields(out: OutgoingRequest<RequestView>, trusted: boolean): string {
   const { head, route, facts } = out.context
   const skipped = route.skippedFields(out.fills, trusted)
   dropDisguised(head, trusted)
-  const negotiation = out.fills ? route.cache?.negotiation : undefined
+  const negotiation = route.cache?.negotiation
   if (route.requestEdits.isEmpty && negotiation === undefined) {
     return appendForwardableFields(head, skipped, head.connectionOptions)
   }

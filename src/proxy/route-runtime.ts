@@ -44,7 +44,7 @@ export class RouteCache<Cache extends PlannedCache = CacheRuntime> {
   readonly urlTextOf: UrlTextOf
   /** Request fields that are part of the key, lower case. */
   readonly keyFields: readonly string[]
-  /** What the key makes of a path, which is also what a fill asks for; undefined: it stays as it came. */
+  /** What the key makes of a path, which is also what the origin sees; undefined: it stays as it came. */
   readonly pathForm: PathForm | undefined
   /** What the origin is asked for in the place of the client's preferences; undefined: these. */
   readonly negotiation: Negotiation | undefined

@@ -65,9 +65,12 @@ test('a prefix is stripped from the common spelling', async () => {
   assert.equal(site.asked('/x/y').length, 1)
 })
 
-test('what is passed on goes as it came', async () => {
-  echoTargets('/normal/%7ep')
-  assert.equal((await site.get('/normal/%7ep', [], 'POST')).body.toString(), '/normal/%7ep')
+test('requests that are passed on are in the common spelling too, since they may fill, update or invalidate', async () => {
+  echoTargets('/normal/~p')
+  assert.equal((await site.get('/normal/%7ep', [], 'POST')).body.toString(), '/normal/~p')
+  assert.equal((await site.get('/normal/~p')).body.toString(), '/normal/~p')
+  assert.equal((await site.get('/normal/%7Ep', [], 'PUT')).body.toString(), '/normal/~p')
+  assert.equal(isHit(await site.get('/normal/~p')), false)
 })
 
 test('without "path", spellings are different resources', async () => {
@@ -109,6 +112,20 @@ test('"vary accept-language": a variant for each language offered, found by look
     assert.equal(answer.body.toString(), language, value)
   }
   assert.equal(site.asked('/offered/l').length, 3)
+})
+
+test('a HEAD updates the variant that is stored, since the origin is asked for the same coding', async () => {
+  site.answer('/offered/h', ({ fields, method }) => {
+    const coding = fields.get('accept-encoding') ?? 'none'
+    const more = ['Vary: Accept-Encoding', 'Cache-Control: max-age=60', `ETag: "${coding}"`]
+    if (method === 'GET') return ok(coding, ...more)
+    return ['HTTP/1.1 200 OK', 'Content-Length: 2', 'X-Updated: yes', ...more, '', ''].join('\r\n')
+  })
+  const both = ['Accept-Encoding: gzip, br']
+  assert.equal((await site.get('/offered/h', both)).body.toString(), 'br')
+  await site.get('/offered/h', [...both, 'Cache-Control: no-cache'], 'HEAD')
+  const hit = await site.get('/offered/h', ['Accept-Encoding: br'])
+  assert.deepEqual([hit.body.toString(), isHit(hit), hit.fields.get('x-updated')], ['br', true, 'yes'])
 })
 
 test('a response that does not vary is one object, whatever is offered', async () => {

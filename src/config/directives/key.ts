@@ -59,7 +59,7 @@ export const keyPath = directive({
   doc:
     'The path, which is always part of the key; as it came, unless "normalise" makes one of the spellings that RFC ' +
     '3986 calls equivalent ("%7euser", "%7Euser" and "~user"), and "merge-slashes" of those that differ in the number of ' +
-    'slashes ("//a" and "/a"). The origin is then asked for that one spelling when the cache is filled. Letter case always ' +
+    'slashes ("//a" and "/a"). The origin is then asked for that one spelling. Letter case always ' +
     'counts, and paths with dot segments are refused.',
   example: 'path normalise merge-slashes;',
   peers: ['merge_slashes', 'normalize-uri', 'http-request normalize-uri', 'std.tolower', 'cachekey'],
@@ -144,9 +144,9 @@ export const keyVary = directive({
   phase: 'key',
   doc:
     'What the origin offers, so that a response that varies on the field is kept once for each member of the list and ' +
-    "once for clients that want none. The client's value becomes the member it prefers, and the origin is asked with that " +
-    'when the cache is filled: of codings the one of the greatest weight, of equals the one that stands first here; of ' +
-    'languages the one that RFC 4647 look-up finds ("de-AT" finds "de").',
+    "once for clients that want none. The client's value becomes the member it prefers, for the origin too: of codings the " +
+    'one of the greatest weight, of equals the one that stands first here; of languages the one that RFC 4647 look-up ' +
+    'finds ("de-AT" finds "de").',
   example: 'vary accept-encoding br gzip;',
   peers: ['http_gzip_support', 'req.http.Accept-Encoding', 'normalize_ae', 'gzip_vary', 'accept.rb'],
 })
