@@ -75,12 +75,8 @@ function restLines(part: StoredObject, maxObjectBytes: number): string {
   const { meta, facts } = storedOf(part)
   if (meta.partFirst !== 0 || meta.partTotal > maxObjectBytes) return ''
   const validator = strongValidator(facts, meta)
-  const range = `Range: bytes=${part.bodyBytes}-
-`
-  return validator === undefined
-    ? range
-    : `${range}If-Range: ${validator}
-`
+  const range = `Range: bytes=${part.bodyBytes}-\r\n`
+  return validator === undefined ? range : `${range}If-Range: ${validator}\r\n`
 }
 
 /** The object, if it is still there; its fields have been read and stay known. */
