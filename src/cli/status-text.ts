@@ -111,14 +111,15 @@ function percentText(share: number): string {
 
 function cacheTable(caches: readonly CacheStatus[]): string[] {
   return table(
-    ['cache', 'used', 'of', 'objects', 'evictions', 'fragmentation'],
-    caches.map(({ name, tier }) => [
+    ['cache', 'used', 'of', 'objects', 'evictions', 'fragmentation', 'purges'],
+    caches.map(({ name, tier, purges }) => [
       name,
       sizeText(tier.usedBytes),
       sizeText(tier.bytes),
       tier.objects,
       tier.evictions,
       percentText(tier.fragmentation),
+      purges.purges,
     ]),
   )
 }

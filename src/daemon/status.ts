@@ -1,6 +1,7 @@
 /** What `shellac status` and `shellac stats` show, as plain data. Read from shared memory; workers are asked two numbers. */
 import { BackendState } from '../balance/backend-state.ts'
 import { readServers, type ServerFacts } from '../balance/server-facts.ts'
+import { PurgeLog, type PurgeLogStats } from '../cache/purge/purge-log.ts'
 import { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import { type CounterSums, sumCounters } from '../log/counters.ts'
 import { hitRatio, type RouteCounts } from '../log/route-counters.ts'
@@ -19,6 +20,7 @@ export interface ListenerStatus {
 export interface CacheStatus {
   readonly name: string
   readonly tier: ReturnType<MemoryTier['stats']>
+  readonly purges: PurgeLogStats
 }
 
 export interface BackendStatus {
@@ -81,7 +83,11 @@ export function describeWorkers(facts: readonly (WorkerFacts | undefined)[]): Wo
 }
 
 export function describeCaches(shared: SharedState): CacheStatus[] {
-  return [...shared.caches].map(([name, tier]) => ({ name, tier: new MemoryTier(tier.value, NO_WORKER).stats() }))
+  return [...shared.caches].map(([name, { value }]) => ({
+    name,
+    tier: new MemoryTier(value, NO_WORKER).stats(),
+    purges: new PurgeLog(value, NO_WORKER).stats(),
+  }))
 }
 
 export function describeBackends(target: Target, nowMs: number): BackendStatus[] {

@@ -233,3 +233,19 @@ test('no daemon is exit code 3, no socket in the configuration is a usage error'
   assert.equal(silent.code, 2)
   assert.match(silent.err, /opens no admin socket; add "admin \{ listen unix:/)
 })
+
+test('purge refuses what does not go together before it asks the daemon', async () => {
+  const wrong: [args: string[], says: RegExp][] = [
+    [['--all', 'http://a/'], /--all purges everything, not only "http:\/\/a\/"/],
+    [['--tag', '--glob', 'x'], /--glob and --tag do not go together/],
+    [['--hard', '--soft', '--all'], /--hard and --soft do not go together/],
+    [['--tag'], /name a tag to purge, or give --all/],
+    [[], /name a URL to purge, or give --all/],
+    [['--tag', 'x'.repeat(60_000)], /too much for one purge/],
+  ]
+  for (const [args, says] of wrong) {
+    const { code, err } = await shellac(['purge', ...args])
+    assert.equal(code, 2)
+    assert.match(err, says)
+  }
+})
