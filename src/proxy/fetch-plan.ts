@@ -10,54 +10,76 @@
  *
  * A stale whole is always asked for as a whole, so that all who want any of it wait for one answer.
  */
-import { strongValidator, wantedRanges } from '../cache/policy/partial.ts'
+import { FlatFacts } from '../cache/policy/flat-facts.ts'
+import { selectBytes, strongValidator, wantedRanges } from '../cache/policy/partial.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantObjectKey } from '../cache/vary.ts'
-import type { RequestFacts } from '../plan/facts.ts'
+import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { CacheSettings } from '../plan/plan.ts'
 import type { Found } from './find-stored.ts'
-import { validatorLines } from './judge-response.ts'
-import { covers } from './ranges.ts'
-import type { RequestContext, RequestView } from './request-context.ts'
-import type { RouteCache } from './route-runtime.ts'
+import { type StoredResponse, validatorLines } from './judge-response.ts'
+import type { RequestContext } from './request-context.ts'
+import type { RouteCache, RouteRules } from './route-runtime.ts'
 import { storedOf } from './stored.ts'
 
-export interface FetchPlan {
+/** What is asked of the origin, whatever store there is. */
+export interface FetchQuestion {
   readonly kind: 'whole' | 'range' | 'rest'
   /** Conditions and Range, as complete lines. */
   readonly lines: string
-  /** Answers the request if the origin confirms it, or fails. Its fields have been read. */
+  /** What is stored answers if the origin confirms it or fails (`stale`), or is joined with what comes (`part`). */
+  readonly use: 'stale' | 'part' | 'none'
+}
+
+export interface FetchPlan extends FetchQuestion {
+  /** What is stored, where its use is `stale`. Its fields have been read. */
   readonly stale: StoredObject | undefined
-  /** A stored part to be joined with what comes. Its fields have been read. */
+  /** What is stored, where its use is `part`. Its fields have been read. */
   readonly part: StoredObject | undefined
   /** Of `range`: the key under which those who want the same range wait for it; else empty. */
   readonly rangeKey: string
 }
 
-export function planFetch(context: RequestContext, cache: RouteCache, found: Found): FetchPlan {
-  const { tier } = cache.cache
-  const { facts } = context
-  const object = readable(tier, found.object)
-  const stale = object !== undefined && covers(tier, facts, object) ? object : undefined
-  const part = object !== undefined && storedOf(object).meta.status === 206 ? object : undefined
-  const conditions = stale === undefined ? '' : validatorLines(storedOf(stale))
-  const lines = rangeLines(context, cache.settings)
-  if (lines !== '' && (stale === undefined || stale === part)) {
-    const rangeKey = variantObjectKey(found.key, `range ${lines.replaceAll('\r\n', ' ')}`)
-    return { kind: 'range', lines: conditions + lines, stale, part: stale === undefined ? part : undefined, rangeKey }
+/** `stored`: what lies under the request's key, if it may not answer unasked. */
+export function questionFor(
+  request: RequestFacts,
+  route: RouteRules,
+  settings: CacheSettings,
+  stored: StoredResponse | undefined,
+): FetchQuestion {
+  const facts = stored && new FlatFacts(stored.meta.status, stored.fields)
+  const lines = rangeLines(request, route, settings)
+  if (stored !== undefined && facts !== undefined) {
+    const { meta, bodyBytes } = stored
+    const isPart = meta.status === 206
+    if (!isPart || selectBytes(request, meta, facts.header('etag'), bodyBytes).kind !== 'missing') {
+      const range = isPart ? lines : ''
+      const kind = range === '' ? 'whole' : 'range'
+      return { kind, lines: validatorLines({ facts, meta }) + range, use: 'stale' }
+    }
+    const rest = lines === '' ? restLines(stored, facts, settings.maxObjectBytes) : ''
+    if (rest !== '') return { kind: 'rest', lines: rest, use: 'part' }
+    if (lines !== '') return { kind: 'range', lines, use: 'part' }
   }
-  const rest = stale === undefined && part !== undefined ? restLines(part, cache.settings.maxObjectBytes) : ''
-  if (rest !== '') return { kind: 'rest', lines: rest, stale, part, rangeKey: '' }
-  return { kind: 'whole', lines: conditions, stale, part: undefined, rangeKey: '' }
+  return { kind: lines === '' ? 'whole' : 'range', lines, use: 'none' }
+}
+
+export function planFetch(context: RequestContext, cache: RouteCache, found: Found): FetchPlan {
+  const object = readable(cache.cache.tier, found.object)
+  const stored = object && storedOf(object)
+  const { kind, lines, use } = questionFor(context.facts, context.route, cache.settings, stored)
+  const rangeKey = kind === 'range' ? variantObjectKey(found.key, `range ${lines.replaceAll('\r\n', ' ')}`) : ''
+  const stale = use === 'stale' ? object : undefined
+  return { kind, lines, use, stale, part: use === 'part' ? object : undefined, rangeKey }
 }
 
 /** Range and If-Range of the client as they go on; empty where the whole is to be fetched. */
-export function rangeLines({ facts, route }: RequestView, settings: CacheSettings): string {
-  if (settings.ranges === 'whole' || facts.method !== 'GET' || wantedRanges(facts) === undefined) return ''
+function rangeLines(request: RequestFacts, route: RouteRules, settings: CacheSettings): string {
+  if (settings.ranges === 'whole' || request.method !== 'GET' || wantedRanges(request) === undefined) return ''
   // Who edits these fields has decided what the origin sees of them.
   if (route.touchesRequest('range') || route.touchesRequest('if-range')) return ''
-  return line(facts, 'range', 'Range') + line(facts, 'if-range', 'If-Range')
+  return line(request, 'range', 'Range') + line(request, 'if-range', 'If-Range')
 }
 
 function line(facts: RequestFacts, name: string, written: string): string {
@@ -71,11 +93,10 @@ function line(facts: RequestFacts, name: string, written: string): string {
  * can the rest be joined (§3.4): an origin that answers with the whole has then cost nothing, and one that sends the rest
  * is asked for the whole once, after which nothing is left of the beginning.
  */
-function restLines(part: StoredObject, maxObjectBytes: number): string {
-  const { meta, facts } = storedOf(part)
+function restLines({ meta, bodyBytes }: StoredResponse, facts: ResponseFacts, maxObjectBytes: number): string {
   if (meta.partFirst !== 0 || meta.partTotal > maxObjectBytes) return ''
   const validator = strongValidator(facts, meta)
-  const range = `Range: bytes=${part.bodyBytes}-\r\n`
+  const range = `Range: bytes=${bodyBytes}-\r\n`
   return validator === undefined ? range : `${range}If-Range: ${validator}\r\n`
 }
 

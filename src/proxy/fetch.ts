@@ -43,6 +43,7 @@ import { writeLink } from './language-link.ts'
 import { labelsFor } from './object-labels.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import { PartJoin } from './part-join.ts'
+import { isAboutPart } from './ranges.ts'
 import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
@@ -480,11 +481,6 @@ export class Fetch implements OriginSink {
 function isUseful({ kind }: FetchPlan, { decision, joint, part }: JudgedPart): boolean {
   if (kind === 'rest') return decision.meta.status === 200
   return joint === undefined || isWorthJoining(joint, part)
-}
-
-/** Whether a response says nothing but about a part: no answer to one who wants the whole. */
-function isAboutPart(status: number): boolean {
-  return status === 206 || status === 304 || status === 416
 }
 
 /** The meta of the first `bytes` bytes of a response that broke off; undefined: they cannot be completed later. */

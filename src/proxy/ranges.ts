@@ -34,6 +34,11 @@ export interface RangeAnswer {
   readonly after: string
 }
 
+/** Whether a response says nothing but about a part: no answer to one who wants the whole. */
+export function isAboutPart(status: number): boolean {
+  return status === 206 || status === 304 || status === 416
+}
+
 /** Whether what is stored is all that the request wants: the whole, or ranges that lie in the stored part. */
 export function covers(tier: MemoryTier, request: RequestFacts, object: StoredObject): boolean {
   const stored = storedOf(object)

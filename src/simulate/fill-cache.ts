@@ -4,7 +4,8 @@ import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { CacheSettings, Plan } from '../plan/plan.ts'
 import type { StoredScript } from '../plan/test-plan.ts'
-import { judgeResponse, type StoringRules } from '../proxy/judge-response.ts'
+import { questionFor } from '../proxy/fetch-plan.ts'
+import { judgePart, judgeResponse, type StoringRules } from '../proxy/judge-response.ts'
 import type { RouteRules } from '../proxy/route-runtime.ts'
 import { SentFacts } from '../proxy/sent-facts.ts'
 import type { RouteTable } from '../routing/table.ts'
@@ -52,7 +53,10 @@ function slotOf(plan: Plan, table: RouteTable, script: StoredScript, atMs: numbe
     isNoStore: (request, response) => cache.isNoStore(request, response),
   }
   const times = { requestMs: atMs, responseMs: atMs }
-  const { decision, fields } = judgeResponse(head, { view, sent, cache: rules, times, random: 0 })
+  const judgement = { view, sent, cache: rules, times, random: 0 }
+  const isPart = head.status === 206 && questionFor(facts, route, cache.settings, undefined).kind === 'range'
+  const part = isPart ? judgePart(head, undefined, judgement) : undefined
+  const { decision, fields } = part ?? judgeResponse(head, judgement)
   if (!decision.store) return `the response would not be stored: ${decision.reason}`
   return {
     cache: cache.cache.plan.name,

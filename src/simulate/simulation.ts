@@ -7,6 +7,7 @@ import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { forwardOf, forwardStatus, hitStatus, localStatus } from '../cache/policy/cache-status.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { currentAgeMs, remainingMs, type StoredMeta } from '../cache/policy/meta.ts'
+import { selectBytes } from '../cache/policy/partial.ts'
 import { clientDirectives, decideLookup } from '../cache/policy/request.ts'
 import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import { isHiddenByStale } from '../cache/policy/status.ts'
@@ -16,7 +17,7 @@ import type { Reason } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { ListenerPlan, Plan } from '../plan/plan.ts'
 import type { CacheResult, OriginFailure } from '../plan/test-plan.ts'
-import { rangeLines } from '../proxy/fetch-plan.ts'
+import { questionFor } from '../proxy/fetch-plan.ts'
 import {
   type Judged,
   type JudgedPart,
@@ -24,7 +25,6 @@ import {
   judgePart,
   judgeResponse,
   judgeUpdate,
-  validatorLines,
 } from '../proxy/judge-response.ts'
 import { traitsOf } from '../proxy/lookup.ts'
 import {
@@ -40,6 +40,7 @@ import {
   refusePurge,
   upgradeProtocol,
 } from '../proxy/own-answers.ts'
+import { isAboutPart } from '../proxy/ranges.ts'
 import { requestHeadText } from '../proxy/request-out.ts'
 import { passHeadText } from '../proxy/response-out.ts'
 import type { PlannedCache, RouteCache, RouteRules } from '../proxy/route-runtime.ts'
@@ -72,7 +73,7 @@ const failureCodes: Readonly<Record<OriginFailure, OriginErrorCode>> = {
 
 /** What a fetch came to. */
 type Fetched =
-  | { readonly kind: 'failed'; readonly code: OriginErrorCode }
+  | { readonly kind: 'failed'; readonly code: OriginErrorCode; readonly stale: SimulatedObject | undefined }
   /** An error status that something stale hides. */
   | { readonly kind: 'hidden'; readonly object: SimulatedObject }
   | { readonly kind: 'judged'; readonly head: ResponseHead; readonly judged: Judged | JudgedPart }
@@ -209,6 +210,9 @@ export class Simulation {
     if (object === undefined) return this.#unanswered({ ...found, reason })
     const reuse = decideReuse(object.meta, false, directives, this.#nowMs)
     if (!isServed(reuse)) return this.#unanswered({ ...found, reason: reuseReasons[reuse]! })
+    if (selectBytes(facts, object.meta, factsOf(object).header('etag'), object.bodyBytes).kind === 'missing') {
+      return this.#unanswered({ ...found, reason: 'part-missing' })
+    }
     if (reuse === Reuse.fresh) return this.#deliver(view, object, 'hit', 'none')
     if (reuse === Reuse.staleWhileRevalidate && head.method === 'GET') {
       this.#isRefreshedBehind = true
@@ -233,13 +237,13 @@ export class Simulation {
 
   #fetch(lookup: Lookup): Fetched {
     const { view, cache, sent, directives, object } = lookup
-    const range = object === undefined ? rangeLines(view, cache.settings) : ''
-    const validators = object === undefined ? '' : validatorLines({ meta: object.meta, facts: factsOf(object) })
-    this.#sent = this.#askedOf(view, true, validators + range)
+    const { kind, lines, use } = questionFor(view.facts, view.route, cache.settings, object)
+    const stale = use === 'stale' ? object : undefined
+    this.#sent = this.#askedOf(view, true, lines)
     const head = this.#originAnswer(view)
-    if (typeof head === 'string') return { kind: 'failed', code: head }
-    if (isHiddenByStale(head.status) && object !== undefined && this.#mayBridge(object, directives)) {
-      return { kind: 'hidden', object }
+    if (typeof head === 'string') return { kind: 'failed', code: head, stale }
+    if (isHiddenByStale(head.status) && stale !== undefined && this.#mayBridge(stale, directives)) {
+      return { kind: 'hidden', object: stale }
     }
     const judgement: Judgement = {
       view,
@@ -249,22 +253,27 @@ export class Simulation {
       random: 0,
     }
     const tell = (judged: Judged): StoreOutcome => storeOutcome(judged, cache.settings.tags, this.#nowMs)
-    const update = head.status === 304 && object !== undefined ? judgeUpdate(head, object, judgement) : undefined
-    if (update !== undefined && object !== undefined) {
+    const update = head.status === 304 && stale !== undefined ? judgeUpdate(head, stale, judgement) : undefined
+    if (update !== undefined && stale !== undefined) {
       this.#store = tell(update)
-      return { kind: 'confirmed', judged: update, object }
+      return { kind: 'confirmed', judged: update, object: stale }
     }
-    const part = head.status === 206 && range !== '' ? judgePart(head, undefined, judgement) : undefined
+    const joined = use === 'part' ? object : undefined
+    const part = head.status === 206 && kind !== 'whole' ? judgePart(head, joined, judgement) : undefined
+    // What does not make a stored beginning whole is dropped with it, and the whole is asked for.
+    const isWhole = part?.decision.store === true && part.decision.meta.status === 200
+    if (kind === 'rest' && isAboutPart(head.status) && !isWhole) return this.#fetch({ ...lookup, object: undefined })
     const judged = part ?? judgeResponse(head, judgement)
     this.#store = tell(judged)
     return { kind: 'judged', head, judged }
   }
 
-  #answerFetch({ view, object, directives, reason }: Lookup, fetched: Fetched): ClientResponse {
+  #answerFetch({ view, directives, reason }: Lookup, fetched: Fetched): ClientResponse {
     switch (fetched.kind) {
       case 'failed': {
-        const mayBridge = object !== undefined && this.#mayBridge(object, directives)
-        return mayBridge ? this.#deliver(view, object, 'stale', 'stale-if-error') : this.#failure(fetched.code)
+        const { stale, code } = fetched
+        const mayBridge = stale !== undefined && this.#mayBridge(stale, directives)
+        return mayBridge ? this.#deliver(view, stale, 'stale', 'stale-if-error') : this.#failure(code)
       }
       case 'hidden':
         return this.#deliver(view, fetched.object, 'stale', 'stale-if-error')
@@ -304,7 +313,7 @@ export class Simulation {
     const isWithheld = (i: number): boolean => withheldFields.includes(fields[i - (i % 2)]!.toLowerCase())
     const all = [...fields.filter((_, i) => !isWithheld(i)), ...fields.filter((_, i) => isWithheld(i))]
     const part = 'part' in judged ? judged.part : undefined
-    const bodyBytes = Math.max(0, head.contentLength)
+    const bodyBytes = 'union' in judged ? judged.union.end - judged.union.first : Math.max(0, head.contentLength)
     const cacheStatus = this.#forwarded(reason, head.status, true, reason)
     return storedAnswer({ view, meta, fields: all, bodyBytes, part, word: 'miss', cacheStatus, alwaysAged: false })
   }

@@ -73,6 +73,21 @@ export const kept = (status: number, ...fields: string[]): ResponseScript => ({ 
 const reset: OriginScript = { kind: 'failure', failure: 'reset' }
 const maxAge = (seconds: number): [string, string] => ['Cache-Control', `max-age=${seconds}`]
 
+/** Bytes `first` to `last` of ten. */
+const piece = (first: number, last: number) => ({
+  kind: 'response' as const,
+  status: 206,
+  fields: [
+    ...maxAge(60),
+    'ETag',
+    '"v"',
+    'Content-Range',
+    `bytes ${first}-${last}/10`,
+    'Content-Length',
+    `${last - first + 1}`,
+  ],
+})
+
 const past = 'Mon, 01 Jun 2026 00:00:00 GMT'
 
 export const cases: readonly Case[] = [
@@ -555,5 +570,37 @@ export const cases: readonly Case[] = [
     method: 'PURGE',
     fields: ['X-Ops', 'yes'],
     status: /detail=purged/,
+  },
+  {
+    title: 'a part that is not to be stored',
+    target: '/plain/75',
+    fields: ['Range', 'bytes=2-4'],
+    origin: answer(206, ...maxAge(60), 'Content-Range', 'bytes 2-5/10', 'Content-Length', '3'),
+    status: /fwd-status=206; detail=partial/,
+  },
+  {
+    title: 'a range within a stored part',
+    target: '/plain/76',
+    fields: ['Range', 'bytes=1-2'],
+    stored: piece(0, 4),
+    storedFields: ['Range', 'bytes=0-4'],
+    status: /; hit;/,
+  },
+  {
+    title: 'a range that is joined with a stored part',
+    target: '/plain/77',
+    fields: ['Range', 'bytes=5-6'],
+    stored: piece(0, 4),
+    storedFields: ['Range', 'bytes=0-4'],
+    origin: piece(5, 6),
+    status: /fwd=partial; fwd-status=206; stored/,
+  },
+  {
+    title: 'the whole, of which the beginning is stored',
+    target: '/plain/78',
+    stored: piece(0, 4),
+    storedFields: ['Range', 'bytes=0-4'],
+    origin: piece(5, 9),
+    status: /fwd=partial; fwd-status=206; stored/,
   },
 ]
