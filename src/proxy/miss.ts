@@ -382,8 +382,7 @@ export class Miss extends Exchange implements FetchOwner {
         else this.#join(reader)
         break
       case 'declined':
-        this.context.refusal = reasonOf(reader.cause)
-        this.#pass('hit-for-miss')
+        this.#onRefused(reasonOf(reader.cause))
         break
       case 'left':
         this.#lookAgain()
@@ -399,6 +398,17 @@ export class Miss extends Exchange implements FetchOwner {
         this.#answerFailure(failure, '')
       }
     }
+  }
+
+  /** What another request's fetch brought cannot be shared. */
+  #onRefused(reason: Reason): void {
+    // RFC 9111 §3.5: for the sake of that request's credentials. Without any the response may be one for all.
+    if (reason === 'authorization' && this.context.facts.header('authorization') === undefined) {
+      this.#lookAgain()
+      return
+    }
+    this.context.refusal = reason
+    this.#pass('hit-for-miss')
   }
 
   /** RFC 9111 §4: one response may answer all who waited, if each may be answered from the cache. */

@@ -122,6 +122,25 @@ for (const [site, workers] of [
     assert.ok(peak <= (workers === 'one worker' ? 20 : 40), `${peak} at once`)
   })
 
+  test(`${workers}: a crowd without credentials behind a request that has some is answered by one fetch of its own`, async () => {
+    const held = gate()
+    site.answer('/basic', async ({ fields }) => {
+      await held.opened
+      return fresh(fields.get('authorization') ? 'mine' : 'ours')
+    })
+    const leader = await site.connect()
+    leader.send('GET /basic HTTP/1.1\r\nHost: test.example\r\nAuthorization: Basic eDp5\r\n\r\n')
+    await waitFor('the fetch', () => site.asked('/basic').length === 1)
+    const clients = await connectMany(site, 50)
+    ask(clients, '/basic')
+    for (const client of await site.connectToEach(workers === 'one worker' ? 1 : 2)) client.socket.destroy()
+    held.open()
+    assert.equal((await leader.response()).body.toString(), 'mine')
+    const answers = await answersTo(clients)
+    assert.deepEqual([...new Set(answers.map((answer) => answer.body.toString()))], ['ours'])
+    assert.equal(site.asked('/basic').length, 2)
+  })
+
   test(`${workers}: HEAD waits for a fetch that runs, and is answered by its head`, async () => {
     const held = gate()
     site.answer('/head', async (_request, peer) => {
