@@ -25,7 +25,7 @@ export function fetchPackage(): { readonly folder: string } | { readonly problem
   if (existsSync(folder)) return { folder }
   const work = mkdtempSync(join(tmpdir(), `shellac-${NAME}-`))
   try {
-    const pack = spawnSync('npm', ['pack', '--silent', `${NAME}@${VERSION}`], { cwd: work, encoding: 'utf8' })
+    const pack = spawnSync('npm', ['pack', '--loglevel=error', `${NAME}@${VERSION}`], { cwd: work, encoding: 'utf8' })
     const archive = join(work, `${NAME}-${VERSION}.tgz`)
     if (pack.status !== 0 || !existsSync(archive)) return { problem: unreachable(pack.stderr ?? '') }
     const hash = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`
