@@ -9,13 +9,33 @@ import { F } from '../http/fields.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import { type Reason, reasonNumber } from '../log/reasons.ts'
+import type { RouteTable } from '../routing/table.ts'
 import { clock } from '../util/clock.ts'
-import { judgeResponse } from './judge-response.ts'
+import { type Judged, type Judgement, judgeResponse } from './judge-response.ts'
 import { labelsFor } from './object-labels.ts'
 import type { RequestContext } from './request-context.ts'
 import { storedHeadBytes } from './response-out.ts'
 import { SentFacts } from './sent-facts.ts'
 import { responseCells } from './stored.ts'
+
+/** Who posted, where a GET of the same URI would be looked up, and when. */
+export interface PostJudgement extends Pick<Judgement, 'view' | 'times' | 'random'> {
+  readonly table: RouteTable
+  readonly listenerName: string
+}
+
+/** Whether the answer to a POST may be stored for GETs, and as what; undefined: it may not. */
+export function judgePost(head: ResponseHead, judgement: PostJudgement): Judged | undefined {
+  const { view, table, listenerName, times, random } = judgement
+  const { route, facts } = view
+  const { cache } = route
+  if (cache === undefined || !head.has(F.contentLocation) || cache.isBypassed(facts)) return undefined
+  // A GET that takes another route has other rules and perhaps another cache.
+  if (table.find(listenerName, new GetRequest(facts))?.user !== route) return undefined
+  const judged = judgeResponse(head, { view, sent: new SentFacts(facts, route, view), cache, times, random })
+  // Variants are chosen by fields of a GET, and a POST may well have others.
+  return judged.decision.store && judged.decision.vary.names.length === 0 ? judged : undefined
+}
 
 export class PostFill {
   readonly #context: RequestContext
@@ -33,21 +53,14 @@ export class PostFill {
    * stored for the URI before must have been removed (RFC 9111 §4.4), and nothing been purged since the POST was sent.
    */
   static open(context: RequestContext, head: ResponseHead, requestMs: number): PostFill | undefined {
-    const { route, facts } = context
+    const { route, facts, runtime, listenerName } = context
     const { cache } = route
-    if (cache === undefined || !head.has(F.contentLocation) || cache.isBypassed(facts)) return undefined
+    const times = { requestMs, responseMs: clock.nowMs }
+    const { table } = runtime
+    const judged = judgePost(head, { view: context, table, listenerName, times, random: Math.random() })
+    if (cache === undefined || judged === undefined) return undefined
+    const { decision, fields } = judged
     const get = new GetRequest(facts)
-    // A GET that takes another route has other rules and perhaps another cache.
-    if (context.runtime.table.find(context.listenerName, get)?.user !== route) return undefined
-    const { decision, fields } = judgeResponse(head, {
-      view: context,
-      sent: new SentFacts(facts, route, context),
-      cache,
-      times: { requestMs, responseMs: clock.nowMs },
-      random: Math.random(),
-    })
-    // Variants are chosen by fields of a GET, and a POST may well have others.
-    if (!decision.store || decision.vary.names.length > 0) return undefined
     const { tier, purges } = cache.cache
     const key = cache.keyOf(new SentFacts(get, route, context), get)
     const { minUses } = cache.settings

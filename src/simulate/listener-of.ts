@@ -1,13 +1,13 @@
 /** Which listener a request of a scenario comes in by: its URL has a scheme and a port, not the name of one. */
-import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+import type { ListenAddress, ListenerPlan, Plan, SitePlan } from '../plan/plan.ts'
 import type { RequestScript } from '../plan/test-plan.ts'
 import type { RouteTable } from '../routing/table.ts'
 
 const defaultPorts = { http: 80, https: 443 } as const
 
 /**
- * The listener on the URL's port; where none is (behind a port mapping, say), one that has a site for the host, which
- * is no mere redirect to https where the URL is https already; else the first. undefined: the Plan has none.
+ * The listener on the URL's port; where none is (behind a port mapping, say), any that is no mere redirect to https. Of
+ * several, the one with the strongest site for the host. undefined: the Plan has none.
  */
 export function listenerOf(
   plan: Plan,
@@ -16,14 +16,14 @@ export function listenerOf(
 ): ListenerPlan | undefined {
   const { host, port } = splitAuthority(authority)
   const wanted = port ?? defaultPorts[scheme]
-  const candidates = plan.listeners.filter((listener) => listener.addresses.some((one) => isAt(one, wanted)))
-  const hasSite = (listener: ListenerPlan): boolean => table.siteOf(listener.name, host) !== undefined
+  const onPort = plan.listeners.filter((listener) => listener.addresses.some((one) => isAt(one, wanted)))
+  const answering = plan.listeners.filter((listener) => !listener.redirectHttps)
+  const candidates = [onPort, answering, plan.listeners].find((listeners) => listeners.length > 0) ?? []
+  const siteOf = (listener: ListenerPlan): SitePlan | undefined => table.siteOf(listener.name, host)?.site
   return (
-    candidates.find(hasSite) ??
-    candidates[0] ??
-    plan.listeners.find((listener) => hasSite(listener) && !listener.redirectHttps) ??
-    plan.listeners.find((listener) => !listener.redirectHttps) ??
-    plan.listeners[0]
+    candidates.find((listener) => siteOf(listener)?.hosts.includes(host)) ??
+    candidates.find((listener) => siteOf(listener) !== undefined) ??
+    candidates[0]
   )
 }
 

@@ -40,6 +40,7 @@ import {
   refusePurge,
   upgradeProtocol,
 } from '../proxy/own-answers.ts'
+import { judgePost } from '../proxy/post-fill.ts'
 import { isAboutPart } from '../proxy/ranges.ts'
 import { requestHeadText } from '../proxy/request-out.ts'
 import { passHeadText } from '../proxy/response-out.ts'
@@ -334,7 +335,17 @@ export class Simulation {
     if (missReason === 'none') this.#note('bypass', reason, undefined)
     this.#sent = this.#askedOf(view, false, '', upgrade)
     const head = this.#originAnswer(view)
-    return typeof head === 'string' ? this.#failure(head) : this.#answerPass(view, head, reason, missReason)
+    if (typeof head === 'string') return this.#failure(head)
+    if (view.head.method === 'POST') this.#storePost(view, head)
+    return this.#answerPass(view, head, reason, missReason)
+  }
+
+  /** The answer to a POST may be kept for GETs. */
+  #storePost(view: SimulatedRequest, head: ResponseHead): void {
+    const times = { requestMs: this.#nowMs, responseMs: this.#nowMs }
+    const listenerName = this.#listener!.name
+    const judged = judgePost(head, { view, table: this.#table, listenerName, times, random: 0 })
+    if (judged !== undefined) this.#store = storeOutcome(judged, view.route.cache!.settings.tags, this.#nowMs)
   }
 
   #answerPass(view: SimulatedRequest, head: ResponseHead, reason: Reason, missReason: Reason): ClientResponse {

@@ -73,12 +73,22 @@ test "the same variant, confirmed" {
     request GET https://shop.example.com/p { header Accept-Language de; }
     origin 304; expect cache revalidated; expect backend-request header If-None-Match x; expect response header Vary;
 }
+test "what a POST brings is kept for those who GET it" {
+    request POST https://shop.example.com/a.css;
+    origin 200 { header Content-Location /a.css; header Cache-Control max-age=60; }
+    expect cache bypass reason method; expect store ttl 1d;
+}
+test "a part of what is stored" {
+    stored GET https://shop.example.com/v { header Content-Length 100; header Cache-Control max-age=60; }
+    request GET https://shop.example.com/v { header Range bytes=10-19; }
+    expect cache hit; expect status 206; expect response header Content-Range "bytes 10-19/100";
+}
 test "a cookie keeps a page out" {
     request GET https://shop.example.com/p; origin 200 { header Set-Cookie "a=b"; }
     expect no-store reason set-cookie; expect response header Set-Cookie "a=b";
 }
 `)
-  assert.deepEqual([code, stderr, stdout], [0, '', 'shop.conf: no problems\n8 tests passed\n'])
+  assert.deepEqual([code, stderr, stdout], [0, '', 'shop.conf: no problems\n10 tests passed\n'])
 })
 
 test('what does not hold is shown with what was got and the statement that decided', async () => {
