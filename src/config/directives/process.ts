@@ -137,7 +137,7 @@ export const adminListen = directive({
   isRequired: true,
   phase: 'start',
   doc:
-    'The unix socket that "shellac status", "reload", "stats" and "stop" talk to. Who may write to the file may ' +
+    'The unix socket that "shellac status", "reload", "stats", "purge" and "stop" talk to. Who may write to the file may ' +
     'control the daemon, so its mode is 0600 unless "mode" says otherwise.',
   example: 'listen unix:/run/shellac/admin.sock mode 0660;',
   peers: ['stats socket', 'stats', 'cachemgr_passwd'],
