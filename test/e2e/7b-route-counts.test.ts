@@ -55,7 +55,7 @@ test('"stats" prints them as tables, routes only with --routes', async () => {
   const short = (await shellac.command('stats')).stdout
   assert.match(short, /^cache +requests +hits +stale +misses .*hit ratio$/m)
   assert.match(short, /^shop +2 +1 +0 +1 .* 50\.0%$/m)
-  assert.match(short, /^cache +used +of +objects +evictions +fragmentation$/m)
+  assert.match(short, /^cache +used +of +objects +evictions +fragmentation +purges$/m)
   assert.doesNotMatch(short, /route css/)
   assert.match(short, /no-cache-configured +2 .*\nabsent +1 /, 'the most frequent reason comes first')
   const long = (await shellac.command('stats', '--routes')).stdout
