@@ -50,7 +50,8 @@ function describeReason(reason: ReasonRecord): string {
 }
 
 function describeEntry({ directive, contexts: places }: Entry): string {
-  const lines = [syntaxOf(directive), wrap(directive.doc, 4), '']
+  const forms = (directive.shape.forms ?? []).map((form) => `        ${directive.name} ${form};`)
+  const lines = [syntaxOf(directive), wrap(directive.doc, 4), ...forms, '']
   lines.push(`    where    ${placesText(places)}`)
   if (directive.defaultText !== undefined) lines.push(`    default  ${directive.defaultText}`)
   lines.push(`    phase    ${directive.phase}`, `    example  ${directive.example}`)

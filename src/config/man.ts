@@ -66,6 +66,7 @@ function describe(directive: Directive): readonly string[] {
     '.TP',
     `.B ${quote(syntaxOf(directive))}`,
     roff(directive.doc),
+    ...(directive.shape.forms ?? []).flatMap((form) => ['.br', `\\(bu ${roff(`${directive.name} ${form};`)}`]),
     ...(directive.defaultText === undefined ? [] : ['.br', `Default: ${roff(directive.defaultText)}`]),
     ...(places.length === 1 ? [] : ['.br', `Stands in: ${roff(placesText(places))}`]),
     '.br',

@@ -31,7 +31,8 @@ export class ArgumentReader {
   readonly statement: Statement
   /** True once anything was reported: the value must not be used, and nothing more should be reported. */
   hasFailed = false
-  private readonly syntax: string
+  /** What messages show of how the statement is written. */
+  private syntax: string
   private readonly sink: ArgumentSink
   private at = 0
 
@@ -39,6 +40,11 @@ export class ArgumentReader {
     this.statement = statement
     this.syntax = syntax
     this.sink = sink
+  }
+
+  /** What has been read tells which of several forms it is: messages show that one. */
+  narrow(form: string): void {
+    this.syntax = `${this.statement.name.text} ${form};`
   }
 
   peek(): Argument | undefined {

@@ -68,6 +68,8 @@ export interface Shape<T> {
   readonly syntax: string
   /** Another way to write them. */
   readonly otherSyntax?: string
+  /** Where there are many ways: each of them, for help, and `syntax` in short. */
+  readonly forms?: readonly string[]
   /** undefined after something was reported through the reader. */
   read(reader: ArgumentReader): T | undefined
 }
@@ -151,7 +153,8 @@ export function syntaxOf(one: Directive): string {
   const heads = ways.map((way) => (way === '' ? one.name : `${one.name} ${way}`))
   if (one.block === undefined) return heads.map((head) => `${head};`).join(' or ')
   if (one.block.presence === 'required') return `${heads[0]} { ... }`
-  return `${heads[0]}; or ${one.name} { ... }`
+  const before = syntax.startsWith('[') ? one.name : heads[0]
+  return `${heads[0]}; or ${before} { ... }`
 }
 
 export type Report = (diagnostic: Diagnostic) => void

@@ -10,27 +10,33 @@ import type { ArgumentReader, Value } from './arguments.ts'
 import { directive, type Shape } from './directive.ts'
 import { duration, headerName, identifier, oneOf, status, text } from './values.ts'
 
-const kinds = [
-  'route',
-  'status',
-  'cache',
-  'store',
-  'no-store',
-  'key',
-  'backend',
-  'backend-request',
-  'response',
-  'location',
-] as const
-
-const kind = oneOf(...kinds)
 const cacheResult: Value<CacheResult> = oneOf('hit', 'stale', 'revalidated', 'miss', 'bypass', 'none')
 const reason = { syntax: 'REASON', read: readReason }
 const fieldValue: Value<string> = { syntax: 'VALUE', read: readFieldValue }
 const fieldTest = oneOf('header', 'no-header')
 
-/** `read` and `build` by kind: what stands behind the word. undefined after something was reported. */
-const readers: Readonly<Record<(typeof kinds)[number], (reader: ArgumentReader) => ExpectedThing | undefined>> = {
+const fieldForm = `header ${headerName.syntax} [${fieldValue.syntax}]|no-header ${headerName.syntax}`
+
+/** By the first word: how the rest is written. */
+const forms = {
+  route: identifier.syntax,
+  status: status.syntax,
+  cache: `${cacheResult.syntax} [reason ${reason.syntax}]`,
+  store: `[ttl ${duration.syntax}] [tag ${text.syntax} ...]`,
+  'no-store': `[reason ${reason.syntax}]`,
+  key: text.syntax,
+  backend: identifier.syntax,
+  'backend-request': fieldForm,
+  response: fieldForm,
+  location: text.syntax,
+} as const
+
+type Kind = keyof typeof forms
+const kinds = Object.keys(forms) as Kind[]
+
+const kind = oneOf(...kinds)
+/** What stands behind the word; undefined after something was reported. */
+const readers: Readonly<Record<Kind, (reader: ArgumentReader) => ExpectedThing | undefined>> = {
   route: (reader) => build(reader.next(identifier), (name) => ({ kind: 'route', name })),
   status: (reader) => build(reader.next(status), (range) => ({ kind: 'status', status: range })),
   cache(reader) {
@@ -74,9 +80,12 @@ function readField(reader: ArgumentReader, of: 'backend-request' | 'response'): 
 
 const expectShape: Shape<ExpectedThing> = {
   syntax: `${kinds.join('|')} ...`,
+  forms: kinds.map((word) => `${word} ${forms[word]}`),
   read(reader) {
     const what = reader.next(kind)
-    return what === undefined ? undefined : readers[what](reader)
+    if (what === undefined) return undefined
+    reader.narrow(`${what} ${forms[what]}`)
+    return readers[what](reader)
   },
 }
 
@@ -87,10 +96,9 @@ export const testExpect = directive({
   isRequired: true,
   phase: 'check',
   doc:
-    'What must come of the request: "route NAME"; "status STATUS"; "cache hit|stale|revalidated|miss|bypass|none [reason ' +
-    'REASON]", where "bypass" is a request that goes past the cache and "none" one that is answered without an origin; ' +
-    '"store [ttl TIME] [tag TAG ...]" and "no-store [reason REASON]" of what the origin answers; "key TEXT"; "backend ' +
-    'NAME" that is asked; "backend-request" and "response" with "header FIELD [VALUE]" or "no-header FIELD", as they ' +
-    'go out; "location URL".',
+    'What must come of the request. Of "cache", "bypass" is a request that goes past the cache and "none" one that is ' +
+    'answered without an origin. "store" and "no-store" are about what the origin answers; "ttl" is how long it is fresh ' +
+    'from then on. "backend-request" is the request as the origin gets it, "response" the answer as the client does; a ' +
+    'field without a value only has to be there.',
   example: 'expect cache stale reason stale-if-error;',
 })

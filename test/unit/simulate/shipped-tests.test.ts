@@ -1,0 +1,20 @@
+/** The test blocks of what is shipped: each configuration has some, and they hold. */
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { test } from 'node:test'
+import { runTests } from '../../../src/cli/config-tests.ts'
+import { realFileAccess } from '../../../src/config/file-access.ts'
+import { loadConfig } from '../../../src/config/load.ts'
+
+const examples = readdirSync('examples').filter((name) => name.endsWith('.conf'))
+
+for (const path of ['shellac.conf', ...examples.map((name) => `examples/${name}`)]) {
+  test(`the tests of ${path} hold`, () => {
+    const report = runTests(loadConfig({ kind: 'file', path }, { ...realFileAccess, env: () => undefined }))
+    assert.deepEqual(
+      report.diagnostics.map(({ message }) => message),
+      [],
+    )
+    assert.notEqual(report.passed, 0)
+  })
+}
