@@ -350,7 +350,8 @@ export class Simulation {
 
   #answerPass(view: SimulatedRequest, head: ResponseHead, reason: Reason, missReason: Reason): ClientResponse {
     view.cacheWord = 'pass'
-    const cacheStatus = this.#forwarded(missReason === 'none' ? reason : missReason, head.status, false, reason)
+    const isStored = this.#store?.stored === true
+    const cacheStatus = this.#forwarded(missReason === 'none' ? reason : missReason, head.status, isStored, reason)
     return { status: head.status, fields: readHeadText(passHeadText(head, view, cacheStatus)).fields }
   }
 
