@@ -413,13 +413,14 @@ export class Miss extends Exchange implements FetchOwner {
 
   /** RFC 9111 §4: one response may answer all who waited, if each may be answered from the cache. */
   #join(reader: FillReader): void {
-    if (selectOfFill(this.context.facts, reader).kind === 'missing') {
+    const meta = decodeMeta(reader.meta)
+    if (meta.status === 206 && selectOfFill(this.context.facts, reader).kind === 'missing') {
       // A part is coming, of which the request may want more: once it is stored, only the rest need be fetched.
       if (reader.state === 'streaming') this.#await(reader)
       else this.#lookAgain()
       return
     }
-    const reuse = decideReuse(decodeMeta(reader.meta), false, this.#directives, clock.nowMs)
+    const reuse = decideReuse(meta, false, this.#directives, clock.nowMs)
     if (!isServed(reuse)) {
       this.#pass(reuseReasons[reuse]!)
       return
