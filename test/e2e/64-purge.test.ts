@@ -156,3 +156,17 @@ test('"methods" renames them, "default" decides without Purge-Mode, and other me
   assert.deepEqual(modes, ['hard', 'soft'])
   assert.match(cacheStatus(await own.get('/a')), /detail=purged/)
 })
+
+test('an unsafe request that succeeds removes what is stored for its URL under every cookie and class', async () => {
+  const requests = [['Cookie: currency=EUR'], ['Cookie: currency=USD'], ['X-Odd: 1'], []]
+  let version = 0
+  site.answer('/cart', ({ method }) =>
+    method === 'GET' ? ok(`${version}`, 'Cache-Control: max-age=600') : reply(200, 'done'),
+  )
+  for (const fields of requests) assert.equal(await bodyOf('/cart', ...fields), '0')
+  await keep('/cart/other')
+  version = 1
+  await site.get('/cart', ['Cookie: currency=EUR'], 'POST')
+  for (const fields of requests) assert.equal(await bodyOf('/cart', ...fields), '1')
+  assert.equal(await bodyOf('/cart/other'), 'old')
+})
