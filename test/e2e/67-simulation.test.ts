@@ -25,7 +25,7 @@ before(async () => {
   origin = await startOrigin((request) => answerOf(script, request.method))
   shellac = await startShellac({ config: configuration('%listen%', origin.port, '%dir%') })
   const text = configuration(`127.0.0.1:${shellac.port}`, origin.port, shellac.dir)
-  const { plan, diagnostics } = loadConfig({ kind: 'text', name: 'test.conf', text }, filesOf({}))
+  const { plan, diagnostics } = loadConfig({ kind: 'text', name: shellac.configFile!, text }, filesOf({}))
   assert.ok(plan, JSON.stringify(diagnostics.map(({ message }) => message)))
   simulator = new Simulator(plan)
 })

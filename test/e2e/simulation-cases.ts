@@ -20,6 +20,12 @@ rule long { ttl 1d override; override private no-store; remove request Cookie; r
 rule else { ttl origin else 2m; bypass @logged-in; client-directives ignore; }
 rule classes { key { path normalise merge-slashes; class phone @phone; vary accept-encoding br gzip; } }
 rule cookies { key { cookie keep currency; header X-Device; } store set-cookie; }
+rule rich {
+    key { path normalise merge-slashes; class mobile @mobile; vary accept-encoding gzip br; vary accept-language de en; }
+    no-store @personal; ranges whole; ttl type image/* 1h; ttl type image/* length over 1KiB 2h;
+}
+match @mobile { header User-Agent *Mobile*; }
+match @personal { response-header X-User present; }
 match @logged-in { cookie session present; }
 match @phone { header User-Agent *Phone*; }
 match @ops { header X-Ops yes; }
@@ -34,6 +40,9 @@ site ${HOST} {
     route else { path /else/**; cache else; }
     route cookies { path /cookies/**; cache cookies; }
     route classes { path /classes/**; cache classes; }
+    route rich { path /rich/**; cache rich; }
+    route full { path /full/**; cache-status full; }
+    route silent { path /silent/**; cache-status off; }
     route off { path /off/**; cache off; upgrade websocket; }
     route edits {
         path /edits/**;
@@ -623,5 +632,95 @@ export const cases: readonly Case[] = [
     storedFields: ['Range', 'bytes=0-4'],
     origin: piece(5, 9),
     status: /fwd=partial; fwd-status=206; stored/,
+  },
+  {
+    title: 'a path that is normalised',
+    target: '/rich//%61%2fb',
+    origin: answer(200, ...maxAge(60)),
+    status: /fwd=uri-miss; fwd-status=200; stored/,
+  },
+  {
+    title: 'a hit by a normalised path',
+    target: '/rich//%61/1',
+    storedTarget: '/rich/a/1',
+    stored: kept(200, ...maxAge(60)),
+    status: /; hit;/,
+  },
+  {
+    title: 'another class of clients',
+    target: '/rich/2',
+    fields: ['User-Agent', 'Some Mobile Browser'],
+    storedFields: ['User-Agent', 'Some Browser'],
+    stored: kept(200, ...maxAge(60)),
+    origin: answer(200, ...maxAge(60)),
+    status: /fwd=uri-miss; fwd-status=200; stored/,
+  },
+  {
+    title: 'preferences that are normalised for the origin',
+    target: '/rich/3',
+    fields: ['Accept-Encoding', 'deflate, gzip;q=0.5', 'Accept-Language', 'fr, en-GB;q=0.8'],
+    origin: answer(200, ...maxAge(60), 'Vary', 'Accept-Encoding, Accept-Language'),
+    status: /fwd=uri-miss; fwd-status=200; stored/,
+  },
+  {
+    title: 'preferences that mean the same',
+    target: '/rich/4',
+    fields: ['Accept-Encoding', 'gzip, deflate', 'Accept-Language', 'en-GB'],
+    storedFields: ['Accept-Encoding', 'gzip', 'Accept-Language', 'en'],
+    stored: kept(200, ...maxAge(60), 'Vary', 'Accept-Encoding, Accept-Language'),
+    status: /; hit;/,
+  },
+  {
+    title: 'the language that is stored',
+    target: '/plain/80',
+    fields: ['Accept-Language', 'de, en;q=0.5'],
+    storedFields: ['Accept-Language', 'de'],
+    stored: kept(200, ...maxAge(60), 'Vary', 'Accept-Language', 'Content-Language', 'de'),
+    status: /; hit;/,
+  },
+  {
+    title: 'a response that a matcher keeps out',
+    target: '/rich/5',
+    origin: answer(200, ...maxAge(60), 'X-User', '7'),
+    status: /detail=no-store-configured/,
+  },
+  {
+    title: 'a range where the whole is fetched',
+    target: '/rich/6',
+    fields: ['Range', 'bytes=2-4'],
+    origin: answer(200, ...maxAge(60), 'Content-Length', '10'),
+    status: /fwd=uri-miss; fwd-status=200; stored/,
+  },
+  {
+    title: 'a lifetime by type and length',
+    target: '/rich/7',
+    stored: kept(200, 'Content-Type', 'image/png', 'Content-Length', '2000'),
+    status: /; hit; ttl=7\d{3}/,
+  },
+  {
+    title: 'Cache-Status in full',
+    target: '/full/1',
+    stored: kept(200, ...maxAge(60)),
+    status: /; hit; ttl=\d+; key=/,
+  },
+  {
+    title: 'Cache-Status in full of a miss',
+    target: '/full/2',
+    origin: answer(200, ...maxAge(60)),
+    status: /fwd=uri-miss; fwd-status=200; stored; .*key=/,
+  },
+  {
+    title: 'no Cache-Status',
+    target: '/silent/1',
+    origin: answer(200, ...maxAge(60)),
+    status: /^$/,
+  },
+  {
+    title: 'a POST with content for GETs',
+    target: '/else/70',
+    method: 'POST',
+    fields: ['Content-Length', '0'],
+    origin: answer(200, ...maxAge(60), 'Content-Location', '/else/70'),
+    status: /fwd=method/,
   },
 ]
