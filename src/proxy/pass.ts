@@ -147,7 +147,7 @@ export class Pass extends Exchange implements OriginSink {
 
   onFail(code: OriginErrorCode): void {
     if (this.#done) return
-    this.#giveUpFill()
+    this.#giveUpFill('incomplete')
     const { connection, context } = this
     const server = this.#origin.serverName
     context.worker.log('warn', 'origin failed', { backend: context.route.backend!.plan.name, server, code })
@@ -196,7 +196,7 @@ export class Pass extends Exchange implements OriginSink {
 
   override onRequestFailed(status: number, message: string): void {
     if (this.#done) return
-    this.#giveUpFill()
+    this.#giveUpFill('incomplete')
     this.#origin.cancel()
     this.connection.keepAlive = false
     if (this.#writer.started) {
@@ -209,7 +209,7 @@ export class Pass extends Exchange implements OriginSink {
 
   override onClientGone(): void {
     if (this.#done) return
-    this.#giveUpFill()
+    this.#giveUpFill('incomplete')
     if (this.#writer.started) this.#finish()
     this.#done = true
     this.context.worker.counters.add(C.clientAborts, 1)
@@ -221,12 +221,15 @@ export class Pass extends Exchange implements OriginSink {
     const origin = this.#origin.connection
     const { socket } = this.connection
     if (this.#done || origin === undefined || socket.writableLength === 0) return
+    // Those who read along would have to wait for this client.
+    this.#giveUpFill('collapse-timeout')
     origin.pause()
     this.context.worker.output.whenFlushed(socket, () => origin.resume())
   }
 
-  #giveUpFill(): void {
-    this.#fill?.giveUp('origin-error')
+  /** `reason`: why those who read along go on by themselves. */
+  #giveUpFill(reason: Reason): void {
+    this.#fill?.giveUp(reason)
     this.#fill = undefined
   }
 

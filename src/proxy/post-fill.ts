@@ -1,7 +1,8 @@
 /**
  * The answer to a POST that says of itself that a GET of the same URI would give it too (RFC 9110 §9.3.3): stored for those
  * GETs while it is passed on to the one that asked. Whoever waits for the object meanwhile reads along, or, when it comes to
- * nothing, asks the origin himself.
+ * nothing, asks the origin himself. It comes to nothing when the client that posted is slower than the origin: the origin is
+ * then held back, and whoever reads along would be too.
  */
 import { GetRequest } from '../cache/policy/get-request.ts'
 import type { FillWriter } from '../cache/tiers/fill-writer.ts'

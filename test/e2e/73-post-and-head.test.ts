@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { statusOf } from '../support/admin.ts'
 import type { RequestScript } from '../support/scripted-origin.ts'
 import { ok, reply } from '../support/scripted-origin.ts'
 import { waitFor } from '../support/wait.ts'
@@ -14,6 +15,9 @@ const site = await startSite({
   site: 'route posts { method POST; path /split; } route rare { path /rare; cache rare; }',
   more: 'rule rare { min-uses 2; } match @fresh { header X-Fresh present; }',
 })
+
+/** For answers that no socket buffer holds. */
+const roomy = await startSite({ size: '64MiB', cache: 'max-object 16MiB;' })
 
 const FRESH = 'Cache-Control: max-age=60'
 
@@ -141,6 +145,27 @@ test('an answer to a POST that breaks off is not kept', async () => {
   await client.until('the close', () => client.closed !== undefined)
   const got = await site.get('/broken')
   assert.deepEqual([got.body.toString(), isHit(got)], ['from GET', false])
+})
+
+test('nobody waits for the client of a POST that takes nothing: its answer is not kept', async () => {
+  const body = Buffer.alloc(12 * 1024 * 1024, 'z')
+  roomy.answer('/slow', ({ method }) =>
+    method === 'POST'
+      ? Buffer.concat([
+          Buffer.from(`HTTP/1.1 200 \r\n${FRESH}\r\nContent-Location: /slow\r\nContent-Length: ${body.length}\r\n\r\n`),
+          body,
+        ])
+      : ok('from GET', FRESH),
+  )
+  const client = await roomy.connect()
+  client.send('POST /slow HTTP/1.1\r\nHost: test.example\r\nContent-Length: 2\r\n\r\nhi')
+  const head = await client.responseHead()
+  client.pause()
+  assert.match(head.fields.get('cache-status') ?? '', /; stored;/)
+  await waitFor('the end of the fill', async () => (await statusOf(roomy.shellac)).caches[0]?.tier.fills === 0)
+  assert.equal((await roomy.get('/slow')).body.toString(), 'from GET')
+  client.resume()
+  assert.equal((await client.read(body.length)).equals(body), true, 'the client gets it whole all the same')
 })
 
 test('a HEAD that is answered anew gives the stored response new fields and a new life', async () => {
