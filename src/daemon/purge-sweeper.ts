@@ -11,16 +11,26 @@ const MAIN_THREAD = -1
 const DELAY_MS: Readonly<Record<SweepState, number>> = { idle: 1000, waiting: 200, visiting: 5 }
 const REST_PER_WORK = 4
 
+/** One cache as it is swept. */
+interface Swept {
+  readonly sweep: Sweep
+  readonly log: PurgeLog
+  /** Of `PurgeLogStats`, when last looked at. */
+  folds: number
+}
+
 export class PurgeSweeper {
   readonly #shared: () => SharedState
   /** By the identity of the cache's memory. */
-  readonly #sweeps: Map<number, Sweep> = new Map()
+  readonly #sweeps: Map<number, Swept> = new Map()
+  readonly #onFold: (cache: string, folds: number) => void
   #timer: NodeJS.Timeout | undefined = undefined
   #beganMs = 0
 
-  /** `shared`: what is live now. */
-  constructor(shared: () => SharedState) {
+  /** `shared`: what is live now. `onFold`: so many purges of a cache had to make everything older stale for want of room. */
+  constructor(shared: () => SharedState, onFold: (cache: string, folds: number) => void) {
     this.#shared = shared
+    this.#onFold = onFold
   }
 
   start(): void {
@@ -36,7 +46,7 @@ export class PurgeSweeper {
   }
 
   #turn(): void {
-    const states = [...this.#liveSweeps()].map((sweep) => sweep.step())
+    const states = [...this.#liveSweeps()].map(({ sweep }) => sweep.step())
     const nowMs = performance.now()
     if (states.every((state) => state === 'idle')) {
       const workMs = this.#beganMs === 0 ? 0 : nowMs - this.#beganMs
@@ -48,16 +58,24 @@ export class PurgeSweeper {
     this.#schedule(states.includes('visiting') ? DELAY_MS.visiting : DELAY_MS.waiting)
   }
 
-  *#liveSweeps(): Iterable<Sweep> {
-    const live = [...this.#shared().caches.values()]
-    for (const id of this.#sweeps.keys()) if (!live.some((cache) => cache.id === id)) this.#sweeps.delete(id)
-    for (const { id, value } of live) {
-      let sweep = this.#sweeps.get(id)
-      if (sweep === undefined) {
-        sweep = new Sweep(new MemoryTier(value, MAIN_THREAD), new PurgeLog(value, MAIN_THREAD))
-        this.#sweeps.set(id, sweep)
+  *#liveSweeps(): Iterable<Swept> {
+    const live = [...this.#shared().caches]
+    for (const id of this.#sweeps.keys()) if (!live.some(([, cache]) => cache.id === id)) this.#sweeps.delete(id)
+    for (const [name, { id, value }] of live) {
+      let swept = this.#sweeps.get(id)
+      if (swept === undefined) {
+        const log = new PurgeLog(value, MAIN_THREAD)
+        swept = { sweep: new Sweep(new MemoryTier(value, MAIN_THREAD), log), log, folds: log.stats().folds }
+        this.#sweeps.set(id, swept)
       }
-      yield sweep
+      this.#tellFolds(name, swept)
+      yield swept
     }
+  }
+
+  #tellFolds(name: string, swept: Swept): void {
+    const { folds } = swept.log.stats()
+    if (folds !== swept.folds) this.#onFold(name, folds - swept.folds)
+    swept.folds = folds
   }
 }

@@ -62,7 +62,13 @@ class Supervisor {
   readonly #reloader = new Reloader((cause) => this.#reload(cause))
   readonly #watch: ConfigWatch
   readonly #signals: SignalTable
-  readonly #sweeper = new PurgeSweeper(() => this.#target.shared)
+  readonly #sweeper = new PurgeSweeper(
+    () => this.#target.shared,
+    (cache, folds) => {
+      const message = 'purges come faster than there is room for: everything older is stale'
+      this.#log.log('warn', message, { cache, folds, help: 'purge by tag or prefix, or enlarge "tier memory"' })
+    },
+  )
   readonly #startedMs = performance.now()
   #state: DaemonStatus['state'] = 'starting'
   readonly #finished = Promise.withResolvers<number>()
