@@ -2,13 +2,13 @@
  * The public HTTP caching tests (cache-tests.fyi) from the package registry.
  *
  * The package is no dependency of the project: what it declares to need is old, and the part that runs here needs none of
- * it. So its archive alone is fetched, compared with the hash below and unpacked into a temporary folder; nothing is
+ * it. So its archive alone is fetched, compared with the hash below and unpacked into the user's cache folder; nothing is
  * installed, no script of the package runs.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 const NAME = 'http-cache-tests'
@@ -20,10 +20,12 @@ export const PACKAGE = `${NAME} ${VERSION}`
 
 /** The folder with the unpacked package, fetched unless an earlier run has left it; or what hindered that. */
 export function fetchPackage(): { readonly folder: string } | { readonly problem: string } {
-  // Named by user and by hash: nobody else's folder is taken for it, nor that of another version.
-  const folder = join(tmpdir(), `shellac-${process.getuid?.()}-${NAME}-${INTEGRITY.slice(7, 15).replaceAll('/', '_')}`)
+  // Not in the folder for temporary files: there somebody else could leave modules for us to run.
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'shellac')
+  const folder = join(cache, `${NAME}-${VERSION}`)
   if (existsSync(folder)) return { folder }
-  const work = mkdtempSync(join(tmpdir(), `shellac-${NAME}-`))
+  mkdirSync(cache, { recursive: true })
+  const work = mkdtempSync(join(cache, `${NAME}-`))
   try {
     const pack = spawnSync('npm', ['pack', '--loglevel=error', `${NAME}@${VERSION}`], { cwd: work, encoding: 'utf8' })
     const archive = join(work, `${NAME}-${VERSION}.tgz`)
