@@ -1,7 +1,8 @@
 /** The text of `shellac explain`. */
-import { durationText } from '../simulate/duration-text.ts'
+
 import type { Explanation } from '../simulate/explanation.ts'
 import type { Ground } from '../simulate/grounds.ts'
+import { durationText } from '../util/duration-text.ts'
 import { withPlace } from './config-tests.ts'
 
 /**

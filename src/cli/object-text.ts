@@ -1,6 +1,7 @@
 /** What the running daemon holds under a key, for `shellac explain --live`. */
 import type { ObjectReport, StoredReport } from '../daemon/object-report.ts'
-import { durationText, sizeText } from './status-text.ts'
+import { durationText } from '../util/duration-text.ts'
+import { sizeText } from './status-text.ts'
 
 /** Ends with a newline. */
 export function objectText(report: ObjectReport): string {
@@ -23,9 +24,11 @@ function detailsOf({ object, variants }: ObjectReport): readonly string[] {
 function describe(object: StoredReport): readonly string[] {
   const { remainingSec } = object
   const fresh =
-    remainingSec > 0 ? `fresh for ${durationText(remainingSec)}` : `stale since ${durationText(-remainingSec)}`
+    remainingSec > 0
+      ? `fresh for ${durationText(remainingSec * 1000)}`
+      : `stale since ${durationText(-remainingSec * 1000)}`
   return [
     `status ${object.status}, ${sizeText(object.bodyBytes)}, ${object.hits} hits`,
-    `age ${durationText(object.ageSec)}, ${object.softPurged ? 'purged, to be validated' : fresh}`,
+    `age ${durationText(object.ageSec * 1000)}, ${object.softPurged ? 'purged, to be validated' : fresh}`,
   ]
 }

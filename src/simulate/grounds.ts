@@ -2,7 +2,7 @@
 import { type Reason, reasons } from '../log/reasons.ts'
 import type { HeaderEdit, Place, RoutePlan } from '../plan/plan.ts'
 import type { Expectation } from '../plan/test-plan.ts'
-import { durationText } from './duration-text.ts'
+import { durationText } from '../util/duration-text.ts'
 import type { AccessDecision, Outcome, RouteTrial } from './outcome.ts'
 
 export interface Ground {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Argument } from '../../src/config/ast.ts'
 import { readListenAddress, readServerAddress, readUnixAddress } from '../../src/config/values/address.ts'
-import { formatMs, readDuration } from '../../src/config/values/duration.ts'
+import { readDuration } from '../../src/config/values/duration.ts'
 import * as header from '../../src/config/values/header.ts'
 import { readHostPattern } from '../../src/config/values/host.ts'
 import { readNetwork } from '../../src/config/values/network.ts'
@@ -12,7 +12,9 @@ import { readPathPattern, readPlainPath } from '../../src/config/values/path.ts'
 import type { Read } from '../../src/config/values/read.ts'
 import { readRegex } from '../../src/config/values/regex.ts'
 import { readSize } from '../../src/config/values/size.ts'
+import { readClientAddress, readFieldValue, readReason, readUrl } from '../../src/config/values/test.ts'
 import * as words from '../../src/config/values/words.ts'
+import { durationText } from '../../src/util/duration-text.ts'
 import { argumentOf } from '../support/config.ts'
 import { cpuMsOf } from '../support/cpu.ts'
 
@@ -48,6 +50,10 @@ const readers: readonly ((argument: Argument) => Read<unknown>)[] = [
   (one) => words.readOneOf(one, ['on', 'off']),
   words.readSwitch,
   words.readText,
+  readUrl,
+  readClientAddress,
+  readFieldValue,
+  readReason,
 ]
 
 test('any text is a value or a diagnostic to every reader', () => {
@@ -67,7 +73,7 @@ test('any text is a value or a diagnostic to every reader', () => {
 test('every time reads back from its shortest form', () => {
   fc.assert(
     fc.property(fc.nat({ max: 3650 * 86_400_000 }), (ms) => {
-      assert.deepEqual(readDuration(argument(formatMs(ms))), { ok: true, value: ms })
+      assert.deepEqual(readDuration(argument(durationText(ms))), { ok: true, value: ms })
     }),
   )
 })

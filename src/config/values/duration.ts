@@ -1,4 +1,5 @@
 /** Times with units: `50ms`, `10s`, `1h30m`. */
+import { durationText } from '../../util/duration-text.ts'
 import type { Argument } from '../ast.ts'
 import { accept, type Read, refuse, refuseAs, shown } from './read.ts'
 
@@ -62,17 +63,5 @@ function correct(text: string): string | undefined {
   const unit = otherUnits.get(lower) ?? (unitsMs.has(lower) ? lower : undefined)
   if (unit === undefined) return undefined
   if (fraction === undefined) return `did you mean "${whole}${unit}"?`
-  return `did you mean "${formatMs(Number(`${whole}.${fraction}`) * unitsMs.get(unit)!)}"?`
-}
-
-/** The shortest way to write a time: 5_400_000 gives `1h30m`. */
-export function formatMs(ms: number): string {
-  let rest = Math.round(ms)
-  let text = ''
-  for (const [unit, unitMs] of unitsMs) {
-    const count = Math.floor(rest / unitMs)
-    if (count > 0) text += `${count}${unit}`
-    rest -= count * unitMs
-  }
-  return text === '' ? '0s' : text
+  return `did you mean "${durationText(Number(`${whole}.${fraction}`) * unitsMs.get(unit)!)}"?`
 }

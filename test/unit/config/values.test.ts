@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Argument } from '../../../src/config/ast.ts'
 import * as address from '../../../src/config/values/address.ts'
-import { formatMs, readDuration } from '../../../src/config/values/duration.ts'
+import { readDuration } from '../../../src/config/values/duration.ts'
 import * as header from '../../../src/config/values/header.ts'
 import { readHostPattern } from '../../../src/config/values/host.ts'
 import { readNetwork } from '../../../src/config/values/network.ts'
@@ -12,6 +12,7 @@ import type { Read } from '../../../src/config/values/read.ts'
 import { readRegex } from '../../../src/config/values/regex.ts'
 import { readSize } from '../../../src/config/values/size.ts'
 import * as words from '../../../src/config/values/words.ts'
+import { durationText } from '../../../src/util/duration-text.ts'
 import { argumentOf } from '../../support/config.ts'
 
 type Reader<T> = (argument: Argument) => Read<T>
@@ -57,7 +58,7 @@ test('durations', () => {
 
 test('the shortest way to write a time reads back', () => {
   for (const ms of [0, 1, 1500, 60_000, 5_400_000, 315_360_000_000]) {
-    assert.deepEqual(readDuration(argumentOf(formatMs(ms))), { ok: true, value: ms })
+    assert.deepEqual(readDuration(argumentOf(durationText(ms))), { ok: true, value: ms })
   }
 })
 

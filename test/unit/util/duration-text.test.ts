@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { readDuration } from '../../../src/config/values/duration.ts'
-import { durationText } from '../../../src/simulate/duration-text.ts'
+import { durationText } from '../../../src/util/duration-text.ts'
 import { argumentOf } from '../../support/config.ts'
 
 test('a duration is written in the largest units there are', () => {
@@ -13,7 +13,8 @@ test('a duration is written in the largest units there are', () => {
     [5_400_000, '1h30m'],
     [86_400_000, '1d'],
     [-120_000, '-2m'],
-    [0.5, '0s'],
+    [0.4, '0s'],
+    [8 * 86_400_000, '1w1d'],
   ] as const
   for (const [ms, text] of cases) assert.equal(durationText(ms), text)
 })
