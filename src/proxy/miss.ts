@@ -172,8 +172,10 @@ export class Miss extends Exchange implements FetchOwner {
   #lead(found: Found, plan: FetchPlan): boolean {
     const { context } = this
     this.#fetch = Fetch.lead({ context, cache: this.#cache, found, plan, directives: this.#directives, owner: this })
-    this.#fetch?.start()
-    return this.#fetch !== undefined
+    if (this.#fetch === undefined) return false
+    this.context.worker.wheel.cancel(this.#timer) // its own fetch has the time limits of the backend
+    this.#fetch.start()
+    return true
   }
 
   /**

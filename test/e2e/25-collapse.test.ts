@@ -261,3 +261,28 @@ test('after "wait" a client goes to the origin itself', async () => {
   held.open()
   assert.equal(cacheStatus(await clients[0]!.response()), LED)
 })
+
+test('who waited, and now fetches, is not given up when the time for waiting is over', async () => {
+  const held = [gate(), gate()]
+  one.answer('/short/b', async (request) => {
+    const index = one.asked('/short/b').indexOf(request)
+    await held[index]?.opened
+    return reply(200, `answer ${index}`, index === 0 ? 'Cache-Control: max-age=60' : 'Cache-Control: private')
+  })
+  one.answer('/short/next', ok('the next answer'))
+  const [first, second, third] = await connectMany(one, 3)
+  first!.send('GET /short/b HTTP/1.1\r\nHost: test.example\r\nAuthorization: Basic eDp5\r\n\r\n')
+  await waitFor('the first fetch', () => one.asked('/short/b').length === 1)
+  ask([second!], '/short/b')
+  await one.get('/short/next') // read behind the second one, which waits by now
+  held[0]!.open()
+  await waitFor('the fetch of the second', () => one.asked('/short/b').length === 2)
+  ask([third!], '/short/b')
+  assert.equal((await third!.response()).body.toString(), 'answer 2') // began to wait later, and has waited long enough
+  held[1]!.open()
+  const answer = await second!.response()
+  assert.equal(answer.body.toString(), 'answer 1')
+  assert.match(cacheStatus(answer), /detail=private$/)
+  assert.equal((await second!.get('/short/next')).body.toString(), 'the next answer')
+  assert.equal(one.asked('/short/b').length, 3)
+})
