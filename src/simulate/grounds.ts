@@ -2,6 +2,7 @@
 import { type Reason, reasons } from '../log/reasons.ts'
 import type { HeaderEdit, Place, RoutePlan } from '../plan/plan.ts'
 import type { Expectation } from '../plan/test-plan.ts'
+import { assert } from '../util/assert.ts'
 import { durationText } from '../util/duration-text.ts'
 import type { AccessDecision, Outcome, RouteTrial } from './outcome.ts'
 
@@ -97,8 +98,8 @@ export function lifetimeGrounds({ store }: Outcome): readonly Ground[] {
     const word = store.rule.mode === 'override' ? 'override' : 'where the origin says nothing'
     return [{ message: `ttl ${durationText(store.rule.ttlMs)}, ${word}`, place: store.rule.place }]
   }
+  assert(store.source !== 'configured', 'a configured lifetime has its statement')
   const texts = {
-    configured: 'a ttl statement',
     explicit: 'the lifetime is what the response says',
     heuristic: 'the lifetime is a tenth of the age of the document (RFC 9111 §4.2.2)',
     none: 'neither the response nor a ttl statement gives a lifetime',
