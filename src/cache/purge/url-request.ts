@@ -2,7 +2,7 @@
 import type { RequestFacts } from '../../plan/facts.ts'
 
 /** Scheme, authority, path and query; nothing is normalised, since clients' URLs are not either until the key is made. */
-const urlShape = /^(https?):\/\/([!-.0-~]{1,300})(\/[!->@-~]*)?(?:\?([!-~]*))?$/
+const urlShape = /^(https?):\/\/([!-.0->A-~]{1,300})(\/[!->@-~]*)?(?:\?([!-~]*))?$/
 
 /** A GET without any field. */
 export class UrlRequest implements RequestFacts {

@@ -45,6 +45,7 @@ describe('a URL that is typed', () => {
       ['https://shop.example:443/', 'shop.example|/'],
       ['http://shop.example:443/', 'shop.example:443|/'],
       ['http://shop.example', 'shop.example|/'],
+      ['http://shop.example?a', 'shop.example|/?a'],
       ['http://[::1]:8080/a?', '[::1]:8080|/a?'],
     ]
     for (const [url, text] of typed) assert.equal(textOf(UrlRequest.parse(url)!), text)
@@ -64,6 +65,7 @@ describe('a URL that is typed', () => {
       'http://a/b c',
       'http://a/é',
       'http://a/#b',
+      'http://me@a/',
       '',
     ]) {
       assert.equal(UrlRequest.parse(url), undefined, url)
