@@ -282,7 +282,7 @@ test('who waited, and now fetches, is not given up when the time for waiting is 
   held[1]!.open()
   const answer = await second!.response()
   assert.equal(answer.body.toString(), 'answer 1')
-  assert.match(cacheStatus(answer), /detail=private$/)
+  assert.match(cacheStatus(answer), /detail=response-private$/)
   assert.equal((await second!.get('/short/next')).body.toString(), 'the next answer')
   assert.equal(one.asked('/short/b').length, 3)
 })
