@@ -14,6 +14,7 @@ import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
 import { decodeMeta, type StoredMeta } from '../cache/policy/meta.ts'
+import { selectBytes } from '../cache/policy/partial.ts'
 import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
@@ -277,12 +278,18 @@ export class Miss extends Exchange implements FetchOwner {
 
   onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void {
     this.#fetch = undefined
+    const etag = new FlatFacts(meta.status, fields).header('etag')
+    // With another Last-Modified or Date, If-Range may have become false, and what is stored is a part.
+    if (selectBytes(this.context.facts, meta, etag, object.bodyBytes).kind === 'missing') {
+      this.#cache.cache.tier.unpin(object)
+      this.#lookAgain()
+      return
+    }
     this.#end()
     const reason = this.#reason
     const cacheStatus = forwardStatus({ forward: forwardOf(reason), status: 304, stored, collapsed: false, reason })
     const statusLine = cacheStatusLine(this.context.route, cacheStatus, object.key)
     const prefix = responsePrefix(meta, object.bodyBytes, clock.nowMs, statusLine)
-    const etag = new FlatFacts(meta.status, fields).header('etag')
     deliverAs(this.#delivery(), { object, meta, fields, etag, prefix, word: 'revalidated', reason })
   }
 
@@ -391,7 +398,7 @@ export class Miss extends Exchange implements FetchOwner {
         break
       case 'aborted': {
         // A beginning may have been kept, to be completed.
-        if (reader.bodyBytes > 0 && decodeMeta(reader.meta).status === 206) {
+        if (reader.available > 0 && decodeMeta(reader.meta).status === 206) {
           this.#lookAgain()
           break
         }

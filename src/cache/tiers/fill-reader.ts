@@ -52,9 +52,9 @@ export class FillReader {
     return this.#seenAvailable
   }
 
-  /** Declared or final length of the body; -1 while it is not known. */
+  /** Declared or final length of the body, also where less came and was kept; -1 while it is not known. */
   get bodyBytes(): number {
-    return this.#store.slots.load(this.#slot, Slot.bodyBytes)
+    return this.#store.slots.load(this.#slot, Slot.announcedBytes)
   }
 
   /** META_CELLS numbers; from state 'streaming' on. */

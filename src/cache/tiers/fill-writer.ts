@@ -113,6 +113,7 @@ export class FillWriter {
     slots.set(slot, Slot.headBytes, headBytes)
     slots.set(slot, Slot.bodyStart, bodyStart)
     slots.set(slot, Slot.bodyBytes, bodyBytes)
+    slots.set(slot, Slot.announcedBytes, bodyBytes)
     slots.store(slot, Slot.body, front)
     allocator.free(keyBlock)
     this.#setExtent(front, bodyStart)
@@ -205,6 +206,7 @@ export class FillWriter {
     this.#finish(() => {
       this.#trim()
       slots.set(this.#slot, Slot.bodyBytes, this.#written)
+      slots.set(this.#slot, Slot.announcedBytes, this.#written)
       if ((slots.get(this.#slot, Slot.flags) & Flag.unlisted) !== 0) {
         this.#store.endFill(this.#slot, FillState.complete)
       } else this.#store.keepFill(this.#slot, this.key, FillState.complete)

@@ -33,7 +33,7 @@ export const Slot = {
   body: 6,
   /** Where the body begins in that extent, in bytes from the start of the block. */
   bodyStart: 7,
-  /** Declared or final length of the body, -1 while unknown. */
+  /** Of a complete object, the length of the body; of a fill, the declared one. -1 while unknown. */
   bodyBytes: 8,
   /** Bytes of body published so far. */
   available: 9,
@@ -60,6 +60,11 @@ export const Slot = {
   mark: 20,
   /** Bytes of the labels between key and head; 0 before a fill starts. */
   labelBytes: 21,
+  /**
+   * What readers of a fill are told of its length, -1 while unknown. Unlike `bodyBytes` it stays what was declared when a
+   * beginning is kept, or a reader in mid-step would take the beginning for the whole.
+   */
+  announcedBytes: 22,
   /** Answers given from the object, as far as the workers have told; unsigned. */
   hits: 23,
 } as const
@@ -117,6 +122,7 @@ export class Slots {
     this.cells.fill(0, cell + 1, cell + SLOT_CELLS)
     this.cells[cell + Slot.changes] = changes
     this.cells[cell + Slot.bodyBytes] = -1
+    this.cells[cell + Slot.announcedBytes] = -1
     Atomics.store(this.cells, cell, ((tag & ~STATE_MASK) + GENERATION_STEP) | State.filling)
   }
 

@@ -158,6 +158,11 @@ test('the beginning of a fill that failed can be kept: an object for who looks i
   assert.ok(writer.write(body, 0, body.length))
   writer.keepBeginning([206, 7], 504)
   assert.deepEqual([reader.state, reader.available], ['aborted', body.length])
+  assert.equal(
+    reader.bodyBytes,
+    500 * KIB,
+    'a reader about to announce the length must not announce that of the beginning',
+  )
   reader.close()
   const object = other.find('/kept')!
   assert.deepEqual([object.meta[0], object.meta[1], object.bodyBytes], [206, 7, body.length])
