@@ -10,7 +10,6 @@
  * what it purged becomes everything as old (as in label-table.ts, whose notes on readers hold here too). A writer that
  * dies leaves an odd version: an entry that nobody reads, and that the next writer takes.
  */
-import type { SharedLock } from '../tiers/shared-lock.ts'
 import { BAN_CELLS, MAX_PATTERN_BYTES } from './layout.ts'
 import { Numbers } from './numbers.ts'
 import { compileUrlPattern, type PatternKind, type UrlTest } from './url-pattern.ts'
@@ -37,15 +36,13 @@ export class BanList {
   readonly #patterns: Buffer
   readonly #numbers: Numbers
   readonly #entries: number
-  readonly #lock: SharedLock
   readonly #compiled: (Compiled | undefined)[]
 
-  constructor(buffer: SharedArrayBuffer, atCell: number, patternsAt: number, entries: number, lock: SharedLock) {
+  constructor(buffer: SharedArrayBuffer, atCell: number, patternsAt: number, entries: number) {
     this.#cells = new Int32Array(buffer, atCell * 4, entries * BAN_CELLS)
     this.#patterns = Buffer.from(buffer, patternsAt, entries * MAX_PATTERN_BYTES)
     this.#numbers = new Numbers(buffer, atCell, (entries * BAN_CELLS) / 2)
     this.#entries = entries
-    this.#lock = lock
     this.#compiled = new Array(entries).fill(undefined)
   }
 
@@ -72,7 +69,7 @@ export class BanList {
     if (!this.#holds(entry, ban.pattern, kind)) {
       if (!isFree) fold(old, (this.#cells[at + 1]! & HARD) !== 0)
       const version = this.#cells[at]! | 1
-      Atomics.store(this.#cells, at, version)
+      Atomics.exchange(this.#cells, at, version) // no write below may be done before it, which a mere store would allow
       this.#cells[at + 1] = kind
       this.#cells[at + 2] = this.#patterns.write(ban.pattern, entry * MAX_PATTERN_BYTES, 'latin1')
       this.#numbers.raise((at + 4) / 2, number)
@@ -108,26 +105,22 @@ export class BanList {
     return oldest
   }
 
-  /** undefined: the entry is being written, so what it was counts by the floors, and what it will be does not yet. */
+  /**
+   * Once per ban and thread. undefined: the entry is being written, so what it was counts by the floors, and what it will be
+   * does not yet. Reads without the lock, between two looks at the version: the main thread judges too, and would wait for
+   * ever for a lock whose owner has died, since it is the one that gives such locks back.
+   */
   #compile(entry: number): Compiled | undefined {
-    const version = Atomics.load(this.#cells, entry * BAN_CELLS)
+    const at = entry * BAN_CELLS
+    const version = Atomics.load(this.#cells, at)
     const known = this.#compiled[entry]
     if (known?.version === version) return known
-    // Once per ban and thread; the lock keeps the pattern as it is meanwhile.
-    this.#lock.acquire()
-    try {
-      return this.#compileLocked(entry)
-    } finally {
-      this.#lock.release()
-    }
-  }
-
-  #compileLocked(entry: number): Compiled | undefined {
-    const at = entry * BAN_CELLS
-    const version = this.#cells[at]!
     if ((version & 1) !== 0) return undefined
     const kind = this.#cells[at + 1]!
-    const test = compileUrlPattern((kind & GLOB) === 0 ? 'prefix' : 'glob', this.#patternOf(entry))
+    const pattern = this.#patternOf(entry)
+    // Exchanges a value for itself, since no read above may be done behind it, which a mere load would allow.
+    if (Atomics.compareExchange(this.#cells, at, version, version) !== version) return undefined
+    const test = compileUrlPattern((kind & GLOB) === 0 ? 'prefix' : 'glob', pattern)
     const compiled = { version, isHard: (kind & HARD) !== 0, test }
     this.#compiled[entry] = compiled
     return compiled

@@ -65,7 +65,7 @@ export class PurgeLog {
     this.#numbers = new Numbers(purges, layout.numbersAt, Object.keys(PurgeNumber).length)
     this.#lock = new SharedLock(this.#cells, worker)
     this.#labels = new LabelTable(purges, layout.labelsAt, layout.labelEntries)
-    this.#bans = new BanList(purges, layout.bansAt, layout.patternsAt, layout.banEntries, this.#lock)
+    this.#bans = new BanList(purges, layout.bansAt, layout.patternsAt, layout.banEntries)
     const rows = this.#cells.subarray(layout.rowsAt, layout.rowsAt + workers * ROW_CELLS)
     this.#epochs = new FetchEpochs(this.#cells, this.#numbers, rows, worker)
     this.#hash = new KeyHash(seedLow, seedHigh)

@@ -11,19 +11,27 @@ const SPINS = 200
 const SLEEP_MS = 5
 /** Worker -1 (the main thread) owns as 1, worker 0 as 2. */
 const OWNER_BASE = 2
+const MAIN_THREAD = -1
+/** Longer than any change takes; past it the owner has died. */
+const MAIN_THREAD_PATIENCE_MS = 100
 
 export class SharedLock {
   readonly #control: Int32Array
   readonly #owner: number
+  readonly #patienceMs: number
 
   constructor(control: Int32Array, worker: number) {
     this.#control = control
     this.#owner = worker + OWNER_BASE
+    this.#patienceMs = worker === MAIN_THREAD ? MAIN_THREAD_PATIENCE_MS : Number.POSITIVE_INFINITY
   }
 
-  /** Blocks this thread until it owns the lock. Not re-entrant. */
+  /**
+   * Blocks this thread until it owns the lock. Not re-entrant. Throws in the main thread, when the lock could not be had: it
+   * is the one that takes locks from the dead, and must not wait for itself.
+   */
   acquire(): void {
-    if (Atomics.compareExchange(this.#control, Control.lock, 0, this.#owner) !== 0) this.#wait(Number.POSITIVE_INFINITY)
+    if (!this.acquireWithin(this.#patienceMs)) throw new Error('held up by a thread that has just died; try again')
   }
 
   /** False when the lock could not be had within about `limitMs`. */

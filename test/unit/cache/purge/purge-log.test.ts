@@ -128,10 +128,12 @@ describe('a purge log', () => {
     const start = main.beginSweep()
     const dead = new PurgeLog(shared, 1)
     dead.beginFetch()
+    dead.purgeUrls({ kind: 'glob', pattern: '/b/*', isHard: true })
     const cells = new Int32Array(shared.purges)
     cells[PurgeCell.lock] = OWNED_BY_WORKER_1
     assert.equal(main.purgeAll(true), false)
     assert.equal(verdictOf(main, 'a|/'), Verdict.untouched)
+    assert.equal(verdictOf(main, 'a|/b/c'), Verdict.gone, 'a ban not looked at before is read without the lock')
     main.releaseWorker(0)
     assert.equal(main.purgeAll(true), false, 'another worker has died')
     main.releaseWorker(1)

@@ -76,6 +76,9 @@ test('a lock owned by another dead worker is not waited for without end', () => 
   const shared = createMemoryTier({ bytes: 1024 * KIB, workers: 2, maxObjectBytes: 256 * KIB })
   store(new MemoryTier(shared, 0), '/a')
   new Int32Array(shared.control)[Control.lock] = OWNED_BY_WORKER_1
+  const main = new MemoryTier(shared, -1)
+  assert.throws(() => main.inspect('/a'), /a thread that has just died/)
+  assert.throws(() => main.state('/a', 0), /a thread that has just died/)
   assert.equal(releaseWorker(shared, 0), false)
   assert.equal(releaseWorker(shared, 1), true)
   assert.equal(releaseWorker(shared, 0), true)
