@@ -32,6 +32,6 @@ function diagnosticOf({ plan, spans }: CompiledTest, { place, message, grounds }
 }
 
 /** `route css (shop.conf:56)`. */
-export function withPlace(text: string, place: Place | undefined): string {
-  return place === undefined ? text : `${text} (${place.file}:${place.line})`
+export function withPlace(text: string, place: Place | undefined | null): string {
+  return place === undefined || place === null ? text : `${text} (${place.file}:${place.line})`
 }

@@ -13,9 +13,9 @@ import { withPlace } from './config-tests.ts'
  *     cache     shop: miss
  *               absent: nothing is stored under this key
  *
- * Ends with a newline.
+ * Ends with a newline. `isAnswerAssumed`: nobody said what the origin answers.
  */
-export function explainText(explained: Explanation): string {
+export function explainText(explained: Explanation, isAnswerAssumed: boolean): string {
   const { request } = explained
   const sections: readonly (readonly [label: string, lines: readonly string[]])[] = [
     ['listener', [explained.listener ?? 'none']],
@@ -28,9 +28,9 @@ export function explainText(explained: Explanation): string {
       ),
     ],
     ['access', accessLines(explained)],
-    ['key', explained.key === null ? [] : [explained.key]],
+    ['key', keyLines(explained)],
     ['cache', cacheLines(explained)],
-    ['origin', originLines(explained)],
+    ['origin', originLines(explained, isAnswerAssumed)],
     ['store', storeLines(explained)],
     ['answer', answerLines(explained)],
   ]
@@ -50,37 +50,48 @@ function accessLines({ access }: Explanation): readonly string[] {
   return [`${access.allowed ? 'allowed' : 'refused'}: ${withPlace(access.why.message, access.why.place)}`]
 }
 
+function keyLines({ key, keyPlaces }: Explanation): readonly string[] {
+  return key === null ? [] : [key, ...keyPlaces.map((place) => withPlace('as "key" says', place))]
+}
+
 function cacheLines({ cache, isRefreshedBehind }: Explanation): readonly string[] {
   const name = cache.name === null ? '' : `${cache.name}: `
   const refresh = isRefreshedBehind ? ['fetched anew behind the answer'] : []
   return [`${name}${cache.result}`, ...texts(cache.grounds), ...refresh]
 }
 
-function originLines({ sent, requestEdits }: Explanation): readonly string[] {
+function originLines({ sent, requestEdits }: Explanation, isAnswerAssumed: boolean): readonly string[] {
   if (sent === null) return ['not asked']
   return [
     `${sent.backend}: ${sent.method} ${sent.target}`,
     ...indented(fieldTexts(sent.fields)),
     ...edits(requestEdits),
+    ...(isAnswerAssumed ? ['taken to answer an empty 200; --response and --response-header say otherwise'] : []),
   ]
 }
 
 function storeLines({ store }: Explanation): readonly string[] {
   if (store === null) return []
   if (!store.stored) return ['no', ...texts(store.grounds)]
-  const { ttlMs, jitter, staleWhileRevalidateMs, staleIfErrorMs, tags, vary, minUses } = store
-  const less = jitter === 0 ? '' : `, or up to ${Math.round(jitter * 1000) / 10}% less`
+  const { ttlMs, staleWhileRevalidateMs, staleIfErrorMs, tags, vary, minUses, places } = store
+  const uses = `from the request on that is number ${minUses} for this key`
+  const whileFetched = `then for ${durationText(staleWhileRevalidateMs)} while it is fetched anew`
+  const whileFailing = `then for ${durationText(staleIfErrorMs)} while the origin fails`
   return [
-    `yes, fresh for ${durationText(ttlMs)}${less}`,
+    ttlMs === 0 ? 'yes, but never fresh' : `yes, fresh for ${durationText(ttlMs)}`,
     ...texts(store.grounds),
-    ...(minUses === 1 ? [] : [`from the request on that is number ${minUses} for this key`]),
-    ...(staleWhileRevalidateMs === 0
-      ? []
-      : [`then for ${durationText(staleWhileRevalidateMs)} while it is fetched anew`]),
-    ...(staleIfErrorMs === 0 ? [] : [`then for ${durationText(staleIfErrorMs)} while the origin fails`]),
+    ...jitterLines(store),
+    ...(minUses === 1 ? [] : [withPlace(uses, places.minUses)]),
+    ...(staleWhileRevalidateMs === 0 ? [] : [withPlace(whileFetched, places.grace)]),
+    ...(staleIfErrorMs === 0 ? [] : [withPlace(whileFailing, places.staleIfError)]),
     ...(tags.length === 0 ? [] : [`tags ${tags.join(' ')}`]),
     ...(vary.length === 0 ? [] : [`a variant for each ${vary.join(', ')}`]),
   ]
+}
+
+function jitterLines({ ttlMs, jitter, places }: NonNullable<Explanation['store']>): readonly string[] {
+  if (jitter === 0 || ttlMs === 0) return []
+  return [withPlace(`or up to ${Math.round(jitter * 1000) / 10}% less, at random`, places.jitter)]
 }
 
 function answerLines({ response, responseEdits, route, sent, cache }: Explanation): readonly string[] {

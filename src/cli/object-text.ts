@@ -17,18 +17,31 @@ function stateOf({ cache, tier, state, reason, object, variants }: ObjectReport)
 
 function detailsOf({ object, variants }: ObjectReport): readonly string[] {
   if (object !== null) return describe(object)
-  const list = variants?.list.flatMap((one) => [one.key, ...describe(one.object).map((line) => `  ${line}`)]) ?? []
+  const list =
+    variants?.list.flatMap((one) => [variantName(one.key), ...describe(one.object).map((line) => `  ${line}`)]) ?? []
   return variants?.isCut === true ? [...list, '...'] : list
 }
 
 function describe(object: StoredReport): readonly string[] {
-  const { remainingSec } = object
-  const fresh =
-    remainingSec > 0
-      ? `fresh for ${durationText(remainingSec * 1000)}`
-      : `stale since ${durationText(-remainingSec * 1000)}`
+  const { remainingSec, staleWhileRevalidateSec, staleIfErrorSec, tags } = object
+  const fresh = remainingSec > 0 ? `fresh for ${seconds(remainingSec)}` : `stale since ${seconds(-remainingSec)}`
+  const windows = [
+    ...(staleWhileRevalidateSec === 0 ? [] : [`${seconds(staleWhileRevalidateSec)} while it is fetched anew`]),
+    ...(staleIfErrorSec === 0 ? [] : [`${seconds(staleIfErrorSec)} while the origin fails`]),
+  ]
   return [
     `status ${object.status}, ${sizeText(object.bodyBytes)}, ${object.hits} hits`,
-    `age ${durationText(object.ageSec * 1000)}, ${object.softPurged ? 'purged, to be validated' : fresh}`,
+    `age ${seconds(object.ageSec)}, ${object.softPurged ? 'purged, to be validated' : fresh}`,
+    ...(windows.length === 0 ? [] : [`may answer stale for ${windows.join(', ')}`]),
+    ...(tags.length === 0 ? [] : [`tags ${tags.join(' ')}`]),
   ]
+}
+
+function seconds(sec: number): string {
+  return durationText(sec * 1000)
+}
+
+/** What selects a variant, without the number of its marker, which says nothing to people. */
+function variantName(key: string): string {
+  return key.replace(/^.* \d+:/, '')
 }

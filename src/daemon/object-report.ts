@@ -135,7 +135,8 @@ function describe(facts: ObjectFacts, nowMs: number): StoredReport {
     fields: parseFieldLines(facts.head.toString('latin1')),
     ageSec: ageSeconds(meta, nowMs),
     lifetimeSec: seconds(meta.lifetimeMs),
-    remainingSec: seconds(remainingMs(meta, nowMs)),
+    // Upwards, as it is lifetime less age, and that is rounded down; never -0.
+    remainingSec: Math.ceil(remainingMs(meta, nowMs) / 1000) + 0,
     staleWhileRevalidateSec: seconds(meta.staleWhileRevalidateMs),
     staleIfErrorSec: seconds(meta.staleIfErrorMs),
     softPurged: facts.softPurged,

@@ -71,11 +71,13 @@ function diffObjects(before: readonly Named[], after: readonly Named[]): ObjectD
   return { added, removed: [...old.keys()], changed, kept }
 }
 
-/** Route ids hold the line too (`route css @ shop.conf:56`), so they go as well. */
+/** Route ids hold the line too (`route css @ shop.conf:56`). */
+const placeKeys: ReadonlySet<string> = new Set(['place', 'places', 'id'])
+
 function withoutPlaces(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutPlaces)
   if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).filter(([key]) => key !== 'place' && key !== 'id')
+  const entries = Object.entries(value).filter(([key]) => !placeKeys.has(key))
   return entries.map(([key, inner]) => [key, withoutPlaces(inner)])
 }
 

@@ -193,6 +193,13 @@ export interface CacheSettings {
   readonly maxObjectBytes: number
   /** What a range request that finds nothing stored fetches: the range it asks for, or the whole. */
   readonly ranges: 'forward' | 'whole'
+  /** Where the statements stand that an explanation names; a rule's before its cache's. */
+  readonly places: readonly StatementPlace[]
+}
+export interface StatementPlace {
+  /** Its name in the configuration, such as `stale-if-error`. */
+  readonly statement: string
+  readonly place: Place
 }
 /** What stored responses can be purged by, besides their URL. */
 export interface TagPlan {

@@ -1,6 +1,6 @@
 /** An outcome as plain data for people and programs: what was decided at each step, why, and by which statement. */
 import type { Reason } from '../log/reasons.ts'
-import type { HeaderEdit, Place, RoutePlan, SitePlan } from '../plan/plan.ts'
+import type { CacheSettings, HeaderEdit, Place, RoutePlan, SitePlan } from '../plan/plan.ts'
 import type { CacheResult, RequestScript } from '../plan/test-plan.ts'
 import { accessText, type Ground, lifetimeGrounds, reasonGrounds, trialText } from './grounds.ts'
 import type { ClientResponse, MatcherValue, Outcome, SentRequest } from './outcome.ts'
@@ -11,6 +11,13 @@ export type PrecedenceOf = (site: SitePlan, first: string, second: string) => st
 export interface ExplainedRoute extends Ground {
   readonly name: string
   readonly taken: boolean
+}
+
+export interface StorePlaces {
+  readonly jitter: Place | null
+  readonly minUses: Place | null
+  readonly grace: Place | null
+  readonly staleIfError: Place | null
 }
 
 /** `null` where a step was not reached or nothing is there. */
@@ -24,6 +31,8 @@ export interface Explanation {
   readonly matchers: readonly MatcherValue[]
   readonly access: { readonly allowed: boolean; readonly why: Ground } | null
   readonly key: string | null
+  /** The statements that made the key; a rule's before its cache's. */
+  readonly keyPlaces: readonly Place[]
   readonly cache: {
     readonly name: string | null
     readonly result: CacheResult
@@ -47,6 +56,8 @@ export interface Explanation {
     readonly vary: readonly string[]
     /** The request from which on it is stored: 1 is the first. */
     readonly minUses: number
+    /** Of the statements behind these figures; without those that the response decided. */
+    readonly places: StorePlaces
   } | null
   readonly response: ClientResponse
   readonly responseEdits: readonly Ground[]
@@ -70,6 +81,7 @@ export function explain(request: RequestScript, outcome: Outcome, precedenceOf: 
         ? null
         : { allowed: access.allowed, why: { message: accessText(access), place: access.place } },
     key: outcome.key ?? null,
+    keyPlaces: outcome.key === undefined ? [] : placesOf('key', route?.cache?.settings),
     cache: {
       name: route?.cache?.name ?? null,
       result: cache.result,
@@ -120,5 +132,15 @@ function explainStore(outcome: Outcome, route: RoutePlan | undefined): Explanati
     tags,
     vary,
     minUses: settings.minUses,
+    places: {
+      jitter: placesOf('jitter', settings)[0] ?? null,
+      minUses: placesOf('min-uses', settings)[0] ?? null,
+      grace: (staleWhileRevalidateMs === settings.graceMs && placesOf('grace', settings)[0]) || null,
+      staleIfError: (staleIfErrorMs === settings.staleIfErrorMs && placesOf('stale-if-error', settings)[0]) || null,
+    },
   }
+}
+
+function placesOf(statement: string, settings: CacheSettings | undefined): readonly Place[] {
+  return settings?.places.filter((one) => one.statement === statement).map(({ place }) => place) ?? []
 }

@@ -30,7 +30,7 @@ export function groundsOf(expectation: Expectation, outcome: Outcome): readonly 
       return [...editGrounds(edits ?? [], expectation.name), ...takenGround(outcome)]
     }
     default:
-      return [...accessGround(outcome), ...takenGround(outcome)]
+      return [...accessGround(outcome), ...purgeGround(outcome), ...takenGround(outcome)]
   }
 }
 
@@ -69,8 +69,21 @@ function accessGround({ access, response }: Outcome): readonly Ground[] {
   return [{ message: accessText(access), place: access.place }]
 }
 
+/** Who let a purge happen, or that nobody did. */
+function purgeGround({ purge, matchers, route }: Outcome): readonly Ground[] {
+  if (purge === undefined) return []
+  const { allowed, matcher } = purge
+  const place = matchers.find(({ name }) => name === matcher)?.place
+  if (allowed) return [{ message: `purged, as @${matcher} holds`, place }]
+  if (route?.cache === undefined) return [{ message: 'not purged: the route uses no cache', place: undefined }]
+  if (matcher !== undefined) return [{ message: `not purged: @${matcher} does not hold`, place }]
+  return [{ message: `not purged: cache ${route.cache.name} has no "purge { allow @NAME; }"`, place: undefined }]
+}
+
 /** What the reason says, and the matchers behind it. */
-export function reasonGrounds(reason: Reason, { route, matchers, store }: Outcome): readonly Ground[] {
+export function reasonGrounds(reason: Reason, outcome: Outcome): readonly Ground[] {
+  const { route, matchers, store, purge } = outcome
+  if (purge !== undefined) return purgeGround(outcome)
   const record = reasons.find((one) => one.name === reason)
   const text: Ground[] =
     record === undefined || reason === 'none' ? [] : [{ message: `${reason}: ${record.doc}`, place: undefined }]

@@ -33,6 +33,13 @@ export interface AccessDecision {
   readonly isDefault: boolean
 }
 
+/** What came of a request with a method that purges. */
+export interface PurgeDecision {
+  readonly allowed: boolean
+  /** The matcher that its cache's `purge` block names; undefined: it names none, so nobody may. */
+  readonly matcher: string | undefined
+}
+
 /** A request as its origin gets it. */
 export interface SentRequest {
   readonly backend: string
@@ -88,10 +95,12 @@ export interface Outcome {
   readonly route: RoutePlan | undefined
   /** Every route of the site, in the order they are tried. */
   readonly trials: readonly RouteTrial[]
-  /** The matchers that the site's routes name, each once. */
+  /** The matchers that the site's routes, their rules and a purge name, each once. */
   readonly matchers: readonly MatcherValue[]
   /** undefined: nobody asked. */
   readonly access: AccessDecision | undefined
+  /** undefined: it does not ask for a purge. */
+  readonly purge: PurgeDecision | undefined
   /** undefined: the cache was not asked. */
   readonly key: string | undefined
   readonly cache: FoundInCache

@@ -6,7 +6,7 @@ import type { RouteRules } from '../proxy/route-runtime.ts'
 import type { MatcherSet } from '../routing/matchers.ts'
 import type { RouteEntry } from '../routing/route-entry.ts'
 import type { SiteTable } from '../routing/site-table.ts'
-import type { AccessDecision, MatcherValue, RouteTrial } from './outcome.ts'
+import type { AccessDecision, MatcherValue, PurgeDecision, RouteTrial } from './outcome.ts'
 
 /** Every route of the site in the order they are tried; `taken` undefined: none takes the request. */
 export function traceRoutes(
@@ -21,15 +21,16 @@ export function traceRoutes(
   }))
 }
 
-/** The matchers that the routes of a site and the rules of the route taken name, in the order of their names. */
+/** The matchers that the routes of a site, their rules and a purge name, in the order they are declared. */
 export function traceMatchers(
   plan: Plan,
   matchers: MatcherSet,
   routes: readonly RoutePlan[],
+  purge: PurgeDecision | undefined,
   request: RequestFacts,
   response: ResponseFacts | undefined,
 ): readonly MatcherValue[] {
-  const names = new Set(routes.flatMap(matchersOf))
+  const names = new Set([...routes.flatMap(matchersOf), purge?.matcher])
   return plan.matchers
     .filter((matcher) => names.has(matcher.name))
     .map(({ name, place }) => ({ name, place, holds: matchers.holds(name, request, response) }))
@@ -38,8 +39,9 @@ export function traceMatchers(
 function matchersOf(route: RoutePlan): readonly string[] {
   const edits = [...route.requestHeaders, ...route.responseHeaders].map((edit) => edit.when)
   const access = route.access.map((rule) => rule.matcher)
-  const bypass = route.cache?.settings.bypass ?? []
-  return [route.when, ...access, ...edits, ...bypass].filter((name) => name !== undefined)
+  const { bypass = [], noStore = [], key } = route.cache?.settings ?? {}
+  const classes = key?.classes.map(({ matcher }) => matcher) ?? []
+  return [route.when, ...access, ...edits, ...bypass, ...noStore, ...classes].filter((name) => name !== undefined)
 }
 
 /** Who decided whether the route lets the request in. */

@@ -56,6 +56,7 @@ import type {
   ClientResponse,
   FoundInCache,
   Outcome,
+  PurgeDecision,
   Scenario,
   SentRequest,
   StoreOutcome,
@@ -104,6 +105,7 @@ export class Simulation {
   #listener: ListenerPlan | undefined = undefined
   #entry: RouteEntry | undefined = undefined
   #access: AccessDecision | undefined = undefined
+  #purge: PurgeDecision | undefined = undefined
   #key: string | undefined = undefined
   #cache: FoundInCache = notAsked
   #sent: SentRequest | undefined = undefined
@@ -129,8 +131,9 @@ export class Simulation {
       site: site?.site,
       route: this.#entry?.route,
       trials: site && facts ? traceRoutes(site, facts, this.#entry) : [],
-      matchers: facts ? traceMatchers(this.#plan, this.#table.matchers, routes, facts, answer) : [],
+      matchers: facts ? traceMatchers(this.#plan, this.#table.matchers, routes, this.#purge, facts, answer) : [],
       access: this.#access,
+      purge: this.#purge,
       key: this.#key,
       cache: this.#cache,
       sent: this.#sent,
@@ -160,7 +163,7 @@ export class Simulation {
     const route = entry.user as RouteRules
     this.#access = traceAccess(route, this.#table.matchers, facts)
     if (!this.#access.allowed) return this.#own(notAllowed)
-    if (route.purges(head.method)) return this.#purge(route, facts)
+    if (route.purges(head.method)) return this.#obeyPurge(route, facts)
     const { action } = route.plan
     switch (action.kind) {
       case 'proxy':
@@ -176,8 +179,9 @@ export class Simulation {
     }
   }
 
-  #purge(route: RouteRules, facts: SimulatedFacts): ClientResponse {
+  #obeyPurge(route: RouteRules, facts: SimulatedFacts): ClientResponse {
     const refused = refusePurge(route, facts)
+    this.#purge = { allowed: refused === undefined, matcher: route.cache?.cache.plan.purge.allow }
     return refused === undefined ? this.#local(200, 'purged', ['Content-Type', 'application/json']) : this.#own(refused)
   }
 

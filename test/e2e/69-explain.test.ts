@@ -13,7 +13,7 @@ const SHOP = `shellac 1;
 listener public { address *:8000; }
 backend app { server a 10.0.0.11:8080; }
 cache shop {
-    tier memory 64MiB; key { query sort drop utm_*; } grace 10m; jitter 10%;
+    tier memory 64MiB; key { query sort drop utm_*; } grace 10m; jitter 10%; purge { allow @ops; }
 }
 rule static { ttl 1d override; override private; remove request Cookie; tag static; }
 match @ops { source 10.0.0.0/8; }
@@ -27,6 +27,11 @@ site shop.example.com {
     route early { path /*.css; when @ops; cache static; }
     route pages { path /**; }
 }
+site files.example.com { proxy app; use-cache closed; cache files; route all { path /**; } }
+cache closed { tier memory 64MiB; key { class phone @phone; } stale-if-error 1h; }
+rule files { min-uses 3; no-store @broken; }
+match @phone { header X-Device phone; }
+match @broken { status 4xx; }
 `
 
 async function explain(...args: readonly string[]): Promise<Finished> {
@@ -58,6 +63,7 @@ matchers  @ops does not hold (shop.conf:8)
           @logged-in holds (shop.conf:9)
 access    allowed: nothing forbids it
 key       http|shop.example.com|/a.css?b=1
+          as "key" says (shop.conf:5)
 cache     shop: miss
           absent: nothing is stored under this key
 origin    app: GET /a.css?utm_source=x&b=1
@@ -65,9 +71,10 @@ origin    app: GET /a.css?utm_source=x&b=1
             X-Token: [secret]
           edited: set X-Token (shop.conf:13)
           edited: remove Cookie (shop.conf:7)
-store     yes, fresh for 1d, or up to 10% less
+store     yes, fresh for 1d
           ttl 1d, override (shop.conf:7)
-          then for 10m while it is fetched anew
+          or up to 10% less, at random (shop.conf:5)
+          then for 10m while it is fetched anew (shop.conf:5)
           tags static
 answer    200
             Cache-Control: private
@@ -90,6 +97,32 @@ test('a request that goes past the cache, and one that no route takes', async ()
     nobody.stdout,
     /\nsite {6}none\nroute {5}none takes the request\ncache {5}none\norigin {4}not asked\nanswer {4}404\n/,
   )
+})
+
+test('a purge: whether it is let in, and by which matcher', async () => {
+  const refused = await explain('PURGE', 'http://shop.example.com/a.css')
+  assert.match(refused.stdout, /\ncache {5}shop: none\n {10}not purged: @ops does not hold \(shop\.conf:8\)\n/)
+  assert.match(refused.stdout, /\nanswer {4}403\n/)
+  const obeyed = await explain('--from', '10.1.2.3', 'PURGE', 'http://shop.example.com/a.css')
+  assert.match(obeyed.stdout, /\n {10}purged, as @ops holds \(shop\.conf:8\)\n/)
+  const elsewhere = await explain('--from', '10.1.2.3', 'PURGE', 'http://files.example.com/x')
+  assert.match(elsewhere.stdout, /\n {10}not purged: cache closed has no "purge \{ allow @NAME; \}"\n/)
+})
+
+test('what decides on storing behind the rule of the route: matchers, figures, and the answer that is assumed', async () => {
+  const held = await explain('-H', 'X-Device: phone', '--response', '404', 'http://files.example.com/x')
+  assert.match(held.stdout, /\nkey {7}http\|files\.example\.com\|class=phone\|\/x\n/)
+  assert.match(held.stdout, /@phone holds .*\n {10}@broken holds /)
+  assert.match(
+    held.stdout,
+    /\nstore {5}no\n {10}no-store-configured: .*\n {10}matcher @broken holds \(shop\.conf:\d+\)\n/,
+  )
+  assert.doesNotMatch(held.stdout, /taken to answer/)
+  const assumed = await explain('http://files.example.com/x')
+  assert.match(assumed.stdout, /\n {10}taken to answer an empty 200; --response and --response-header say otherwise\n/)
+  assert.match(assumed.stdout, /\nstore {5}yes, but never fresh\n/)
+  assert.match(assumed.stdout, /\n {10}from the request on that is number 3 for this key \(shop\.conf:21\)\n/)
+  assert.match(assumed.stdout, /\n {10}then for 1h while the origin fails \(shop\.conf:20\)\n/)
 })
 
 test('the same for programs', async () => {
@@ -119,7 +152,7 @@ test('with --live it tells what the running daemon holds for the request', async
   const origin = await startOrigin((request) =>
     request.target === '/varies'
       ? ok('hello', 'Cache-Control: max-age=600', 'Vary: Accept-Language')
-      : ok('hello', 'Cache-Control: max-age=600', 'Age: 60'),
+      : ok('hello', 'Cache-Control: max-age=600', 'Age: 60', 'Surrogate-Key: greeting'),
   )
   const shellac = await startShellac({
     config: `shellac 1;
@@ -140,10 +173,13 @@ site * { proxy app; use-cache main; }`,
   const stored = await shellac.command('explain', '--live', `${url}/a`)
   assert.match(
     stored.stdout,
-    /\nlive {6}main, tier memory: stored\n {10}status 200, 5 B, \d+ hits\n {10}age 1m(?:\d+s)?, fresh for (?:9m|8m\d+s)\n$/,
+    /\nlive {6}main, tier memory: stored\n {10}status 200, 5 B, \d+ hits\n {10}age 1m(?:\d+s)?, fresh for (?:9m|8m\d+s)\n {10}tags greeting\n$/,
   )
   const varies = await shellac.command('explain', '--live', `${url}/varies`)
-  assert.match(varies.stdout, /\nlive {6}main, tier memory: variants by accept-language\n.*accept-language=de\n/)
+  assert.match(
+    varies.stdout,
+    /\nlive {6}main, tier memory: variants by accept-language\n {10}accept-language=de\n {12}status 200, /,
+  )
   const { live } = JSON.parse((await shellac.command('explain', '--live', '--json', `${url}/a`)).stdout)
   assert.equal(live.object.status, 200)
 })

@@ -3,11 +3,11 @@ import type { Argument } from '../../config/ast.ts'
 import { TEST_CLIENT } from '../../config/directives/test-block.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import { formatDiagnostics } from '../../config/print.ts'
+import { didYouMean, suggest } from '../../config/suggest.ts'
 import { readHeaderName, readMethod } from '../../config/values/header.ts'
 import { readStatus } from '../../config/values/number.ts'
 import type { Read } from '../../config/values/read.ts'
 import { readClientAddress, readFieldValue, readUrl } from '../../config/values/test.ts'
-import { readOneOf } from '../../config/values/words.ts'
 import { EXIT_CONFIG, EXIT_OK } from '../../daemon/exit-codes.ts'
 import type { ObjectReport } from '../../daemon/object-report.ts'
 import type { OriginScript, RequestScript } from '../../plan/test-plan.ts'
@@ -50,7 +50,10 @@ export const explain: Command = {
 
 function print({ options, terminal }: Invocation, explanation: Explanation, live: ObjectReport | undefined): number {
   if (options.has('json')) terminal.out(`${JSON.stringify({ ...explanation, live: live ?? null }, undefined, 2)}\n`)
-  else terminal.out(explainText(explanation) + (live === undefined ? '' : objectText(live)))
+  else {
+    const isAnswerAssumed = !options.has('response') && !options.has('response-header')
+    terminal.out(explainText(explanation, isAnswerAssumed) + (live === undefined ? '' : objectText(live)))
+  }
   return EXIT_OK
 }
 
@@ -66,7 +69,10 @@ const failures = ['connect-error', 'timeout', 'reset'] as const
 
 function originOf(answer: string | undefined, fields: readonly string[]): OriginScript {
   if (answer !== undefined && !/^\d/.test(answer)) {
-    return { kind: 'failure', failure: readWord((argument) => readOneOf(argument, failures), answer) }
+    const failure = failures.find((one) => one === answer)
+    if (failure !== undefined) return { kind: 'failure', failure }
+    const help = didYouMean(suggest(answer, failures)) ?? `write a status such as 404, or ${failures.join(', ')}`
+    throw new UsageError(`"${answer}" is nothing an origin answers; ${help}`)
   }
   const status = answer === undefined ? defaultOrigin.status : readWord((argument) => readStatus(argument), answer)
   return { kind: 'response', status, fields: fields.flatMap(fieldOf) }

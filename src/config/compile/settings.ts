@@ -9,6 +9,7 @@ import type {
   KeyPlan,
   Override,
   PurgePlan,
+  StatementPlace,
   TagPlan,
   TtlRule,
 } from '../../plan/plan.ts'
@@ -16,6 +17,7 @@ import { type Block, headOf, type Node } from '../checked.ts'
 import { defaultOf, setting, stated } from '../defaults.ts'
 import { tier } from '../directives/cache.ts'
 import * as settings from '../directives/cache-settings.ts'
+import type { Directive } from '../directives/directive.ts'
 import * as key from '../directives/key.ts'
 import * as purging from '../directives/purge.ts'
 import { orderTtls, type TtlStatement } from '../ttl-order.ts'
@@ -45,7 +47,22 @@ export function buildSettings(...blocks: readonly Block[]): CacheSettings {
     // A rule may keep less than its cache takes, never more.
     maxObjectBytes: maxObjects.length === 0 ? defaultOf(settings.maxObject) : Math.min(...maxObjects),
     ranges: setting(settings.ranges, ...blocks),
+    places: blocks.flatMap((block) => explained.flatMap((directive) => block.all(directive).map(buildPlace))),
   }
+}
+
+/** The others say where they stand themselves, or decide nothing that an explanation names. */
+const explained: readonly Directive<unknown>[] = [
+  key.key,
+  settings.grace,
+  settings.staleIfError,
+  settings.jitter,
+  settings.minUses,
+  purging.tag,
+]
+
+function buildPlace(node: Node): StatementPlace {
+  return { statement: node.directive.name, place: placeOf(headOf(node)) }
 }
 
 /** Those of a stronger block before those of a weaker one. */

@@ -119,7 +119,8 @@ export const grace = directive({
   doc:
     'How long after its end of life an object still answers while it is fetched anew behind the answer ' +
     '(stale-while-revalidate, RFC 5861). An attempt that fails is repeated after 1 s, 2 s, 4 s and so on up to 30 s. ' +
-    'Without it only the response decides.',
+    'A response with stale-while-revalidate decides for itself; one with s-maxage, must-revalidate or no-cache is never ' +
+    'answered with stale, nor is one that was not fresh for a moment. Without "grace" only the response decides.',
   example: 'grace 10m;',
   peers: [
     'beresp.grace',
@@ -137,7 +138,8 @@ export const staleIfError = directive({
   doc:
     'How long after its end of life an object still answers when the origin fails (RFC 5861): gives no answer, or 500, ' +
     '502, 503 or 504. After a failure it answers at once, and the next attempts are made behind such answers, as ' +
-    '"grace" says; a client that sends Cache-Control still asks the origin. Without it only the response decides.',
+    '"grace" says; a client that sends Cache-Control still asks the origin. A response with a stale-if-error of its own decides for ' +
+    'itself; one with s-maxage, must-revalidate or no-cache does not answer stale. Without it only the response decides.',
   example: 'stale-if-error 1d;',
   peers: ['proxy_cache_use_stale', 'CacheStaleOnError', 'max_stale', 'beresp.keep'],
 })

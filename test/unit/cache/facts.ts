@@ -59,6 +59,7 @@ export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
     obey: ['cdn-cache-control', 'cache-control'],
     maxObjectBytes: 1_000_000,
     ranges: 'forward',
+    places: [],
     ...changes,
   }
 }
