@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { askDaemon } from '../../src/admin/client.ts'
 import { objectAt } from '../support/admin.ts'
 import { ok } from '../support/scripted-origin.ts'
+import { waitFor } from '../support/wait.ts'
 import { isHit, startSite } from './caching-site.ts'
 
 const site = await startSite({ workers: 2, cache: 'tags { from Surrogate-Key; }' })
@@ -15,7 +16,10 @@ function keyOf(path: string): string {
 test('a stored answer is told with its fields, times, sizes and hits of all workers', async () => {
   site.answer('/a', () => ok('0123456789', 'Cache-Control: max-age=60, stale-while-revalidate=5', 'Age: 10', 'X-A: b'))
   for (const hit of [false, true, true, true]) assert.equal(isHit(await site.get('/a')), hit)
-  const { v, state, tier, object, variants } = await objectAt(site.shellac, 'main', keyOf('/a'))
+  const { v, state, tier, object, variants } = await waitFor('three hits', async () => {
+    const report = await objectAt(site.shellac, 'main', keyOf('/a'))
+    return (report.object?.hits ?? 0) >= 3 && report
+  })
   assert.deepEqual([v, state, tier, variants], [1, 'complete', 'memory', null])
   assert.ok(object !== null)
   assert.deepEqual([object.status, object.bodyBytes, object.hits, object.softPurged], [200, 10, 3, false])

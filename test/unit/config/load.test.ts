@@ -58,7 +58,7 @@ describe('loadConfig', () => {
     assert.deepEqual(shipped.listeners[0]!.limits, plain.listeners[0]!.limits)
     const withoutOwn = (backend: BackendPlan): unknown => ({ ...backend, servers: [], place: undefined })
     assert.deepEqual(withoutOwn(shipped.backends[0]!), withoutOwn(plain.backends[0]!))
-    const stale = { graceMs: undefined, staleIfErrorMs: undefined }
+    const stale = { graceMs: undefined, staleIfErrorMs: undefined, places: [] }
     assert.deepEqual({ ...shipped.caches[0]!.settings, ...stale }, plain.caches[0]!.settings)
     assert.deepEqual(shipped.sites[0]!.routes[0]!.forwarded, plain.sites[0]!.routes[0]!.forwarded)
   })
