@@ -29,6 +29,7 @@ import { type Reason, reasonNumber } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
+import { isUnanswered, unansweredCause } from './failure-cause.ts'
 import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import type { Found } from './find-stored.ts'
 import {
@@ -275,17 +276,17 @@ export class Fetch implements OriginSink {
   }
 
   onFail(code: OriginErrorCode): void {
-    this.#fail(code, originErrors[code].status)
+    this.#fail(code, unansweredCause(originErrors[code].status))
   }
 
   /**
    * `code` undefined: the origin answered, with an error that something stale hides, or with more than there is room for.
-   * `status`: for those who wait.
+   * `cause`: for those who wait.
    */
-  #fail(code: OriginErrorCode | undefined, status: number): void {
+  #fail(code: OriginErrorCode | undefined, cause: number): void {
     const { counters, log } = this.#context.worker
-    this.#noteFailure()
-    this.#abort(status)
+    this.#noteFailure(isUnanswered(cause))
+    this.#abort(cause)
     if (code !== undefined) {
       const { name } = this.#context.route.backend!.plan
       log('warn', 'origin failed', { backend: name, server: this.#origin.serverName, code })
@@ -304,18 +305,18 @@ export class Fetch implements OriginSink {
    * Ends a fetch that failed. What came of a response with a strong validator is kept as a part (RFC 9111 §3.3), unless
    * something better is stored.
    */
-  #abort(status: number): void {
+  #abort(cause: number): void {
     const { stale, part, kind } = this.#plan
-    this.#gate?.abort(status)
+    this.#gate?.abort(cause)
     this.#join?.end()
     const isBetter = stale === undefined && this.#writer.written > (part?.bodyBytes ?? 0)
     const begun = this.#filling && isBetter ? this.#begun : undefined
     const meta = begun && beginningMeta(begun, this.#writer.written)
     if (meta !== undefined) {
-      this.#writer.keepBeginning(responseCells(meta, this.#ticket.number), status)
+      this.#writer.keepBeginning(responseCells(meta, this.#ticket.number), cause)
     } else if (kind === 'range' && !this.#filling) {
       this.#writer.leave() // who waits for the whole may still get it
-    } else this.#writer.abort(status)
+    } else this.#writer.abort(cause)
   }
 
   #judgement(): Judgement {
@@ -415,7 +416,7 @@ export class Fetch implements OriginSink {
     this.#join?.end()
     this.#turnAway(head.status, reason, hitForMiss)
     // A new answer that may not be kept still says that the old one is no longer the answer.
-    if (isHiddenByStale(head.status)) this.#noteFailure()
+    if (isHiddenByStale(head.status)) this.#noteFailure(false)
     else if (stale !== undefined && head.status < 500 && !isAboutPart(head.status)) this.#tier.remove(stale.key)
     const { owner } = this
     if (owner === undefined) this.#origin.cancel()
@@ -429,8 +430,8 @@ export class Fetch implements OriginSink {
   }
 
   /** Only what can be answered stale is worth remembering: strangers choose the keys of the rest. */
-  #noteFailure(): void {
-    if (this.#plan.stale !== undefined) this.#tier.noteFailure(this.#key, clock.nowMs)
+  #noteFailure(unanswered: boolean): void {
+    if (this.#plan.stale !== undefined) this.#tier.noteFailure(this.#key, clock.nowMs, unanswered)
   }
 
   /** Ends the fill of a response with this status, which is not stored. */
@@ -473,7 +474,7 @@ export class Fetch implements OriginSink {
   #mayHideError(): boolean {
     const { stale } = this.#plan
     if (stale === undefined) return false
-    return canServeStaleOnError(storedOf(stale).meta, stale.softPurged, this.#directives, clock.nowMs)
+    return canServeStaleOnError(storedOf(stale).meta, stale.softPurged, this.#directives, clock.nowMs, false)
   }
 }
 

@@ -29,6 +29,7 @@ import { cacheStatusLine } from './cache-status-line.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
+import { isUnanswered, statusOfCause } from './failure-cause.ts'
 import { Fetch, type FetchOwner, type Fill } from './fetch.ts'
 import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import { beginFillAnswer, selectOfFill } from './fill-answer.ts'
@@ -188,8 +189,9 @@ export class Miss extends Exchange implements FetchOwner {
     const { nowMs } = clock
     if (object === undefined || this.#directives !== undefined) return false
     const retryAtMs = this.#cache.cache.tier.retryAtMs(found.key, nowMs)
-    if (retryAtMs === 0 || !canServeStaleOnError(storedOf(object).meta, object.softPurged, undefined, nowMs))
-      return false
+    if (retryAtMs === 0) return false
+    const unanswered = this.#cache.cache.tier.wasUnanswered(found.key)
+    if (!canServeStaleOnError(storedOf(object).meta, object.softPurged, undefined, nowMs, unanswered)) return false
     if (nowMs >= retryAtMs && !this.#isHead) Fetch.refreshBehind(this.context, this.#cache, found)
     return this.#deliverStale(object)
   }
@@ -306,7 +308,7 @@ export class Miss extends Exchange implements FetchOwner {
     }
     this.#leaveReader()
     const failure = code === undefined ? waitedInVain(0) : originErrors[code]
-    this.#answerFailure(failure, origin.serverName)
+    this.#answerFailure(failure, code !== undefined, origin.serverName)
   }
 
   override onClientGone(): void {
@@ -320,11 +322,11 @@ export class Miss extends Exchange implements FetchOwner {
   }
 
   /** Stale where it may be, else an error. */
-  #answerFailure({ status, message }: { status: number; message: string }, server: string): void {
+  #answerFailure({ status, message }: { status: number; message: string }, unanswered: boolean, server: string): void {
     const stale = this.#stale
     if (stale !== undefined) {
       const { meta } = storedOf(stale)
-      const isAllowed = canServeStaleOnError(meta, stale.softPurged, this.#directives, clock.nowMs)
+      const isAllowed = canServeStaleOnError(meta, stale.softPurged, this.#directives, clock.nowMs, unanswered)
       if (isAllowed && this.#deliverStale(stale)) return
     }
     this.#end()
@@ -402,9 +404,9 @@ export class Miss extends Exchange implements FetchOwner {
           this.#lookAgain()
           break
         }
-        const failure = waitedInVain(reader.cause)
+        const { cause } = reader
         this.#leaveReader()
-        this.#answerFailure(failure, '')
+        this.#answerFailure(waitedInVain(cause), isUnanswered(cause), '')
       }
     }
   }
@@ -594,7 +596,7 @@ export class Miss extends Exchange implements FetchOwner {
   }
 }
 
-/** What those are told who waited for another request's fetch; `status` 0: not known. */
-function waitedInVain(status: number): { status: number; message: string } {
-  return { status: status === 0 ? 502 : status, message: 'the fetch this request waited for failed' }
+/** What those are told who waited for another request's fetch. */
+function waitedInVain(cause: number): { status: number; message: string } {
+  return { status: statusOfCause(cause), message: 'the fetch this request waited for failed' }
 }

@@ -247,7 +247,7 @@ export class Simulation {
     this.#sent = this.#askedOf(view, true, lines)
     const head = this.#originAnswer(view)
     if (typeof head === 'string') return { kind: 'failed', code: head, stale }
-    if (isHiddenByStale(head.status) && stale !== undefined && this.#mayBridge(stale, directives)) {
+    if (isHiddenByStale(head.status) && stale !== undefined && this.#mayBridge(stale, directives, false)) {
       return { kind: 'hidden', object: stale }
     }
     const judgement: Judgement = {
@@ -277,7 +277,7 @@ export class Simulation {
     switch (fetched.kind) {
       case 'failed': {
         const { stale, code } = fetched
-        const mayBridge = stale !== undefined && this.#mayBridge(stale, directives)
+        const mayBridge = stale !== undefined && this.#mayBridge(stale, directives, true)
         return mayBridge ? this.#deliver(view, stale, 'stale', 'stale-if-error') : this.#failure(code)
       }
       case 'hidden':
@@ -324,8 +324,8 @@ export class Simulation {
   }
 
   /** Whether the object may stand in for an origin that failed. */
-  #mayBridge({ meta }: SimulatedObject, directives: RequestDirectives | undefined): boolean {
-    return canServeStaleOnError(meta, false, directives, this.#nowMs)
+  #mayBridge({ meta }: SimulatedObject, directives: RequestDirectives | undefined, unanswered: boolean): boolean {
+    return canServeStaleOnError(meta, false, directives, this.#nowMs, unanswered)
   }
 
   #deliver(view: SimulatedRequest, object: SimulatedObject, result: 'hit' | 'stale', reason: Reason): ClientResponse {

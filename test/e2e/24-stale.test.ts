@@ -9,9 +9,11 @@ const site = await startSite({
   workers: 2,
   site: `
     route graceful { path /graceful/**; cache graceful; }
-    route enduring { path /enduring/**; cache enduring; }`,
+    route enduring { path /enduring/**; cache enduring; }
+    route strict { path /strict/**; cache strict; }`,
   more: `
     rule graceful { grace 1h; }
+    rule strict { stale-if-error 0s; }
     rule enduring { stale-if-error 1h; }`,
 })
 
@@ -147,15 +149,36 @@ test('stale-if-error of the response itself bridges too, and ends with its windo
   }
 })
 
-test('without any word an error is an error, and a stale response stays for the next attempt', async () => {
+test('without any word an error that the origin answers is passed on, and one that gives no answer is bridged', async () => {
   site.answer('/own/plain', staleNow('old'))
   await site.get('/own/plain')
+  site.answer('/own/plain', reply(503, 'failed'))
+  assert.equal((await site.get('/own/plain')).status, 503)
   site.answer('/own/plain', () => ({ close: '' }))
-  const failed = await site.get('/own/plain')
-  assert.deepEqual([failed.status, cacheStatus(failed)], [502, 'Shellac; detail=origin-error'])
-  site.answer('/own/plain', 'HTTP/1.1 304 \r\nETag: "v"\r\nCache-Control: max-age=60\r\n\r\n')
-  assert.equal((await site.get('/own/plain')).body.toString(), 'old')
+  // At once and, with the failure known, without an attempt.
+  for (let round = 0; round < 2; round++) {
+    const bridged = await site.get('/own/plain')
+    assert.deepEqual([bridged.status, bridged.body.toString()], [200, 'old'])
+    assert.match(cacheStatus(bridged), BRIDGED)
+  }
 })
+
+for (const [path, control] of [
+  ['/strict/a', ''],
+  ['/own/zero', ', stale-if-error=0'],
+  ['/own/s-maxage', ', s-maxage=10'],
+  ['/own/must-revalidate', ', must-revalidate'],
+] as const) {
+  test(`an outage is not bridged for ${path} ("${control}"), and the stale response stays for the next attempt`, async () => {
+    site.answer(path, staleNow('old', control))
+    await site.get(path)
+    site.answer(path, () => ({ close: '' }))
+    const failed = await site.get(path)
+    assert.deepEqual([failed.status, cacheStatus(failed)], [502, 'Shellac; detail=origin-error'])
+    site.answer(path, 'HTTP/1.1 304 \r\nETag: "v"\r\nCache-Control: max-age=60\r\n\r\n')
+    assert.equal((await site.get(path)).body.toString(), 'old')
+  })
+}
 
 test('404 is no failure: it takes the place of the stale response, and may itself bridge an outage', async () => {
   site.answer('/enduring/gone', staleNow('old'))

@@ -132,7 +132,7 @@ test('hit-for-miss names the first reason: in Cache-Status, and in the counters'
   assert.match(cacheStatus(await site.get('/refused')), /detail=set-cookie$/)
   const before = (await statsOf(site.shellac)).refusals['set-cookie']
   assert.match(cacheStatus(await site.get('/refused')), /fwd=uri-miss; fwd-status=200; detail=hit-for-miss:set-cookie$/)
-  assert.equal((await statsOf(site.shellac)).refusals['set-cookie'], before + 1)
+  await waitFor('the count', async () => (await statsOf(site.shellac)).refusals['set-cookie'] === before + 1)
   const text = (await site.shellac.command('stats')).stdout
   assert.match(text, /^hit-for-miss:set-cookie +[0-9]+ +of these: the response sets a cookie$/m)
 })

@@ -138,15 +138,23 @@ const asked = fc.option(
 
 test('what is not served now is not served later: time and a purge only take away', () => {
   fc.assert(
-    fc.property(anyMeta, asked, fc.boolean(), windowMs, windowMs, (meta, directives, purged, first, more) => {
-      const now = isServed(decideReuse(meta, purged, directives, NOW + first))
-      const later = isServed(decideReuse(meta, purged, directives, NOW + first + more))
-      assert.ok(now || !later)
-      const unpurged = isServed(decideReuse(meta, false, directives, NOW + first))
-      assert.ok(unpurged || !now)
-      const onError = canServeStaleOnError(meta, purged, directives, NOW + first)
-      assert.ok(onError || !canServeStaleOnError(meta, purged, directives, NOW + first + more))
-    }),
+    fc.property(
+      anyMeta,
+      asked,
+      fc.boolean(),
+      fc.boolean(),
+      windowMs,
+      windowMs,
+      (meta, directives, purged, unanswered, first, more) => {
+        const now = isServed(decideReuse(meta, purged, directives, NOW + first))
+        const later = isServed(decideReuse(meta, purged, directives, NOW + first + more))
+        assert.ok(now || !later)
+        const unpurged = isServed(decideReuse(meta, false, directives, NOW + first))
+        assert.ok(unpurged || !now)
+        const onError = canServeStaleOnError(meta, purged, directives, NOW + first, unanswered)
+        assert.ok(onError || !canServeStaleOnError(meta, purged, directives, NOW + first + more, unanswered))
+      },
+    ),
     { numRuns: 3000 },
   )
 })

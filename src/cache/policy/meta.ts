@@ -15,6 +15,8 @@ export const MetaFlag = {
   hasLastModified: 16,
   /** RFC 8246. */
   immutable: 32,
+  /** Neither the response nor the operator says what to do when the origin fails: see `UNREACHABLE_MS`. */
+  bridgesOutage: 64,
 } as const
 
 /** Times are milliseconds, dates milliseconds since 1970. */

@@ -105,20 +105,31 @@ function withMaxStale(
 }
 
 /**
- * Whether the stored response may stand in for an origin that failed: no answer, or one that `isHiddenByStale`
- * (RFC 5861 §4). Fresh responses that were only to be validated may, unless one side insists on validation.
+ * RFC 9111 §4.2.4 allows stale responses unasked where the cache is "disconnected": for so long past its life a response
+ * answers in place of an origin that cannot be reached, unless "stale-if-error" on either side says otherwise. An error
+ * that the origin itself answers is its word, and goes on.
+ */
+export const UNREACHABLE_MS = 3_600_000
+
+/**
+ * Whether the stored response may stand in for an origin that failed: one that gave no answer (`isUnanswered`), or one
+ * that `isHiddenByStale` (RFC 5861 §4). Fresh responses that were only to be validated may, unless one side insists on
+ * validation.
  */
 export function canServeStaleOnError(
   meta: StoredMeta,
   softPurged: boolean,
   directives: RequestDirectives | undefined,
   nowMs: number,
+  isUnanswered: boolean,
 ): boolean {
   if ((meta.flags & MetaFlag.noCache) !== 0) return false
   if (directives?.noCache === true) return false
   const remaining = remainingMs(meta, nowMs)
   if (remaining > 0 && !softPurged) return true
   if (isWithin(remaining, meta.staleIfErrorMs)) return true
+  const mayBridge = isUnanswered && !softPurged && (meta.flags & MetaFlag.bridgesOutage) !== 0
+  if (mayBridge && isWithin(remaining, UNREACHABLE_MS)) return true
   const wantedSec = directives === undefined ? ABSENT : directives.staleIfErrorSec
   return wantedSec !== ABSENT && (meta.flags & MetaFlag.forbidsStale) === 0 && isWithin(remaining, wantedSec * 1000)
 }

@@ -211,6 +211,7 @@ function buildMeta(candidate: Candidate, times: ResponseTimes, random: number): 
  *   stale-while-revalidate=30` has said both. The operator's `grace` and `stale-if-error` do not lift it.
  * - A window the response gives counts before the operator's, as `ttl origin else` does with lifetimes.
  * - `grace` needs a response that was fresh for a moment: what the origin made stale from the start stays so.
+ * - Where nobody has said a word about errors, an origin that gives no answer at all is bridged for a while.
  */
 function setStaleWindows(meta: StoredMeta, { settings, governing, freshness }: Candidate): void {
   const { directives } = governing
@@ -221,6 +222,8 @@ function setStaleWindows(meta: StoredMeta, { settings, governing, freshness }: C
   const staleIfErrorMs = freshness.isSharedMaxAge ? 0 : (settings.staleIfErrorMs ?? 0)
   meta.staleWhileRevalidateMs = windowMs(directives.staleWhileRevalidateSec, graceMs)
   meta.staleIfErrorMs = windowMs(directives.staleIfErrorSec, staleIfErrorMs)
+  const isUnsaid = directives.staleIfErrorSec === ABSENT && settings.staleIfErrorMs === undefined
+  if (isUnsaid && !freshness.isSharedMaxAge) meta.flags |= MetaFlag.bridgesOutage
 }
 
 function windowMs(givenSec: number, configuredMs: number): number {

@@ -25,6 +25,8 @@ export { releaseWorker } from './recovery.ts'
 const READY_OBJECTS = 8192
 /** Further ones change nothing: the delay has reached its bound. */
 const MAX_FAILURES = 32
+/** Beside their number: the last one got no answer from the origin. */
+const UNANSWERED_BIT = 64
 const NO_LABELS: Buffer = Buffer.alloc(0)
 /** How long a sweep waits for the lock, which is held for microseconds unless its owner has died. */
 const LOCK_PATIENCE_MS = 100
@@ -261,12 +263,20 @@ export class MemoryTier {
     return failures.find(hash.low, hash.high) && isRemembered(failures.timeMs, nowMs) ? failures.timeMs : 0
   }
 
-  /** A fetch of the key failed. */
-  noteFailure(key: string, nowMs: number): void {
+  /** Whether the failure that `retryAtMs` tells of was one without an answer. */
+  wasUnanswered(key: string): boolean {
     const { hash, failures } = this.#store
-    const before = this.retryAtMs(key, nowMs) === 0 ? 0 : failures.number
+    hash.compute(key)
+    return failures.find(hash.low, hash.high) && (failures.number & UNANSWERED_BIT) !== 0
+  }
+
+  /** A fetch of the key failed: `unanswered`, or with an error that the origin told. */
+  noteFailure(key: string, nowMs: number, unanswered: boolean): void {
+    const { hash, failures } = this.#store
+    const before = this.retryAtMs(key, nowMs) === 0 ? 0 : failures.number & ~UNANSWERED_BIT
     const count = Math.min(before + 1, MAX_FAILURES)
-    failures.set(hash.low, hash.high, nowMs + retryDelayMs(count), count)
+    const mark = unanswered ? count | UNANSWERED_BIT : count
+    failures.set(hash.low, hash.high, nowMs + retryDelayMs(count), mark)
   }
 
   /** The origin has answered. */

@@ -138,8 +138,10 @@ export const staleIfError = directive({
   doc:
     'How long after its end of life an object still answers when the origin fails (RFC 5861): gives no answer, or 500, ' +
     '502, 503 or 504. After a failure it answers at once, and the next attempts are made behind such answers, as ' +
-    '"grace" says; a client that sends Cache-Control still asks the origin. A response with a stale-if-error of its own decides for ' +
-    'itself; one with s-maxage, must-revalidate or no-cache does not answer stale. Without it only the response decides.',
+    '"grace" says; a client that sends Cache-Control still asks the origin. A response with a stale-if-error of its own ' +
+    'decides for itself; one with s-maxage, must-revalidate or no-cache does not answer stale. Where nobody has said ' +
+    'anything, an object answers up to an hour in place of a server that gives no answer at all (RFC 9111 §4.2.4), not ' +
+    'of one that answers an error. "0s" turns that off.',
   example: 'stale-if-error 1d;',
   peers: ['proxy_cache_use_stale', 'CacheStaleOnError', 'max_stale', 'beresp.keep'],
 })

@@ -111,13 +111,24 @@ describe('canServeStaleOnError (RFC 9111 §4.2.4, RFC 5861 §4)', () => {
   for (const [afterSec, asked, expected, changes, why] of errorCases) {
     test(`after ${afterSec} s, asked "${asked}", ${JSON.stringify(changes)}: ${expected} (${why})`, () => {
       const directives = asked === '' ? undefined : parseRequestDirectives(asked)
-      assert.equal(canServeStaleOnError(stored(changes), false, directives, NOW + afterSec * 1000), expected)
+      assert.equal(canServeStaleOnError(stored(changes), false, directives, NOW + afterSec * 1000, false), expected)
     })
   }
 
   test('what was purged softly needs the window', () => {
-    assert.equal(canServeStaleOnError(stored(), true, undefined, NOW), true)
-    assert.equal(canServeStaleOnError(stored({ staleIfErrorMs: 0 }), true, undefined, NOW), false)
+    assert.equal(canServeStaleOnError(stored(), true, undefined, NOW, false), true)
+    assert.equal(canServeStaleOnError(stored({ staleIfErrorMs: 0 }), true, undefined, NOW, false), false)
+  })
+
+  test('an origin that gives no answer is bridged for an hour where nobody has said a word', () => {
+    const silent = { staleIfErrorMs: 0, flags: MetaFlag.bridgesOutage }
+    const at = (afterSec: number, unanswered: boolean, purged = false, changes: Partial<StoredMeta> = silent) =>
+      canServeStaleOnError(stored(changes), purged, undefined, NOW + afterSec * 1000, unanswered)
+    assert.equal(at(60 + 3599, true), true)
+    assert.equal(at(60 + 3600, true), false)
+    assert.equal(at(61, false), false, 'its errors are its word')
+    assert.equal(at(61, true, true), false, 'not what was purged')
+    assert.equal(at(61, true, false, { staleIfErrorMs: 0 }), false)
   })
 })
 

@@ -313,6 +313,15 @@ describe('the rest of the decision', () => {
     })
   }
 
+  test('an outage is bridged unasked only where neither side has said anything, nor forbidden it', () => {
+    const bridges = (cacheControl: string, changes: Partial<CacheSettings> = {}): boolean =>
+      (decide({ fields: ['Cache-Control', cacheControl], changes }).meta.flags & MetaFlag.bridgesOutage) !== 0
+    assert.equal(bridges('max-age=1'), true)
+    assert.equal(bridges('max-age=1', { staleIfErrorMs: 0 }), false)
+    for (const word of ['stale-if-error=0', 's-maxage=1', 'must-revalidate', 'proxy-revalidate', 'no-cache'])
+      assert.equal(bridges(`max-age=1, ${word}`), false, word)
+  })
+
   test('fields that may not be stored are named', () => {
     const fields = ['Cache-Control', 'max-age=60, no-cache="X-A", private="X-B"']
     assert.deepEqual(decide({ fields }).withheldFields, ['x-a', 'x-b'])
@@ -329,7 +338,10 @@ describe('the rest of the decision', () => {
   })
 
   test('flags and dates', () => {
-    const { meta } = decide({ fields: [...old, 'ETag', '"a"', 'Cache-Control', 'immutable', 'Date', NOW_TEXT] })
+    const { meta } = decide({
+      changes: { staleIfErrorMs: 0 },
+      fields: [...old, 'ETag', '"a"', 'Cache-Control', 'immutable', 'Date', NOW_TEXT],
+    })
     assert.equal(meta.flags, MetaFlag.hasEtag | MetaFlag.hasLastModified | MetaFlag.heuristic | MetaFlag.immutable)
     assert.equal(meta.lastModifiedMs, NOW - 1_000_000)
     assert.equal(meta.dateMs, NOW)
