@@ -1,7 +1,7 @@
 /**
- * A request in work: what its connection tells it. One of four, which may take turns on one request:
- * Miss (waits for a fetch and streams what is stored), Rejoin (goes on where the store could not), Pass (streams an
- * origin's response), Tunnel (after 101).
+ * A request in work: what its connection tells it. One of five, which may take turns on one request:
+ * Miss (waits for a fetch), FillStream (streams what that stores), Rejoin (goes on where the store could not), Pass
+ * (streams an origin's response), Tunnel (after 101).
  */
 import type { ClientConnection } from './client-connection.ts'
 import type { RequestContext } from './request-context.ts'
@@ -19,6 +19,16 @@ export abstract class Exchange {
 
   /** The connection is closed: nothing can be written any more. */
   abstract onClientGone(): void
+
+  /** Does `action`, which does not come from the connection. A fault then costs this connection, not the worker. */
+  guard(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.context.worker.logFault(error)
+      this.connection.socket.destroy()
+    }
+  }
 
   /** Bytes of the request body, valid during the call. */
   onRequestData(_bytes: Buffer, _start: number, _end: number): void {}

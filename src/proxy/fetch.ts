@@ -17,7 +17,6 @@ import { isWorthJoining, markPart, strongValidator } from '../cache/policy/parti
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
 import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
 import type { FetchTicket } from '../cache/purge/fetch-epochs.ts'
-import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { FillWriter } from '../cache/tiers/fill-writer.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
@@ -28,8 +27,10 @@ import { C } from '../log/counters.ts'
 import { type Reason, reasonNumber } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { RequestFacts } from '../plan/facts.ts'
+import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { isUnanswered, unansweredCause } from './failure-cause.ts'
+import type { FetchOwner, FillListener } from './fetch-owner.ts'
 import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import type { Found } from './find-stored.ts'
 import {
@@ -51,42 +52,6 @@ import type { RouteCache } from './route-runtime.ts'
 import { SentFacts } from './sent-facts.ts'
 import { keyOfLink, keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
 
-/** A response that is being stored, for the one that fetched it. */
-export interface Fill {
-  readonly reader: FillReader
-  /** Fields for this client alone, which are not stored: flat names and values. */
-  readonly withheld: readonly string[]
-  /** The origin's, which is another than that of what is stored where parts are joined. */
-  readonly status: number
-  /** What the origin sent, where that is a part. */
-  readonly part: ContentRange | undefined
-}
-
-/** The request a fetch was made for. One of the last five is called; onFailed may still follow onFill. */
-export interface FetchOwner {
-  onInterim(head: ResponseHead): void
-  /** More of the stored response can be read, or it is complete or broken off. */
-  onFillProgress(): void
-  /**
-   * The rest of the response does not fit the store, for `reason`: `rest` comes behind what was written, then the origin
-   * goes on.
-   */
-  onOverflow(origin: OriginRequest, rest: Buffer, reason: Reason): void
-  /** The response is being stored. */
-  onFill(fill: Fill): void
-  /** The response cannot be stored, for `reason`: it is the owner's alone. `head` is valid during the call. */
-  onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void
-  /**
-   * The origin confirmed the stored object: its body is the answer, with the updated `meta` and `fields`. It is pinned,
-   * and the pin is the owner's. `stored`: others may have the update too.
-   */
-  onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void
-  /** What is stored turned out not to be what the origin talks of: look again. */
-  onGone(): void
-  /** No response came, or, after onFill, not all of it: the reader says how much there is. */
-  onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void
-}
-
 interface FillBegun {
   readonly judged: Judged
   readonly union: ContentRange
@@ -103,7 +68,9 @@ export interface FetchRequest {
 }
 
 export class Fetch implements OriginSink {
-  owner: FetchOwner | undefined
+  #owner: FetchOwner | undefined
+  /** Who is told how the fill goes on: the owner, until that says otherwise. */
+  #listener: FillListener | undefined
   readonly #context: RequestContext
   readonly #cache: RouteCache
   /** The request as the origin sees it. */
@@ -131,7 +98,8 @@ export class Fetch implements OriginSink {
 
   private constructor(request: FetchRequest, ticket: FetchTicket, writer: FillWriter, gate: FillWriter | undefined) {
     const { context, cache, found, plan, directives, owner } = request
-    this.owner = owner
+    this.#owner = owner
+    this.#listener = owner
     this.#context = context
     this.#cache = cache
     this.#sent = new SentFacts(context.facts, context.route, context)
@@ -178,12 +146,18 @@ export class Fetch implements OriginSink {
     this.#origin.start()
   }
 
+  /** From now on `listener` is told how the fill goes on, and nobody of anything else; undefined: nobody at all. */
+  tell(listener: FillListener | undefined): void {
+    this.#owner = undefined
+    this.#listener = listener
+  }
+
   onRequestReady(): void {
     this.#requestMs = clock.nowMs
   }
 
   onInterim(head: ResponseHead): void {
-    this.owner?.onInterim(head)
+    this.#owner?.onInterim(head)
   }
 
   onHead(head: ResponseHead): void {
@@ -246,10 +220,11 @@ export class Fetch implements OriginSink {
     this.#filling = true
     if (!isPart) this.#languageKey = this.#languageKeyOf(judged)
     this.#gate?.leave()
-    const reader = this.owner === undefined ? undefined : writer.reader()
+    if (this.#owner === undefined) return
+    const reader = writer.reader()
+    assert(reader !== undefined, 'a fill that has begun can be read')
     const withheld = fieldsNamed(fields, decision.withheldFields)
-    const part = isPart ? judged.part : undefined
-    if (reader !== undefined) this.owner!.onFill({ reader, withheld, status: head.status, part })
+    this.#owner.onFill({ reader, withheld, status: head.status, part: isPart ? judged.part : undefined })
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
@@ -262,7 +237,7 @@ export class Fetch implements OriginSink {
   }
 
   onPause(): void {
-    if (this.#filling) this.owner?.onFillProgress()
+    if (this.#filling) this.#listener?.onFillProgress()
   }
 
   onEnd(): void {
@@ -272,7 +247,7 @@ export class Fetch implements OriginSink {
     else this.#writer.complete()
     this.#join?.end()
     if (this.#languageKey !== '') writeLink(this.#tier, this.#languageKey, this.#writer.key)
-    this.owner?.onFillProgress()
+    this.#listener?.onFillProgress()
   }
 
   onFail(code: OriginErrorCode): void {
@@ -293,7 +268,7 @@ export class Fetch implements OriginSink {
     }
     if (this.#filling) counters.add(C.fillsFailed, 1)
     this.#filling = false
-    this.owner?.onFailed(this.#origin, code)
+    this.#listener?.onFailed(this.#origin, code)
   }
 
   // Never asked for, so the connection has failed before these could be called.
@@ -335,7 +310,7 @@ export class Fetch implements OriginSink {
     this.#tier.forgetFailures(this.#key)
     // Pinned first: afterwards what is stored is another object, or, where the update forbids to keep it, none. Answered
     // last: whoever has the answer may ask another worker, and must not get the older one there.
-    const { owner } = this
+    const owner = this.#owner
     const isPinned = owner !== undefined && this.#tier.pin(stale)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
     if (!decision.store) this.#tier.remove(stale.key)
@@ -356,7 +331,7 @@ export class Fetch implements OriginSink {
     this.#gate?.leave()
     this.#join?.end()
     this.#writer.leave()
-    this.owner?.onGone()
+    this.#owner?.onGone()
   }
 
   /**
@@ -418,7 +393,7 @@ export class Fetch implements OriginSink {
     // A new answer that may not be kept still says that the old one is no longer the answer.
     if (isHiddenByStale(head.status)) this.#noteFailure(false)
     else if (stale !== undefined && head.status < 500 && !isAboutPart(head.status)) this.#tier.remove(stale.key)
-    const { owner } = this
+    const owner = this.#owner
     if (owner === undefined) this.#origin.cancel()
     else owner.onDeclined(this.#origin, head, reason)
   }
@@ -453,7 +428,7 @@ export class Fetch implements OriginSink {
   }
 
   #overflow(rest: Buffer, reason: 'too-large' | 'no-space'): void {
-    const { owner } = this
+    const listener = this.#listener
     if (this.#join?.hasAfter === true) {
       this.#origin.cancel()
       this.#fail(undefined, 502)
@@ -463,12 +438,12 @@ export class Fetch implements OriginSink {
     this.#join?.end()
     this.#context.worker.counters.add(C.fillsFailed, 1)
     this.#writer.decline(reasonNumber(reason), reason === 'too-large' ? this.#hitForMissUntilMs() : 0)
-    if (owner === undefined) {
+    if (listener === undefined) {
       this.#origin.cancel()
       return
     }
     this.#origin.connection?.pause()
-    owner.onOverflow(this.#origin, Buffer.from(rest), reason)
+    listener.onOverflow(this.#origin, Buffer.from(rest), reason)
   }
 
   #mayHideError(): boolean {
