@@ -174,7 +174,7 @@ export class Fetch implements OriginSink {
     const judged = this.#judge(head)
     const { decision } = judged
     if (decision.store) this.#store(head, judged)
-    else this.#decline(head, decision.reason, decision.hitForMiss)
+    else this.#decline(head, decision.reason, decision.hitForMiss, decision.concernsResource)
   }
 
   /** By what was asked for: a 206 is a part where a part was wanted, and no answer to anything else. */
@@ -313,11 +313,10 @@ export class Fetch implements OriginSink {
     const owner = this.#owner
     const isPinned = owner !== undefined && this.#tier.pin(stale)
     const bytes = storedHeadBytes(merged, decision.withheldFields)
-    if (!decision.store) this.#tier.remove(stale.key)
-    else {
+    if (decision.store) {
       const cells = responseCells(decision.meta, this.#ticket.number)
       this.#tier.refresh(stale, cells, bytes, labelsFor(stale.key, merged, this.#cache, this.#context))
-    }
+    } else if (decision.concernsResource) this.#tier.remove(stale.key)
     this.#writer.leave()
     this.#gate?.leave()
     if (isPinned) owner.onConfirmed(stale, decision.meta, merged, decision.store)
@@ -381,7 +380,8 @@ export class Fetch implements OriginSink {
     return variant === undefined ? '' : keyOfLink(this.#primaryKey, this.#markerId, variant)
   }
 
-  #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean): void {
+  /** `concernsResource`: see StoreDecision. */
+  #decline(head: ResponseHead, reason: Reason, hitForMiss: boolean, concernsResource = true): void {
     const { kind, stale } = this.#plan
     if (kind === 'rest' && isAboutPart(head.status)) {
       this.#origin.cancel()
@@ -392,7 +392,9 @@ export class Fetch implements OriginSink {
     this.#turnAway(head.status, reason, hitForMiss)
     // A new answer that may not be kept still says that the old one is no longer the answer.
     if (isHiddenByStale(head.status)) this.#noteFailure(false)
-    else if (stale !== undefined && head.status < 500 && !isAboutPart(head.status)) this.#tier.remove(stale.key)
+    else if (stale !== undefined && concernsResource && head.status < 500 && !isAboutPart(head.status)) {
+      this.#tier.remove(stale.key)
+    }
     const owner = this.#owner
     if (owner === undefined) this.#origin.cancel()
     else owner.onDeclined(this.#origin, head, reason)

@@ -13,7 +13,8 @@ import { responseCells, storedOf } from './stored.ts'
 
 /**
  * Gives the stored response new fields and a new life, or, where the answer is not about it or forbids to keep it, makes it
- * stale. `head` is a 200 to the HEAD of `context`, which was sent at `requestMs`. Does nothing where nothing is stored.
+ * stale, unless it is meant for this one client. `head` is a 200 to the HEAD of `context`, which was sent at `requestMs`. Does
+ * nothing where nothing is stored.
  */
 export function updateByHead(
   connection: ClientConnection,
@@ -50,7 +51,7 @@ export function updateByHead(
     const cells = responseCells(decision.meta, ticket.number)
     const bytes = storedHeadBytes(judged.fields, decision.withheldFields)
     tier.refresh(object, cells, bytes, labelsFor(object.key, judged.fields, cache, context))
-  } else {
+  } else if (judged === undefined ? facts.header('authorization') === undefined : judged.decision.concernsResource) {
     tier.expire(object)
   }
   tier.unpin(object)

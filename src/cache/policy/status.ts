@@ -23,6 +23,14 @@ const hiddenByStale: ReadonlySet<number> = new Set([500, 502, 503, 504])
 /** Those of them by which a server says that it cannot serve anybody now; a 500 may be the one request's own fault. */
 const unavailable: ReadonlySet<number> = new Set([502, 503, 504])
 
+/**
+ * What a server has against a request for other reasons than its target and method, which are in the key (RFC 9110 §15.5;
+ * RFC 8470 §5.2; RFC 6585 §3 to §5): its fields, its size, its haste.
+ */
+const faultOfRequest: ReadonlySet<number> = new Set([
+  400, 406, 407, 408, 411, 412, 413, 415, 416, 417, 421, 422, 425, 426, 428, 429, 431,
+])
+
 export function isHeuristicallyCacheable(status: number): boolean {
   return heuristicallyCacheable.has(status)
 }
@@ -42,4 +50,9 @@ export function isUnavailable(status: number): boolean {
 /** Whether an answer with this status counts as an error for `stale-if-error`. */
 export function isHiddenByStale(status: number): boolean {
   return hiddenByStale.has(status)
+}
+
+/** Whether an answer with this status lies in what the one request said, so that others need not get it. */
+export function isFaultOfRequest(status: number): boolean {
+  return faultOfRequest.has(status)
 }

@@ -16,7 +16,7 @@ import { type Dated, explicitFreshness, type Freshness, freshnessOf, lastModifie
 import { MetaFlag, StoredMeta } from './meta.ts'
 import { clientDirectives } from './request.ts'
 import { isSameResource } from './same-origin.ts'
-import { isHeuristicallyCacheable, isNeverStored, isUnderstood } from './status.ts'
+import { isFaultOfRequest, isHeuristicallyCacheable, isNeverStored, isUnderstood } from './status.ts'
 import { governingDirectives } from './targeted.ts'
 import { selectTtl } from './ttl.ts'
 
@@ -24,6 +24,11 @@ export interface StoreDecision {
   readonly store: boolean
   /** `none` when stored. */
   readonly reason: Reason
+  /**
+   * The answer takes the place of what is stored, or nothing is to be stored there: it was not refused for the sake of this
+   * one request, by which any client could do so.
+   */
+  readonly concernsResource: boolean
   /** Not stored because of what the resource is, so the next requests for it need not wait for each other. */
   readonly hitForMiss: boolean
   /** Filled in whether stored or not. */
@@ -67,11 +72,13 @@ export function decideStore(
   const candidate = { ...gather(request, response, settings, times), noStoreHolds }
   const meta = buildMeta(candidate, times, random)
   const reason = refuse(candidate, meta)
+  const concernsResource = reason === 'none' || !isAboutRequest(reason, candidate)
   return {
     store: reason === 'none',
     reason,
+    concernsResource,
     // An error of the server is of this moment: the next answer may be one to keep, and collapsing spares a server in need.
-    hitForMiss: concernsResource(reason) && response.status < 500,
+    hitForMiss: reason !== 'none' && concernsResource && response.status < 500,
     meta,
     source: candidate.freshness.source,
     rule: candidate.rule,
@@ -237,17 +244,23 @@ function withheldFields({ governing, settings }: Candidate): readonly string[] {
   return fromPrivate.length === 0 ? fromNoCache : fromNoCache.concat(fromPrivate)
 }
 
-/** A refusal that lies in the one request (its method, its directives, its credentials) says nothing of the next one. */
-function concernsResource(reason: Reason): boolean {
+/**
+ * Whether a refusal lies in the one request and says nothing of the next one: in its method, its directives, its
+ * credentials, or in what the server has against it.
+ */
+function isAboutRequest(reason: Reason, { request, response }: Candidate): boolean {
   switch (reason) {
-    case 'none':
     case 'method':
     case 'request-no-store':
     case 'authorization':
     case 'partial':
-      return false
-    default:
       return true
+    default:
+      // RFC 9110 §15.5.2, §15.5.4: credentials were found wanting, which those of others need not be.
+      return (
+        isFaultOfRequest(response.status) ||
+        ((response.status === 401 || response.status === 403) && request.header('authorization') !== undefined)
+      )
   }
 }
 

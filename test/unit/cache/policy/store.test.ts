@@ -335,6 +335,9 @@ describe('the rest of the decision', () => {
     assert.equal(decide({ status: 503, fields: [] }).hitForMiss, false)
     assert.equal(decide({ fields: fresh, sent: ['Authorization', 'x'] }).hitForMiss, false)
     assert.equal(decide({ fields: fresh, sent: ['Cache-Control', 'no-store'] }).hitForMiss, false)
+    for (const status of [400, 429, 431]) assert.equal(decide({ status, fields: [] }).hitForMiss, false)
+    assert.equal(decide({ status: 403, fields: [] }).hitForMiss, true)
+    assert.equal(decide({ status: 403, fields: [], sent: ['Authorization', 'x'] }).hitForMiss, false)
   })
 
   test('flags and dates', () => {

@@ -1,0 +1,81 @@
+/** What one client may do to what the others are served: ask for it anew, and no more. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ReceivedRequest } from '../support/http-message.ts'
+import { reply } from '../support/scripted-origin.ts'
+import { cacheStatus, gate, isHit, startSite } from './caching-site.ts'
+
+const site = await startSite({ cache: 'hit-for-miss 60s;' })
+const page = reply(200, 'for all', 'Cache-Control: max-age=60', 'ETag: "p"')
+const personal = reply(200, 'for me', 'Cache-Control: max-age=60', 'ETag: "me"')
+const ANEW = 'Cache-Control: no-cache'
+
+/** One of the requests by which the cases try to do harm. */
+function isOdd(fields: ReceivedRequest['fields']): boolean {
+  return fields.get('x-odd') !== undefined || fields.get('authorization') !== undefined
+}
+
+const refusals: [claim: string, answer: string, ...fields: string[]][] = [
+  ['credentials', personal, 'Authorization: Basic eA=='],
+  ['credentials that fail', reply(401, 'no', 'WWW-Authenticate: Basic'), 'Authorization: Basic eA=='],
+  ['a field the origin cannot read', reply(400, 'bad'), 'X-Odd: {'],
+  ['more fields than the origin takes', reply(431, 'large', 'Cache-Control: no-store'), 'X-Odd: {'],
+  ['more haste than the origin allows', reply(429, 'slow down'), 'X-Odd: {'],
+]
+for (const [index, [claim, answer, field]] of refusals.entries()) {
+  test(`a request with ${claim} takes nothing from the others`, async () => {
+    const path = `/kept/${index}`
+    site.answer(path, ({ fields }) => (isOdd(fields) ? answer : page))
+    await site.get(path)
+    await site.get(path, [ANEW, field!])
+    const after = await site.get(path)
+    assert.deepEqual([after.body.toString(), isHit(after)], ['for all', true], cacheStatus(after))
+  })
+
+  test(`a request with ${claim} does not keep the next ones from being collapsed`, async () => {
+    const path = `/first/${index}`
+    const held = gate()
+    site.answer(path, async ({ fields }) => {
+      if (isOdd(fields)) return answer
+      await held.opened
+      return page
+    })
+    await site.get(path, [field!])
+    const answers = [site.get(path), site.get(path)]
+    await site.get('/elsewhere') // by now the worker has met both
+    held.open()
+    for (const { body } of await Promise.all(answers)) assert.equal(body.toString(), 'for all')
+    assert.equal(site.asked(path).length, 2)
+  })
+}
+
+test('a revalidation by one with credentials takes nothing from the others', async () => {
+  site.answer('/confirmed', ({ fields }) => (isOdd(fields) ? reply(304, '', 'ETag: "p"') : page))
+  await site.get('/confirmed')
+  const answer = await site.get('/confirmed', [ANEW, 'Authorization: Basic eA=='])
+  assert.deepEqual([answer.status, answer.body.toString()], [200, 'for all'])
+  assert.equal(isHit(await site.get('/confirmed')), true)
+})
+
+test('a HEAD with credentials takes nothing from the others, whatever its answer', async () => {
+  for (const [index, answer] of [reply(200, '', 'ETag: "p"'), reply(200, '', 'ETag: "me"')].entries()) {
+    const path = `/head/${index}`
+    site.answer(path, ({ method }) => (method === 'HEAD' ? answer : page))
+    await site.get(path)
+    await site.get(path, [ANEW, 'Authorization: Basic eA=='], 'HEAD')
+    assert.equal(isHit(await site.get(path)), true)
+  }
+})
+
+test('an answer that concerns the resource still takes the place of what is stored', async () => {
+  for (const [index, answer] of [reply(403, 'no'), reply(200, 'x', 'Cache-Control: no-store')].entries()) {
+    const path = `/gone/${index}`
+    let now = page
+    site.answer(path, () => now)
+    await site.get(path)
+    now = answer
+    await site.get(path, [ANEW])
+    now = page
+    assert.doesNotMatch(cacheStatus(await site.get(path)), /hit/)
+  }
+})
