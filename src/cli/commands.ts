@@ -1,5 +1,5 @@
 /** The table of commands. */
-import { helpText, unknownText } from '../config/help.ts'
+import { helpText, statementText, unknownText } from '../config/help.ts'
 import { EXIT_OK } from '../daemon/exit-codes.ts'
 import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
@@ -23,13 +23,19 @@ const help: Command = {
   doc: 'explain the program, one of its commands, or a word of the configuration language',
   run: ({ operands, terminal }) => {
     const word = operands[0]
-    const command = commands.find((one) => one.name === word)
-    const text =
-      word === undefined ? usageText(commands) : command === undefined ? helpText(word) : commandText(command)
+    const text = word === undefined ? usageText(commands) : wordText(word)
     if (text === undefined) throw new UsageError(unknownText(word!))
     terminal.out(text)
     return EXIT_OK
   },
+}
+
+/** "purge" and others are both a command and a statement. */
+function wordText(word: string): string | undefined {
+  const command = commands.find((one) => one.name === word)
+  if (command === undefined) return helpText(word)
+  const statement = statementText(word)
+  return statement === undefined ? commandText(command) : `${commandText(command)}\n${statement}`
 }
 
 export const commands: readonly Command[] = [

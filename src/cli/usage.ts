@@ -18,7 +18,8 @@ export function usageText(commands: readonly Command[]): string {
     ...columns(exitCodes.map(({ code, doc }) => [String(code), doc])),
     '',
     '"shellac help WORD" explains a statement of the configuration, or a word of nginx, Varnish, HAProxy and Squid;',
-    '"shellac help statements", "units" and "reasons" list all there are',
+    '"shellac help statements", "units" and "reasons" list all there are; "caching", "keys", "purging" and "testing"',
+    'explain what several statements do together',
   ].join('\n')}\n`
 }
 

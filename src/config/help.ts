@@ -1,8 +1,9 @@
-/** The text of `shellac help [WORD]`: directives, words of other servers, units, and reasons, all from their tables. */
+/** The text of `shellac help [WORD]`: guides, directives, words of other servers, units, reasons, all from their tables. */
 import { type ReasonRecord, reasons } from '../log/reasons.ts'
 import { type Context, type Directive, syntaxOf } from './directives/directive.ts'
 import { contexts, findByPeerWord } from './directives/table.ts'
 import { foreignWords } from './foreign-words.ts'
+import { type Guide, guides } from './guides.ts'
 import { didYouMean, suggest } from './suggest.ts'
 import { unitsText, valueTypes } from './value-types.ts'
 
@@ -13,14 +14,21 @@ export function helpText(topic: string): string | undefined {
   if (topic === 'statements') return overview()
   if (topic === 'units' || topic === 'values') return unitsText()
   if (topic === 'reasons') return reasonList()
-  // "method" and others are both a statement and a reason.
-  const entries = [...directivesNamed(topic).map(describeEntry), ...reasonsNamed(topic).map(describeReason)]
-  if (entries.length > 0) return entries.join('\n')
+  const guide = guides.find((one) => one.name === topic)
+  if (guide !== undefined) return describeGuide(guide)
+  const named = statementText(topic)
+  if (named !== undefined) return named
   const advice = foreignWords.get(topic)
   if (advice !== undefined) return `${topic} is no word of Shellac; ${advice}\n`
   const peers = findByPeerWord(topic)
   if (peers.length > 0) return `Shellac's word for "${topic}":\n\n${peers.map(describeEntry).join('\n')}`
   return undefined
+}
+
+/** What is known of the statements and reasons of this name: "method" is both. */
+export function statementText(name: string): string | undefined {
+  const entries = [...directivesNamed(name).map(describeEntry), ...reasonsNamed(name).map(describeReason)]
+  return entries.length === 0 ? undefined : entries.join('\n')
 }
 
 /** A directive and the blocks it stands in; two directives of one name are two entries. */
@@ -43,6 +51,15 @@ function directivesNamed(name: string): readonly Entry[] {
 
 function reasonsNamed(name: string): readonly ReasonRecord[] {
   return reasons.filter((one) => one.name === name)
+}
+
+function describeGuide({ paragraphs, example, commands }: Guide): string {
+  const texts = paragraphs.map((text) => wrap(text, 0))
+  return `${[...texts, indent(example.split('\n')), indent(commands)].join('\n\n')}\n`
+}
+
+function indent(lines: readonly string[]): string {
+  return lines.map((line) => `    ${line}`).join('\n')
 }
 
 function describeReason(reason: ReasonRecord): string {
@@ -81,6 +98,10 @@ function overview(): string {
     '',
     ...rows,
     '',
+    'What several do together:',
+    '',
+    ...guides.map((one) => `    shellac help ${one.name}`),
+    '',
     'shellac help WORD      a statement, or what another server calls it: proxy_pass, beresp.ttl, use_backend',
     'shellac help units     times, sizes, addresses, globs, regular expressions',
     'shellac help reasons   why an answer did not come from the cache',
@@ -94,9 +115,7 @@ function reasonList(): string {
 
 export function unknownText(topic: string): string {
   const words = contexts.flatMap((context) => context.directives.flatMap((one) => [one.name, ...one.peers]))
-  const near = didYouMean(
-    suggest(topic, [...words, ...reasons.map((one) => one.name), ...valueTypes.map((one) => one.name)]),
-  )
+  const near = didYouMean(suggest(topic, [...words, ...[...guides, ...reasons, ...valueTypes].map((one) => one.name)]))
   const help = near ?? '"shellac help statements" lists those of the language'
   return `nothing is known about "${topic}"; ${help}`
 }

@@ -2,6 +2,7 @@
 import { reasons } from '../log/reasons.ts'
 import { type Context, type Directive, phases, syntaxOf } from './directives/directive.ts'
 import { contexts } from './directives/table.ts'
+import { type Guide, guides } from './guides.ts'
 import { placesText } from './help.ts'
 import { valueTypes } from './value-types.ts'
 
@@ -14,6 +15,7 @@ export function configManPage(): string {
     '.\\" Written by man/generate.ts from the table of directives. Do not edit.',
     `.TH SHELLAC.CONF 5 "${MAN_DATE}" "shellac" "File formats"`,
     ...head(),
+    ...guides.flatMap(guideSection),
     ...contexts.flatMap((context, index) => section(context, index)),
     ...reasonSection(),
     '.SH SEE ALSO',
@@ -42,6 +44,18 @@ function head(): readonly string[] {
     '.SH PHASES',
     'A request goes through these steps in this order, wherever the statements stand; each statement belongs to one of them.',
     ...phases.flatMap((phase) => ['.TP', `.B ${quote(phase.name)}`, roff(phase.doc)]),
+  ]
+}
+
+function guideSection({ name, paragraphs, example, commands }: Guide): readonly string[] {
+  const shown = [...example.split('\n'), '', ...commands]
+  return [
+    `.SH ${name.toUpperCase()}`,
+    ...paragraphs.flatMap((text) => ['.PP', roff(text)]),
+    '.IP',
+    '.nf',
+    ...shown.map(roff),
+    '.fi',
   ]
 }
 

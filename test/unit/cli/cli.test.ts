@@ -65,6 +65,7 @@ test('help on a command and on a word of the language', async () => {
   assert.match((await shellac(['help', 'fmt'])).out, /^usage: shellac fmt \[FILE\.\.\.\]\n/)
   assert.match((await shellac(['check', '--help'])).out, /^usage: shellac check \[FILE\]\n/)
   assert.match((await shellac(['help', 'proxy_pass'])).out, /proxy BACKEND;/)
+  assert.match((await shellac(['help', 'purge'])).out, /^usage: shellac purge [\s\S]*\npurge \{ \.\.\. \}\n/)
 })
 
 test('version is the version of the package', async () => {

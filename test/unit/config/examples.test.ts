@@ -1,8 +1,10 @@
 /** The example of every directive is right not only by itself, but as a part of a whole configuration. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { runTests } from '../../../src/cli/config-tests.ts'
 import type { Context, ContextName } from '../../../src/config/directives/directive.ts'
 import { contexts } from '../../../src/config/directives/table.ts'
+import { guides } from '../../../src/config/guides.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { formatDiagnostics } from '../../../src/config/print.ts'
 import { filesOf } from '../../support/config.ts'
@@ -82,5 +84,16 @@ describe('the example of', () => {
         assert.equal(formatDiagnostics(errors, { color: false }), '')
       })
     }
+  }
+})
+
+describe('the example of the guide', () => {
+  for (const { name, example } of guides) {
+    it(`"${name}" is a configuration without a warning, and its tests hold`, () => {
+      const text = `shellac 1;\n${objects['listener public']}\n${objects['backend app']}\n${example}\n`
+      const loaded = loadConfig({ kind: 'text', name: 'example.conf', text }, filesOf({}))
+      const found = [...loaded.diagnostics, ...runTests(loaded).diagnostics]
+      assert.equal(formatDiagnostics(found, { color: false }), '')
+    })
   }
 })

@@ -7,6 +7,7 @@ import { optionTable } from '../../../src/cli/options.ts'
 import { syntaxOf } from '../../../src/config/directives/directive.ts'
 import { contexts } from '../../../src/config/directives/table.ts'
 import { foreignWords } from '../../../src/config/foreign-words.ts'
+import { guides } from '../../../src/config/guides.ts'
 import { helpText, unknownText } from '../../../src/config/help.ts'
 import { configManPage } from '../../../src/config/man.ts'
 import { exitCodes } from '../../../src/daemon/exit-codes.ts'
@@ -19,6 +20,14 @@ function textOf(topic: string): string {
 describe('helpText', () => {
   it('lists the statements of the top level', () => {
     for (const { name } of contexts[0]!.directives) assert.match(textOf('statements'), new RegExp(`^    ${name} `, 'm'))
+  })
+
+  it('explains what several statements do together, with an example and commands', () => {
+    for (const { name, commands: lines } of guides) {
+      assert.ok(textOf('statements').includes(`shellac help ${name}\n`))
+      for (const line of lines) assert.ok(textOf(name).includes(`\n    ${line}\n`), line)
+    }
+    assert.match(unknownText('cachign'), /did you mean .*"caching"/)
   })
 
   it('shows syntax, place, default and example of a directive', () => {
@@ -98,7 +107,7 @@ describe('shellac.conf.5', () => {
 
   it('has no text that a macro could begin by accident', () => {
     for (const line of configManPage().split('\n')) {
-      if (/^[.']/.test(line)) assert.match(line, /^\.(?:\\"|TH|SH|TP|PP|B|I|BR|br)(?: |$)/, line)
+      if (/^[.']/.test(line)) assert.match(line, /^\.(?:\\"|TH|SH|TP|PP|IP|nf|fi|B|I|BR|br)(?: |$)/, line)
     }
   })
 })

@@ -1,0 +1,136 @@
+/**
+ * What several statements do together, for people who know what they want and not yet by which words: the chapters of
+ * shellac.conf(5) before the statements one by one, and `shellac help caching`. A test checks every example.
+ */
+
+export interface Guide {
+  /** The word that `shellac help` takes. */
+  readonly name: string
+  readonly paragraphs: readonly string[]
+  /** Top-level statements, which make a configuration together with a listener and a backend `app`. */
+  readonly example: string
+  /** What to type in a shell; may be empty. */
+  readonly commands: readonly string[]
+}
+
+export const guides: readonly Guide[] = [
+  {
+    name: 'caching',
+    paragraphs: [
+      'A site says in which cache answers are kept ("use-cache"), a route by which rule ("cache"). What a rule does not ' +
+        'say, its cache does; of "ttl", "bypass", "no-store", "override", "tag" and the parts of the key both hold.',
+      'Whether a response is stored, RFC 9111 decides: what is private, no-store, sets a cookie or answers a request with ' +
+        'Authorization is not, until "override" or "store set-cookie" lifts that one refusal. How long it is fresh, the ' +
+        'first of these says that says anything: a "ttl" with "override"; the fields that "obey" names; a "ttl" without; ' +
+        'a tenth of the age that Last-Modified gives.',
+      'After that it may still answer: under "grace" while it is fetched anew, under "stale-if-error" while the origin ' +
+        'fails. Requests for one missing object wait for one fetch ("collapse"); what could not be stored is remembered ' +
+        '("hit-for-miss"), so that nobody waits for it.',
+      'Each answer says in Cache-Status what became of it and why. "shellac help reasons" lists the words with their ' +
+        'cures, "shellac explain URL" says it beforehand, "cache-status full" adds the key and the route.',
+    ],
+    example: `cache pages {
+    tier memory 256MiB;
+    ttl origin else 2m; # where the origin says nothing
+    ttl 404 410 30s;
+    grace 10m;
+    stale-if-error 1d;
+    jitter 10%;
+}
+rule assets { ttl 1d override; content public; }
+rule personal { bypass @logged-in; }
+match @logged-in { cookie session present; }
+site * {
+    proxy app;
+    use-cache pages;
+    route assets { path /assets/**; cache assets; }
+    route rest { path /**; cache personal; }
+}`,
+    commands: [
+      'shellac explain http://shop.example.com/assets/a.css',
+      "shellac explain --response 200 --response-header 'Set-Cookie: a=b' http://shop.example.com/",
+      'shellac explain --live http://shop.example.com/',
+    ],
+  },
+  {
+    name: 'keys',
+    paragraphs: [
+      'Two requests share an object when their keys are equal. Scheme, host, path and query are in every key, unless ' +
+        '"key" leaves a part out; "query" drops parameters that change nothing, "path normalise" joins spellings.',
+      'Answers that differ for other reasons are told apart in one of three ways. The origin names request fields in Vary: ' +
+        'each of their values then has a variant, and "vary" in the key reduces the values to what the origin offers. Or ' +
+        'the key names them: "cookie keep", "header", or a "class" of requests, such as phones. Or such requests go past ' +
+        'the cache: "bypass".',
+      'A cookie outside the key tells nobody apart. "shellac check" warns where a statement could give everybody what was ' +
+        'made for one client; "content public" says that it is meant so.',
+    ],
+    example: `cache pages {
+    tier memory 256MiB;
+    key {
+        path normalise merge-slashes;
+        query sort drop utm_* gclid fbclid;
+        cookie keep currency;
+        class mobile @mobile;
+        vary accept-encoding br gzip;
+        vary accept-language en de;
+    }
+}
+match @mobile { header User-Agent *Mobile*; }
+site * { proxy app; use-cache pages; }`,
+    commands: ["shellac explain -H 'Cookie: currency=EUR' 'http://shop.example.com//a?utm_source=mail'"],
+  },
+  {
+    name: 'purging',
+    paragraphs: [
+      'What is stored can be withdrawn by URL (all its variants), by prefix, by glob, by tag, or altogether, and the cost ' +
+        'is the same however much that is. "shellac purge" does it on the machine itself; over HTTP the methods PURGE and ' +
+        'PURGEKEY do, for those whom "purge { allow @NAME; }" lets in. Without that block nobody may.',
+      'A soft purge, the default, makes stale: what is purged may still answer under "grace" and "stale-if-error". A hard ' +
+        'one removes. When the command or the answer has come back, no thread serves the old response as fresh.',
+      'Tags come from response fields ("tags") and from the configuration ("tag"). Tags that the origin sends are worth ' +
+        'most where one change shows on many pages: each page names what it shows, and one purge finds them all.',
+    ],
+    example: `cache pages {
+    tier memory 256MiB;
+    grace 10m;
+    tags { from Surrogate-Key; }
+    purge { allow @ops; }
+}
+match @ops { source 10.0.0.0/8; }
+site * { proxy app; use-cache pages; }`,
+    commands: [
+      'shellac purge --tag product-17',
+      "shellac purge --glob 'http://shop.example.com/img/**.png'",
+      'curl -X PURGE http://shop.example.com/news',
+      "curl -X PURGE -H 'Purge-Mode: hard' -H 'Purge-Scope: prefix' http://shop.example.com/img/",
+      "curl -X PURGEKEY -H 'Surrogate-Key: product-17 category-3' http://shop.example.com/",
+    ],
+  },
+  {
+    name: 'testing',
+    paragraphs: [
+      'A test block claims what must come of one request: given what is stored, and what the origin answers or how it ' +
+        'fails, it expects a route, a reason, a lifetime, a key, fields. The rules that decide are the ones the daemon ' +
+        'runs; no connection is made, and the clock stands still.',
+      '"shellac check" runs all tests and shows of each that fails what was expected, what came instead, and the line that ' +
+        'decided. With "reload { require tests; }" the running daemon refuses a configuration that fails one.',
+    ],
+    example: `cache pages { tier memory 256MiB; stale-if-error 1d; }
+rule personal { bypass @logged-in; }
+match @logged-in { cookie session present; }
+site * { proxy app; use-cache pages; cache personal; }
+reload { require tests; }
+test "who is logged in goes past the cache" {
+    request GET http://shop.example.com/ { header Cookie "session=1"; }
+    expect cache bypass reason bypass;
+}
+test "an outage serves a two-hour-old page" {
+    stored GET http://shop.example.com/p age 2h ttl 2m;
+    request GET http://shop.example.com/p;
+    origin connect-error;
+    expect cache stale reason stale-if-error;
+    expect status 200;
+}`,
+    commands: ['shellac check', 'shellac reload'],
+  },
+]
