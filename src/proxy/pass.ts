@@ -105,9 +105,8 @@ export class Pass extends Exchange implements OriginSink {
   onHead(head: ResponseHead): void {
     const { connection, context } = this
     const { method } = context.head
-    const isPurged = purgeSequenceOf(context) !== this.#purgeSequence
-    if (isUnsafe(method)) invalidate(context, head)
-    if (method === 'POST' && !isPurged) this.#fill = PostFill.open(context, head, this.#requestMs)
+    const own = isUnsafe(method) ? invalidate(context, head) : 0
+    if (method === 'POST') this.#fill = PostFill.open(context, head, this.#requestMs, (this.#purgeSequence + own) | 0)
     // Looked up, and not found fresh. An answer that is an error says nothing of what GET would give.
     const isRefresh = method === 'HEAD' && head.status === 200 && context.missReason !== 'none'
     if (isRefresh) updateByHead(connection, context, head, this.#requestMs)
@@ -276,8 +275,12 @@ function purgeSequenceOf({ route }: RequestContext): number {
   return route.cache?.cache.purges.sequence ?? 0
 }
 
-/** RFC 9111 §4.4: what an unsafe request may have changed is removed, under whatever route a GET would find it. */
-function invalidate(context: RequestContext, head: ResponseHead): void {
+/**
+ * RFC 9111 §4.4: what an unsafe request may have changed is removed, under whatever route a GET would find it. Gives the
+ * number of purges that this took of the request's own cache.
+ */
+function invalidate(context: RequestContext, head: ResponseHead): number {
+  let own = 0
   for (const request of invalidatedRequests(context.facts, new ResponseHeadFacts(head))) {
     const entry = context.runtime.table.find(context.listenerName, request)
     const route = entry?.user as RouteRuntime | undefined
@@ -288,6 +291,9 @@ function invalidate(context: RequestContext, head: ResponseHead): void {
     // Under this key lies all there is for the URL, unless the key has more than the URL in it (a cookie, a class).
     const url = cache.urlTextOf(request)
     const isWhole = key === url || key === `${request.scheme}|${url}`
-    if (!isWhole) cache.cache.purges.purgeLabels('url', [url], true)
+    if (isWhole) continue
+    cache.cache.purges.purgeLabels('url', [url], true)
+    if (cache.cache === context.route.cache?.cache) own++
   }
+  return own
 }

@@ -51,9 +51,10 @@ export class PostFill {
 
   /**
    * Begins to store the answer `head` to a POST sent at `requestMs`; undefined where it may not or cannot be stored. What was
-   * stored for the URI before must have been removed (RFC 9111 §4.4), and nothing been purged since the POST was sent.
+   * stored for the URI before must have been removed (RFC 9111 §4.4). `sequence`: the purge log's as it is if nobody else
+   * has purged anything since the POST came; else the answer is not stored, since it may be older than what was purged.
    */
-  static open(context: RequestContext, head: ResponseHead, requestMs: number): PostFill | undefined {
+  static open(context: RequestContext, head: ResponseHead, requestMs: number, sequence: number): PostFill | undefined {
     const { route, facts, runtime, listenerName } = context
     const { cache } = route
     const times = { requestMs, responseMs: clock.nowMs }
@@ -67,7 +68,7 @@ export class PostFill {
     const { minUses } = cache.settings
     if (minUses > 1 && tier.countUse(key) < minUses) return undefined
     const ticket = purges.beginFetch()
-    const writer = tier.lead(key, ticket)
+    const writer = ticket.mark === sequence ? tier.lead(key, ticket) : undefined
     if (writer === undefined) {
       ticket.drop()
       return undefined

@@ -24,13 +24,15 @@ export function updateByHead(
 ): void {
   const { route, facts } = context
   const { cache } = route
-  if (cache === undefined) return
+  // A GET that takes another route may get there what this server never heard of.
+  if (cache === undefined || !isRouteOfGet(context)) return
   const { tier, purges } = cache.cache
   // What is found has survived all purges up to this one, and so will have what takes its place.
   const ticket = purges.beginFetch()
   const { object } = findStored(cache, facts, route, connection)
-  // After a purge only a GET makes it fresh again.
-  if (object === undefined || object.softPurged || !tier.pin(object)) {
+  // After a purge only a GET makes it fresh again. Of what came later than the question the answer knows nothing.
+  const isOlder = object !== undefined && storedOf(object).meta.responseMs <= requestMs
+  if (object === undefined || !isOlder || object.softPurged || !tier.pin(object)) {
     ticket.drop()
     return
   }
@@ -56,4 +58,8 @@ export function updateByHead(
   }
   tier.unpin(object)
   ticket.drop()
+}
+
+function isRouteOfGet({ route, facts, runtime, listenerName }: RequestContext): boolean {
+  return runtime.table.find(listenerName, new GetRequest(facts))?.user === route
 }

@@ -3,9 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ReceivedRequest } from '../support/http-message.ts'
 import { reply } from '../support/scripted-origin.ts'
+import { waitFor } from '../support/wait.ts'
 import { cacheStatus, gate, isHit, startSite } from './caching-site.ts'
 
-const site = await startSite({ cache: 'hit-for-miss 60s;' })
+const site = await startSite({
+  cache: 'hit-for-miss 60s;',
+  site: 'route heads { method HEAD; path /heads; }',
+})
 const page = reply(200, 'for all', 'Cache-Control: max-age=60', 'ETag: "p"')
 const personal = reply(200, 'for me', 'Cache-Control: max-age=60', 'ETag: "me"')
 const ANEW = 'Cache-Control: no-cache'
@@ -78,4 +82,35 @@ test('an answer that concerns the resource still takes the place of what is stor
     now = page
     assert.doesNotMatch(cacheStatus(await site.get(path)), /hit/)
   }
+})
+
+test('a HEAD that was asked before what is stored came says nothing of it', async () => {
+  const held = gate()
+  site.answer('/late', async ({ method }) => {
+    if (method !== 'HEAD') return page
+    await held.opened
+    return reply(200, '', 'ETag: "old"')
+  })
+  const head = site.get('/late', [ANEW], 'HEAD')
+  await waitFor('the HEAD at the origin', () => site.asked('/late').length === 1)
+  await site.get('/late')
+  held.open()
+  assert.equal((await head).fields.get('etag'), '"old"')
+  assert.equal(isHit(await site.get('/late')), true)
+})
+
+test('a HEAD that takes another route than GET says nothing of what is stored', async () => {
+  site.answer('/heads', ({ method }) => (method === 'HEAD' ? reply(200, '', 'ETag: "other"') : page))
+  await site.get('/heads')
+  await site.get('/heads', [ANEW], 'HEAD')
+  assert.equal(isHit(await site.get('/heads')), true)
+})
+
+test('an answer to a POST is kept although its URL was purged for its own sake', async () => {
+  const keyed = await startSite({ cache: 'key { cookie keep c; }' })
+  keyed.answer('/p', ({ method }) => reply(200, `from ${method}`, 'Cache-Control: max-age=60', 'Content-Location: /p'))
+  await keyed.get('/p', ['Cookie: c=1'])
+  await keyed.get('/p', ['Cookie: c=2', 'Content-Length: 0'], 'POST')
+  assert.equal((await keyed.get('/p', ['Cookie: c=2'])).body.toString(), 'from POST')
+  assert.equal(isHit(await keyed.get('/p', ['Cookie: c=1'])), false, 'what another cookie had is gone')
 })
