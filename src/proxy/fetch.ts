@@ -9,27 +9,24 @@
  *                   --fails, something stored-> abort; the owner answers stale where it may
  */
 
-import { statedVariant } from '../cache/language-variant.ts'
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { FlatFacts, fieldsNamed } from '../cache/policy/flat-facts.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import { isWorthJoining, markPart, strongValidator } from '../cache/policy/partial.ts'
 import { canServeStaleOnError } from '../cache/policy/reuse.ts'
-import { isHiddenByStale, isUnavailable } from '../cache/policy/status.ts'
-import type { FetchTicket } from '../cache/purge/fetch-epochs.ts'
-import type { FillWriter } from '../cache/tiers/fill-writer.ts'
+import { isHiddenByStale } from '../cache/policy/status.ts'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
-import { variantKey } from '../cache/vary.ts'
 import type { ContentRange } from '../http/range.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
-import { type Reason, reasonNumber } from '../log/reasons.ts'
+import type { Reason } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { isUnanswered, unansweredCause } from './failure-cause.ts'
+import { FetchFills } from './fetch-fills.ts'
 import type { FetchOwner, FillListener } from './fetch-owner.ts'
 import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import type { Found } from './find-stored.ts'
@@ -41,16 +38,14 @@ import {
   judgeResponse,
   judgeUpdate,
 } from './judge-response.ts'
-import { writeLink } from './language-link.ts'
-import { labelsFor } from './object-labels.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import { PartJoin } from './part-join.ts'
 import { isAboutPart } from './ranges.ts'
 import type { RequestContext } from './request-context.ts'
-import { storedHeadBytes } from './response-out.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { SentFacts } from './sent-facts.ts'
-import { keyOfLink, keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
+import { storedOf } from './stored.ts'
+import { frontOf, type StoredFront } from './stored-front.ts'
 
 interface FillBegun {
   readonly judged: Judged
@@ -78,25 +73,16 @@ export class Fetch implements OriginSink {
   readonly #tier: MemoryTier
   readonly #origin: OriginRequest
   readonly #key: string
-  readonly #primaryKey: string
-  readonly #varyNames: string
-  /** Of the marker under the primary key, this fetch's own one included; 0: none. */
-  #markerId: number
-  /** Under what language the response is to be found too; empty: none. */
-  #languageKey = ''
   readonly #directives: RequestDirectives | undefined
   readonly #plan: FetchPlan
-  /** Of a range: tells those who want the same one when to look for it; see `planFetch`. */
-  readonly #gate: FillWriter | undefined
-  readonly #ticket: FetchTicket
-  #writer: FillWriter
+  readonly #fills: FetchFills
   #join: PartJoin | undefined = undefined
   /** What is being stored, and its bytes as they will be; of a fill that has begun. */
   #begun: FillBegun | undefined = undefined
   #requestMs: number
   #filling = false
 
-  private constructor(request: FetchRequest, ticket: FetchTicket, writer: FillWriter, gate: FillWriter | undefined) {
+  private constructor(request: FetchRequest, fills: FetchFills) {
     const { context, cache, found, plan, directives, owner } = request
     this.#owner = owner
     this.#listener = owner
@@ -105,35 +91,17 @@ export class Fetch implements OriginSink {
     this.#sent = new SentFacts(context.facts, context.route, context)
     this.#tier = cache.cache.tier
     this.#key = found.key
-    this.#primaryKey = found.primaryKey
-    this.#varyNames = found.varyNames
-    this.#markerId = found.markerId
     this.#directives = directives
     this.#plan = plan
-    this.#writer = writer
-    this.#gate = gate
-    this.#ticket = ticket
+    this.#fills = fills
     this.#requestMs = clock.nowMs
     this.#origin = new OriginRequest({ context, fills: true, validators: plan.lines, upgrade: undefined }, this)
   }
 
   /** Fetches what is missing or stale; undefined when another request is doing so already. */
   static lead(request: FetchRequest): Fetch | undefined {
-    const { tier, purges } = request.cache.cache
-    const ticket = purges.beginFetch()
-    const fetch = Fetch.#leadAs(request, tier, ticket)
-    if (fetch === undefined) ticket.drop()
-    return fetch
-  }
-
-  static #leadAs(request: FetchRequest, tier: MemoryTier, ticket: FetchTicket): Fetch | undefined {
-    const { rangeKey } = request.plan
-    const gate = rangeKey === '' ? undefined : tier.lead(rangeKey, ticket)
-    if (rangeKey !== '' && gate === undefined) return undefined
-    const writer = tier.lead(request.found.key, ticket)
-    if (writer !== undefined) return new Fetch(request, ticket, writer, gate)
-    gate?.leave()
-    return undefined
+    const fills = FetchFills.claim(request.cache, request.found, request.plan)
+    return fills && new Fetch(request, fills)
   }
 
   /** RFC 5861 §3: a stale answer was sent; one request in the whole machine brings the new one. */
@@ -196,20 +164,20 @@ export class Fetch implements OriginSink {
       this.#decline(head, 'partial', false)
       return
     }
-    if (decision.vary.names.length > 0 && !this.#mayAddVariant()) {
+    const fills = this.#fills
+    const { names } = decision.vary
+    if (names.length > 0 && !fills.mayAddVariant(this.#plan)) {
       this.#decline(head, 'too-many-variants', false)
       return
     }
-    const writer = this.#writerFor(decision.vary.names)
-    if (writer === undefined) {
+    if (!fills.moveTo(names, this.#sent, this.#context.worker.index)) {
       this.#decline(head, 'vary-mismatch', false)
       return
     }
-    this.#writer = writer
+    const { writer } = fills
     const length = isPart ? judged.union.end - judged.union.first : head.bodyBytes
-    const cells = responseCells(decision.meta, this.#ticket.number)
-    const bytes = storedHeadBytes(fields, decision.withheldFields)
-    const isStarted = writer.start(cells, bytes, length, labelsFor(writer.key, fields, this.#cache, this.#context))
+    const front = this.#frontOf(writer.key, judged)
+    const isStarted = writer.start(front.meta, front.head, length, front.labels)
     if (!isStarted || this.#join?.writeBefore(writer) === false) {
       const tooLarge = length > this.#cache.settings.maxObjectBytes
       this.#decline(head, tooLarge ? 'too-large' : 'no-space', tooLarge)
@@ -218,8 +186,8 @@ export class Fetch implements OriginSink {
     this.#context.worker.counters.add(C.fills, 1)
     this.#begun = { judged, union: isPart ? judged.union : { first: 0, end: length, total: length } }
     this.#filling = true
-    if (!isPart) this.#languageKey = this.#languageKeyOf(judged)
-    this.#gate?.leave()
+    if (!isPart) fills.linkLanguage(judged, this.#sent)
+    fills.onStreaming()
     if (this.#owner === undefined) return
     const reader = writer.reader()
     assert(reader !== undefined, 'a fill that has begun can be read')
@@ -230,10 +198,11 @@ export class Fetch implements OriginSink {
   onData(bytes: Buffer, start: number, end: number): void {
     if (!this.#filling) return
     const from = start + (this.#join?.skip(end - start) ?? 0)
-    const before = this.#writer.written
-    const isTooLarge = this.#isTooLarge(end - from)
-    if (!isTooLarge && this.#writer.write(bytes, from, end)) return
-    this.#overflow(bytes.subarray(from + this.#writer.written - before, end), isTooLarge ? 'too-large' : 'no-space')
+    const { writer } = this.#fills
+    const before = writer.written
+    const isTooLarge = before + end - from > Math.min(this.#cache.settings.maxObjectBytes, writer.mostBytes)
+    if (!isTooLarge && writer.write(bytes, from, end)) return
+    this.#overflow(bytes.subarray(from + writer.written - before, end), isTooLarge ? 'too-large' : 'no-space')
   }
 
   onPause(): void {
@@ -243,10 +212,9 @@ export class Fetch implements OriginSink {
   onEnd(): void {
     if (!this.#filling) return
     this.#filling = false
-    if (this.#join?.writeAfter(this.#writer) === false) this.#writer.abort()
-    else this.#writer.complete()
+    if (this.#join?.writeAfter(this.#fills.writer) === false) this.#fills.abort(0, undefined)
+    else this.#fills.complete()
     this.#join?.end()
-    if (this.#languageKey !== '') writeLink(this.#tier, this.#languageKey, this.#writer.key)
     this.#listener?.onFillProgress()
   }
 
@@ -281,17 +249,16 @@ export class Fetch implements OriginSink {
    * something better is stored.
    */
   #abort(cause: number): void {
-    const { stale, part, kind } = this.#plan
-    this.#gate?.abort(cause)
+    const { stale, part } = this.#plan
     this.#join?.end()
-    const isBetter = stale === undefined && this.#writer.written > (part?.bodyBytes ?? 0)
+    const { written } = this.#fills.writer
+    const isBetter = stale === undefined && written > (part?.bodyBytes ?? 0)
     const begun = this.#filling && isBetter ? this.#begun : undefined
-    const meta = begun && beginningMeta(begun, this.#writer.written)
-    if (meta !== undefined) {
-      this.#writer.keepBeginning(responseCells(meta, this.#ticket.number), cause)
-    } else if (kind === 'range' && !this.#filling) {
-      this.#writer.leave() // who waits for the whole may still get it
-    } else this.#writer.abort(cause)
+    this.#fills.abort(cause, begun && beginningMeta(begun, written))
+  }
+
+  #frontOf(key: string, judged: Judged): StoredFront {
+    return frontOf(key, judged, this.#cache, this.#context, this.#fills.ticket.number)
   }
 
   #judgement(): Judgement {
@@ -306,20 +273,18 @@ export class Fetch implements OriginSink {
       this.#forget()
       return
     }
-    const { decision, fields: merged } = judged
+    const { decision, fields } = judged
     this.#tier.forgetFailures(this.#key)
     // Pinned first: afterwards what is stored is another object, or, where the update forbids to keep it, none. Answered
     // last: whoever has the answer may ask another worker, and must not get the older one there.
     const owner = this.#owner
     const isPinned = owner !== undefined && this.#tier.pin(stale)
-    const bytes = storedHeadBytes(merged, decision.withheldFields)
     if (decision.store) {
-      const cells = responseCells(decision.meta, this.#ticket.number)
-      this.#tier.refresh(stale, cells, bytes, labelsFor(stale.key, merged, this.#cache, this.#context))
+      const front = this.#frontOf(stale.key, judged)
+      this.#tier.refresh(stale, front.meta, front.head, front.labels)
     } else if (decision.concernsResource) this.#tier.remove(stale.key)
-    this.#writer.leave()
-    this.#gate?.leave()
-    if (isPinned) owner.onConfirmed(stale, decision.meta, merged, decision.store)
+    this.#fills.leave()
+    if (isPinned) owner.onConfirmed(stale, decision.meta, fields, decision.store)
     else owner?.onGone()
   }
 
@@ -327,57 +292,9 @@ export class Fetch implements OriginSink {
   #forget(): void {
     const { stale, part } = this.#plan
     this.#tier.remove((stale ?? part)?.key ?? this.#key)
-    this.#gate?.leave()
     this.#join?.end()
-    this.#writer.leave()
+    this.#fills.leave()
     this.#owner?.onGone()
-  }
-
-  /**
-   * The fill to write to, by what the response varies on (RFC 9111 §4.1):
-   * 1. the names of the marker that the request was led by, or none and no marker: where the request looked;
-   * 2. none, though a marker says otherwise: the primary key, in place of the marker;
-   * 3. other names, or no marker yet: a new marker under the primary key, and the fill of the variant below it.
-   * Those who wait where the request looked then look again. undefined: someone else is filling that variant.
-   */
-  #writerFor(names: readonly string[]): FillWriter | undefined {
-    const varyNames = names.join(',')
-    if (varyNames === this.#varyNames) return this.#writer
-    if (names.length > 0) return this.#variantWriter(names, varyNames)
-    this.#tier.remove(this.#primaryKey)
-    const primary = this.#tier.lead(this.#primaryKey, this.#ticket)
-    if (primary === undefined) return this.#writer
-    this.#writer.leave()
-    return primary
-  }
-
-  #variantWriter(names: readonly string[], varyNames: string): FillWriter | undefined {
-    const tier = this.#tier
-    const marker = this.#key === this.#primaryKey ? this.#writer : tier.lead(this.#primaryKey, this.#ticket)
-    if (marker === undefined) return undefined
-    const id = nextMarkerId(this.#context.worker.index)
-    const key = variantKey(names, this.#sent, this.#cache.negotiation)
-    const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key), this.#ticket)
-    const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
-    this.#markerId = id
-    if (isMarked) marker.complete()
-    else marker.decline(reasonNumber('no-space'))
-    if (marker !== this.#writer) this.#writer.leave()
-    if (isMarked) return variant
-    variant?.decline(reasonNumber('no-space'))
-    return undefined
-  }
-
-  /** A variant that is stored already may be renewed at any time. */
-  #mayAddVariant(): boolean {
-    const { stale, part } = this.#plan
-    const isKnown = (stale ?? part)?.key === this.#key
-    return isKnown || this.#cache.cache.variants.admit(this.#primaryKey, clock.nowMs)
-  }
-
-  #languageKeyOf({ decision: { meta, vary }, fields }: Judged): string {
-    const variant = statedVariant(new FlatFacts(meta.status, fields), vary.names, this.#sent, this.#cache.negotiation)
-    return variant === undefined ? '' : keyOfLink(this.#primaryKey, this.#markerId, variant)
   }
 
   /** `concernsResource`: see StoreDecision. */
@@ -389,7 +306,7 @@ export class Fetch implements OriginSink {
       return
     }
     this.#join?.end()
-    this.#turnAway(head.status, reason, hitForMiss)
+    this.#fills.turnAway(head.status, reason, hitForMiss)
     // A new answer that may not be kept still says that the old one is no longer the answer.
     if (isHiddenByStale(head.status)) this.#noteFailure(false)
     else if (stale !== undefined && concernsResource && head.status < 500 && !isAboutPart(head.status)) {
@@ -400,33 +317,9 @@ export class Fetch implements OriginSink {
     else owner.onDeclined(this.#origin, head, reason)
   }
 
-  /** 0: not to be remembered. */
-  #hitForMissUntilMs(): number {
-    const { hitForMissMs } = this.#cache.settings
-    return hitForMissMs === 0 ? 0 : clock.nowMs + hitForMissMs
-  }
-
   /** Only what can be answered stale is worth remembering: strangers choose the keys of the rest. */
   #noteFailure(unanswered: boolean): void {
     if (this.#plan.stale !== undefined) this.#tier.noteFailure(this.#key, clock.nowMs, unanswered)
-  }
-
-  /** Ends the fill of a response with this status, which is not stored. */
-  #turnAway(status: number, reason: Reason, hitForMiss: boolean): void {
-    // Those who wait are not sent on to a server that has just said that it cannot serve.
-    if (isUnavailable(status)) {
-      this.#writer.abort(status)
-      this.#gate?.abort(status)
-      return
-    }
-    // Who waits for the whole, or for another range, may fare better than this one.
-    if (this.#plan.kind === 'range') this.#writer.leave()
-    else this.#writer.decline(reasonNumber(reason), hitForMiss ? this.#hitForMissUntilMs() : 0)
-    this.#gate?.decline(reasonNumber(reason), 0)
-  }
-
-  #isTooLarge(more: number): boolean {
-    return this.#writer.written + more > Math.min(this.#cache.settings.maxObjectBytes, this.#writer.mostBytes)
   }
 
   #overflow(rest: Buffer, reason: 'too-large' | 'no-space'): void {
@@ -439,7 +332,7 @@ export class Fetch implements OriginSink {
     this.#filling = false
     this.#join?.end()
     this.#context.worker.counters.add(C.fillsFailed, 1)
-    this.#writer.decline(reasonNumber(reason), reason === 'too-large' ? this.#hitForMissUntilMs() : 0)
+    this.#fills.decline(reason, reason === 'too-large')
     if (listener === undefined) {
       this.#origin.cancel()
       return

@@ -13,11 +13,9 @@ import { type Reason, reasonNumber } from '../log/reasons.ts'
 import type { RouteTable } from '../routing/table.ts'
 import { clock } from '../util/clock.ts'
 import { type Judged, type Judgement, judgeResponse } from './judge-response.ts'
-import { labelsFor } from './object-labels.ts'
 import type { RequestContext } from './request-context.ts'
-import { storedHeadBytes } from './response-out.ts'
 import { SentFacts } from './sent-facts.ts'
-import { responseCells } from './stored.ts'
+import { frontOf } from './stored-front.ts'
 
 /** Who posted, where a GET of the same URI would be looked up, and when. */
 export interface PostJudgement extends Pick<Judgement, 'view' | 'times' | 'random'> {
@@ -61,7 +59,6 @@ export class PostFill {
     const { table } = runtime
     const judged = judgePost(head, { view: context, table, listenerName, times, random: Math.random() })
     if (cache === undefined || judged === undefined) return undefined
-    const { decision, fields } = judged
     const get = new GetRequest(facts)
     const { tier, purges } = cache.cache
     const key = cache.keyOf(new SentFacts(get, route, context), get)
@@ -73,9 +70,8 @@ export class PostFill {
       ticket.drop()
       return undefined
     }
-    const cells = responseCells(decision.meta, ticket.number)
-    const bytes = storedHeadBytes(fields, decision.withheldFields)
-    if (!writer.start(cells, bytes, head.bodyBytes, labelsFor(writer.key, fields, cache, context))) {
+    const { meta, head: headBytes, labels } = frontOf(key, judged, cache, context, ticket.number)
+    if (!writer.start(meta, headBytes, head.bodyBytes, labels)) {
       writer.decline(reasonNumber('no-space'))
       return undefined
     }

@@ -5,11 +5,10 @@ import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { findStored } from './find-stored.ts'
 import { judgeHeadAnswer } from './judge-response.ts'
-import { labelsFor } from './object-labels.ts'
 import type { RequestContext } from './request-context.ts'
-import { storedHeadBytes } from './response-out.ts'
 import { SentFacts } from './sent-facts.ts'
-import { responseCells, storedOf } from './stored.ts'
+import { storedOf } from './stored.ts'
+import { frontOf } from './stored-front.ts'
 
 /**
  * Gives the stored response new fields and a new life, or, where the answer is not about it or forbids to keep it, makes it
@@ -49,10 +48,8 @@ export function updateByHead(
     },
   )
   if (judged?.decision.store) {
-    const { decision } = judged
-    const cells = responseCells(decision.meta, ticket.number)
-    const bytes = storedHeadBytes(judged.fields, decision.withheldFields)
-    tier.refresh(object, cells, bytes, labelsFor(object.key, judged.fields, cache, context))
+    const front = frontOf(object.key, judged, cache, context, ticket.number)
+    tier.refresh(object, front.meta, front.head, front.labels)
   } else if (judged === undefined ? facts.header('authorization') === undefined : judged.decision.concernsResource) {
     tier.expire(object)
   }
