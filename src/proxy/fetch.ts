@@ -350,7 +350,7 @@ export class Fetch implements OriginSink {
 
 /** Whether a part, with what it is joined with, is to be stored: what completes a beginning makes it whole. */
 function isUseful({ kind }: FetchPlan, { decision, joint, part }: JudgedPart): boolean {
-  if (kind === 'rest') return decision.meta.status === 200
+  if (kind === 'rest') return joint !== undefined && decision.meta.status === 200
   return joint === undefined || isWorthJoining(joint, part)
 }
 

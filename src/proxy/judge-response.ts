@@ -81,6 +81,9 @@ export function judgePart(
   const part = partOf(facts)
   if (part === undefined) return undefined
   const joint = stored && jointOf(stored, facts, part)
+  // RFC 9110 §15.3.7: an answer to If-Range need not say what the representation is (its type, its coding), since who asks
+  // so has the fields already. Those who asked nothing of the kind have not.
+  if (joint === undefined && judgement.sent.header('if-range') !== undefined) return undefined
   // RFC 9111 §3.4: the fields of the newest response replace the others.
   const fields = joint === undefined ? coming : mergeFields(stored!.fields, coming, times.responseMs)
   removeField(fields, 'content-range')

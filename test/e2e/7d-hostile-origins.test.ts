@@ -18,3 +18,32 @@ test('a 304 that changes Last-Modified does not turn a stored part into the answ
   const answer = await site.get('/part', ['Range: bytes=0-4', `If-Range: ${old}`])
   assert.deepEqual([answer.status, answer.body.toString()], [206, '01234'])
 })
+
+test('what an answer to If-Range leaves out, as it may, is missing for nobody else', async () => {
+  site.answer('/bare', ({ fields }) =>
+    fields.get('if-range') === undefined
+      ? reply(200, '0123456789', 'Cache-Control: max-age=60', 'ETag: "v"', 'Content-Type: text/plain')
+      : reply(206, '0123456789', 'Cache-Control: max-age=60', 'ETag: "v"', 'Content-Range: bytes 0-9/10'),
+  )
+  const bare = await site.get('/bare', ['Range: bytes=0-', 'If-Range: "v"'])
+  assert.deepEqual([bare.status, bare.body.toString()], [206, '0123456789'])
+  const whole = await site.get('/bare')
+  assert.deepEqual([whole.status, whole.fields.get('content-type')], [200, 'text/plain'])
+})
+
+test('several parts are not taken for the one that their head, against the rules, says they are', async () => {
+  const several = '--b\r\nContent-Range: bytes 0-0/100\r\n\r\n0\r\n--b--\r\n'
+  site.answer('/several', ({ fields }) =>
+    fields.get('range') === undefined
+      ? reply(200, 'whole', 'Cache-Control: max-age=60')
+      : reply(
+          206,
+          several,
+          'Cache-Control: max-age=60',
+          'Content-Type: multipart/byteranges; boundary=b',
+          `Content-Range: bytes 0-${several.length - 1}/${several.length}`,
+        ),
+  )
+  await site.get('/several', ['Range: bytes=0-0,2-2'])
+  assert.equal((await site.get('/several')).body.toString(), 'whole')
+})

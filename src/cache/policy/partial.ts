@@ -126,6 +126,8 @@ export function partOf(response: ResponseFacts): ContentRange | undefined {
   const length = response.header('content-length')
   const part = text === undefined ? undefined : parseContentRange(text)
   if (part === undefined || length === undefined) return undefined
+  // §15.3.7.2: what has several parts says where they lie in each of them, and must not do so here.
+  if (/^multipart\/byteranges\b/i.test(response.header('content-type') ?? '')) return undefined
   return parseDigits(length, Number.MAX_SAFE_INTEGER) === part.end - part.first ? part : undefined
 }
 
@@ -140,6 +142,9 @@ export function strongValidator(stored: ResponseFacts, meta: StoredMeta): string
 export function sharesStrongValidator(stored: ResponseFacts, meta: StoredMeta, coming: ResponseFacts): boolean {
   const validator = strongValidator(stored, meta)
   if (validator === undefined) return false
+  // Origins are known that give the coded and the plain bytes one ETag. A part need not tell its coding (§15.3.7).
+  const coding = coming.header('content-encoding')
+  if (coding !== undefined && coding !== stored.header('content-encoding')) return false
   const name = stored.header('etag') === undefined ? 'last-modified' : 'etag'
   // One side with an ETag and the other without are not known to be the same.
   return coming.header(name) === validator && (name === 'etag' || coming.header('etag') === undefined)

@@ -119,6 +119,12 @@ describe('strong validators', () => {
     assert.equal(shares(['ETag', '"v"'], ['ETag', '"w"']), false)
     assert.equal(shares(['ETag', '"v"'], []), false)
     assert.equal(shares([], ['ETag', '"v"']), false)
+    assert.equal(
+      shares(['ETag', '"v"', 'Content-Encoding', 'gzip'], ['ETag', '"v"']),
+      true,
+      'which need not say it again',
+    )
+    assert.equal(shares(['ETag', '"v"'], ['ETag', '"v"', 'Content-Encoding', 'gzip']), false)
     assert.equal(shares(['ETag', 'W/"v"'], ['ETag', 'W/"v"']), false)
     assert.equal(shares(lastModified, lastModified), true)
     assert.equal(shares(lastModified, [...lastModified, 'ETag', '"v"']), false)
