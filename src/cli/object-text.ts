@@ -30,11 +30,17 @@ function describe(object: StoredReport): readonly string[] {
     ...(staleIfErrorSec === 0 ? [] : [`${seconds(staleIfErrorSec)} while the origin fails`]),
   ]
   return [
-    `status ${object.status}, ${sizeText(object.bodyBytes)}, ${object.hits} hits`,
+    `status ${object.status}, ${partOf(object)}${sizeText(object.bodyBytes)}, ${object.hits} hits`,
     `age ${seconds(object.ageSec)}, ${object.softPurged ? 'purged, to be validated' : fresh}`,
     ...(windows.length === 0 ? [] : [`may answer stale for ${windows.join(', ')}`]),
     ...(tags.length === 0 ? [] : [`tags ${tags.join(' ')}`]),
   ]
+}
+
+/** `bytes 0-99/1000, ` of a stored part; empty for a whole. */
+function partOf({ part, bodyBytes }: StoredReport): string {
+  if (part === null) return ''
+  return `bytes ${part.firstByte}-${part.firstByte + bodyBytes - 1}/${part.totalBytes ?? '*'}, `
 }
 
 function seconds(sec: number): string {

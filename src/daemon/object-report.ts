@@ -1,6 +1,6 @@
 /** What the admin command `object` tells of one key of a cache: what lies there now, and for how long it will answer. */
 import { AdminFailure } from '../admin/protocol.ts'
-import { ageSeconds, decodeMeta, remainingMs } from '../cache/policy/meta.ts'
+import { ageSeconds, decodeMeta, remainingMs, type StoredMeta } from '../cache/policy/meta.ts'
 import { decodeLabels, UNKNOWN_TAGS } from '../cache/purge/labels.ts'
 import { PurgeLog, Verdict } from '../cache/purge/purge-log.ts'
 import { verdictOn } from '../cache/purge/sweep.ts'
@@ -45,6 +45,8 @@ export interface StoredReport {
   readonly staleIfErrorSec: number
   /** Expired by hand; to be validated before it answers. */
   readonly softPurged: boolean
+  /** Of a stored part: where it lies in the whole, and the length of that, null where it is not known; null of a whole. */
+  readonly part: { readonly firstByte: number; readonly totalBytes: number | null } | null
   readonly bodyBytes: number
   /** Space taken in the tier. */
   readonly spaceBytes: number
@@ -140,10 +142,15 @@ function describe(facts: ObjectFacts, nowMs: number): StoredReport {
     staleWhileRevalidateSec: seconds(meta.staleWhileRevalidateMs),
     staleIfErrorSec: seconds(meta.staleIfErrorMs),
     softPurged: facts.softPurged,
+    part: meta.status === 206 ? partOf(meta) : null,
     bodyBytes: facts.bodyBytes,
     spaceBytes: facts.spaceBytes,
     hits: facts.hits,
   }
+}
+
+function partOf({ partFirst, partTotal }: StoredMeta): StoredReport['part'] {
+  return { firstByte: partFirst, totalBytes: partTotal === -1 ? null : partTotal }
 }
 
 function seconds(ms: number): number {

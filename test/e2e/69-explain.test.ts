@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { MAIN, startShellac } from '../support/daemon.ts'
 import { type Finished, runProgram } from '../support/process.ts'
 import { connectClient } from '../support/scripted-client.ts'
-import { ok, startOrigin } from '../support/scripted-origin.ts'
+import { ok, reply, startOrigin } from '../support/scripted-origin.ts'
 import { tempDir } from '../support/temp.ts'
 
 const SHOP = `shellac 1;
@@ -149,11 +149,14 @@ test('the same for programs', async () => {
 })
 
 test('with --live it tells what the running daemon holds for the request', async () => {
-  const origin = await startOrigin((request) =>
-    request.target === '/varies'
+  const origin = await startOrigin((request) => {
+    if (request.target === '/part') {
+      return reply(206, 'he', 'Cache-Control: max-age=600', 'ETag: "1"', 'Content-Range: bytes 0-1/5')
+    }
+    return request.target === '/varies'
       ? ok('hello', 'Cache-Control: max-age=600', 'Vary: Accept-Language')
-      : ok('hello', 'Cache-Control: max-age=600', 'Age: 60', 'Surrogate-Key: greeting'),
-  )
+      : ok('hello', 'Cache-Control: max-age=600', 'Age: 60', 'Surrogate-Key: greeting')
+  })
   const shellac = await startShellac({
     config: `shellac 1;
 admin { listen unix:%dir%/admin.sock; }
@@ -180,6 +183,9 @@ site * { proxy app; use-cache main; }`,
     varies.stdout,
     /\nlive {6}main, tier memory: variants by accept-language\n {10}accept-language=de\n {12}status 200, /,
   )
+  await client.get('/part', [host, 'Range: bytes=0-1'])
+  const part = await shellac.command('explain', '--live', `${url}/part`)
+  assert.match(part.stdout, /\n {10}status 206, bytes 0-1\/5, 2 B, 0 hits\n/)
   const { live } = JSON.parse((await shellac.command('explain', '--live', '--json', `${url}/a`)).stdout)
   assert.equal(live.object.status, 200)
 })

@@ -48,6 +48,7 @@ export class Daemon {
   /** The configuration file in `dir`; undefined without one. */
   readonly configFile: string | undefined
   readonly process: Background
+  readonly #env: Readonly<Record<string, string>>
   readonly #ports: ReadonlyMap<string, number>
   readonly #fill: Fill
 
@@ -55,12 +56,14 @@ export class Daemon {
     dir: string
     configFile: string | undefined
     process: Background
+    env: Readonly<Record<string, string>>
     ports: ReadonlyMap<string, number>
     fill: Fill
   }) {
     this.dir = made.dir
     this.configFile = made.configFile
     this.process = made.process
+    this.#env = made.env
     this.#ports = made.ports
     this.#fill = made.fill
   }
@@ -115,10 +118,10 @@ export class Daemon {
     if (answer.code !== 0) throw new Error(`reload refused:\n${answer.stdout}${answer.stderr}`)
   }
 
-  /** Run `shellac -c FILE COMMAND ...` against this daemon, to its end. */
+  /** Run `shellac -c FILE COMMAND ...` against this daemon and in its environment, to its end. */
   command(...args: readonly string[]): Promise<Finished> {
     const file = this.configFile === undefined ? [] : ['-c', this.configFile]
-    return runShellac([...file, ...args], { cwd: this.dir })
+    return runShellac([...file, ...args], { cwd: this.dir, env: this.#env })
   }
 
   rssBytes(): number {
@@ -164,7 +167,7 @@ export async function launchShellac(options: DaemonOptions): Promise<Daemon> {
     cwd: dir,
     env,
   })
-  return new Daemon({ dir, configFile, process: process_, ports, fill })
+  return new Daemon({ dir, configFile, process: process_, env, ports, fill })
 }
 
 /** Run a `shellac` command to its end. */
