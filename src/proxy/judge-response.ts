@@ -32,7 +32,7 @@ export interface Judgement {
   readonly sent: RequestFacts
   readonly cache: StoringRules
   readonly times: ResponseTimes
-  /** From 0 up to 1: see `decideStore`. */
+  /** From 0 up to 1: see `Answered`. */
   readonly random: number
 }
 
@@ -141,7 +141,8 @@ function wholeStatus({ status }: StoredMeta): number {
 }
 
 function decide(response: ResponseFacts, { view, sent, cache, times, random }: Judgement): StoreDecision {
-  return decideStore(sent, response, cache.settings, times, random, cache.isNoStore(view.facts, response))
+  const noStoreHolds = cache.isNoStore(view.facts, response)
+  return decideStore({ request: sent, response, times, random, noStoreHolds }, cache.settings)
 }
 
 /** The fields as they are to be stored, and those that only the decision looks at. */

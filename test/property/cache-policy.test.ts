@@ -14,7 +14,7 @@ import { canServeStaleOnError, decideReuse, isServed, Reuse } from '../../src/ca
 import { decideStore } from '../../src/cache/policy/store.ts'
 import { mergeFields } from '../../src/cache/policy/update.ts'
 import { cpuMsOf } from '../support/cpu.ts'
-import { NOW, request, settings, ttl } from '../unit/cache/facts.ts'
+import { answered, NOW, request, settings, ttl } from '../unit/cache/facts.ts'
 
 /** Text made of what the parsers look at, so that deep states are reached. */
 const fieldText = fc
@@ -71,7 +71,7 @@ test('no field text makes a rule throw, loop or give a number that is none', () 
       const asked = request('http://example.org/x', flat, method)
       const rules = settings({ ttls: [ttl(1000, { contentType: 'a/*' })], graceMs: 5 })
       const times = { requestMs: NOW - 5, responseMs: NOW }
-      const decision = decideStore(asked, new FlatFacts(status, flat), rules, times, 0.5)
+      const decision = decideStore(answered(asked, new FlatFacts(status, flat), { times, random: 0.5 }), rules)
       const cells = new Float64Array(16)
       encodeMeta(decision.meta, cells)
       assert.ok(cells.every(Number.isFinite))

@@ -9,7 +9,7 @@ import { FlatFacts } from '../../src/cache/policy/flat-facts.ts'
 import { decideStore } from '../../src/cache/policy/store.ts'
 import { isHeadUpdateFor, mergeFields } from '../../src/cache/policy/update.ts'
 import type { Override } from '../../src/plan/plan.ts'
-import { NOW, NOW_TEXT, request, settings, ttl } from '../unit/cache/facts.ts'
+import { answered, NOW, NOW_TEXT, request, settings, ttl } from '../unit/cache/facts.ts'
 
 const times = { requestMs: NOW, responseMs: NOW }
 
@@ -56,7 +56,7 @@ test('nothing is stored that RFC 9111 §3 forbids, unless the word that lifts it
         given.method,
       )
       const rules = settings({ overrides: given.overrides, ttls: [ttl(1000, { mode: 'override' })] })
-      const { store } = decideStore(asked, new FlatFacts(given.status, flat(lines)), rules, times, 0)
+      const { store } = decideStore(answered(asked, new FlatFacts(given.status, flat(lines)), { times }), rules)
       const forbidden = [
         given.method !== 'GET',
         [206, 304, 431].includes(given.status),

@@ -10,7 +10,7 @@ import { decideStore } from '../../src/cache/policy/store.ts'
 import { selectTtl } from '../../src/cache/policy/ttl.ts'
 import { orderTtls } from '../../src/config/ttl-order.ts'
 import type { TtlRule } from '../../src/plan/plan.ts'
-import { NOW, request, response, settings, ttl } from '../unit/cache/facts.ts'
+import { answered, request, response, settings, ttl } from '../unit/cache/facts.ts'
 
 /** Every value that tells two of the conditions below apart; undefined: the response does not say. */
 const statuses = Array.from({ length: 500 }, (_, index) => 100 + index)
@@ -101,8 +101,7 @@ test('jitter shortens a lifetime by its share at most, and never lengthens it', 
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_000_000 }), share, random, (sec, jitter, drawn) => {
       const answer = response(200, 'Cache-Control', `max-age=${sec}`)
-      const times = { requestMs: NOW, responseMs: NOW }
-      const { meta } = decideStore(request(), answer, settings({ jitter }), times, drawn)
+      const { meta } = decideStore(answered(request(), answer, { random: drawn }), settings({ jitter }))
       assert.ok(meta.lifetimeMs <= sec * 1000)
       assert.ok(meta.lifetimeMs >= sec * 1000 * (1 - jitter))
     }),

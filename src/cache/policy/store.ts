@@ -56,20 +56,21 @@ interface Candidate extends Dated {
   readonly noStoreHolds: boolean
 }
 
-/**
- * `request` is the request that was answered, `response` the final response after the operator's constant header
- * edits. `random` is from 0 up to 1 and only moves the lifetime, within `jitter`. `noStoreHolds`: a matcher of the
- * rule's `no-store` holds.
- */
-export function decideStore(
-  request: RequestFacts,
-  response: ResponseFacts,
-  settings: CacheSettings,
-  times: ResponseTimes,
-  random: number,
-  noStoreHolds = false,
-): StoreDecision {
-  const candidate = { ...gather(request, response, settings, times), noStoreHolds }
+/** A request and its answer, as the origin gave it. */
+export interface Answered {
+  readonly request: RequestFacts
+  /** The final response, after the operator's constant header edits. */
+  readonly response: ResponseFacts
+  readonly times: ResponseTimes
+  /** From 0 up to 1; only moves the lifetime, within `jitter`. */
+  readonly random: number
+  /** A matcher of the rule's `no-store` holds. */
+  readonly noStoreHolds: boolean
+}
+
+export function decideStore(answered: Answered, settings: CacheSettings): StoreDecision {
+  const { response, times, random } = answered
+  const candidate = gather(answered, settings)
   const meta = buildMeta(candidate, times, random)
   const reason = refuse(candidate, meta)
   const concernsResource = reason === 'none' || !isAboutRequest(reason, candidate)
@@ -87,12 +88,7 @@ export function decideStore(
   }
 }
 
-function gather(
-  request: RequestFacts,
-  response: ResponseFacts,
-  settings: CacheSettings,
-  times: ResponseTimes,
-): Omit<Candidate, 'noStoreHolds'> {
+function gather({ request, response, times, noStoreHolds }: Answered, settings: CacheSettings): Candidate {
   const dated: Dated = {
     response,
     governing: governingDirectives(response, settings.obey),
@@ -102,7 +98,8 @@ function gather(
   const rule = selectTtl(settings.ttls, request.path, response)
   const explicit = explicitFreshness(dated)
   const freshness = freshnessOf(dated, rule, explicit)
-  return { ...dated, request, settings, rule, explicit, freshness, vary: parseVary(response.headers('vary')) }
+  const vary = parseVary(response.headers('vary'))
+  return { ...dated, request, settings, rule, explicit, freshness, vary, noStoreHolds }
 }
 
 /** RFC 9111 §3, in its order; `none` when every clause holds. */

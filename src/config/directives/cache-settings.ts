@@ -25,8 +25,8 @@ import {
   status,
 } from './values.ts'
 
-/** What one cell of the table of uses counts to (src/cache/tiers/uses.ts). */
-const MAX_MIN_USES = 200
+/** Below what a cell of the table of uses counts to (MAX_USES of src/cache/tiers/uses.ts). */
+export const MAX_MIN_USES = 200
 
 export type TtlArguments = Omit<TtlRule, 'place' | 'yieldsTo'>
 

@@ -178,7 +178,8 @@ export const testContext: Context = {
   name: 'test',
   doc:
     'A request, what the cache holds, what the origin does, and what must come of them. No connection is made: the ' +
-    'rules are asked, with a clock that stands still.',
+    'rules are asked, with a clock that stands still. The key has been asked for as often as "min-uses" wants, and no ' +
+    'fetch has failed before.',
   directives: [testRequest, testStored, testOrigin, testExpect],
 }
 

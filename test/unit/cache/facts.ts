@@ -1,6 +1,7 @@
 /** Facts and settings for the tests of the caching rules. */
 
 import { FlatFacts, valuesOf } from '../../../src/cache/policy/flat-facts.ts'
+import type { Answered } from '../../../src/cache/policy/store.ts'
 import type { RequestFacts, ResponseFacts } from '../../../src/plan/facts.ts'
 import type { CacheSettings, KeyPlan, TtlRule } from '../../../src/plan/plan.ts'
 
@@ -27,6 +28,12 @@ export function request(url = 'http://example.org/', fields: readonly string[] =
 
 export function response(status: number, ...fields: string[]): ResponseFacts {
   return new FlatFacts(status, fields)
+}
+
+/** An answer that came at once and now. */
+export function answered(request: RequestFacts, response: ResponseFacts, changes: Partial<Answered> = {}): Answered {
+  const times = { requestMs: NOW, responseMs: NOW }
+  return { request, response, times, random: 0, noStoreHolds: false, ...changes }
 }
 
 export const plainKey: KeyPlan = {

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { MetaFlag } from '../../../../src/cache/policy/meta.ts'
 import { decideStore } from '../../../../src/cache/policy/store.ts'
 import type { Override } from '../../../../src/plan/plan.ts'
-import { NOW, request, response, settings, ttl } from '../facts.ts'
+import { answered, request, response, settings, ttl } from '../facts.ts'
 
 interface Refusal {
   readonly word: Override
@@ -24,8 +24,7 @@ const refusals: readonly Refusal[] = [
 /** Under `ttl 1h override;`, so that freshness is given in every case. */
 function decide({ sent, fields }: Refusal, overrides: readonly Override[]) {
   const rules = settings({ ttls: [ttl(3_600_000, { mode: 'override' })], overrides })
-  const times = { requestMs: NOW, responseMs: NOW }
-  return decideStore(request('http://example.org/', sent), response(200, ...fields), rules, times, 0)
+  return decideStore(answered(request('http://example.org/', sent), response(200, ...fields)), rules)
 }
 
 describe('override', () => {

@@ -4,7 +4,7 @@ import { MetaFlag } from '../../../../src/cache/policy/meta.ts'
 import { decideStore, type StoreDecision } from '../../../../src/cache/policy/store.ts'
 import type { Reason } from '../../../../src/log/reasons.ts'
 import type { CacheSettings } from '../../../../src/plan/plan.ts'
-import { NOW, NOW_TEXT, request, response, settings, ttl } from '../facts.ts'
+import { answered, NOW, NOW_TEXT, request, response, settings, ttl } from '../facts.ts'
 
 const times = { requestMs: NOW, responseMs: NOW }
 const old = ['Last-Modified', 'Sun, 06 Nov 1994 08:32:57 GMT'] // 1000 s before NOW
@@ -29,7 +29,7 @@ function decide({
   fields,
   changes,
 }: Omit<Case, 'title' | 'reason'>): StoreDecision {
-  return decideStore(request(url, sent, method), response(status, ...fields), settings(changes), times, 0)
+  return decideStore(answered(request(url, sent, method), response(status, ...fields), { times }), settings(changes))
 }
 
 function suite(name: string, cases: Case[]): void {
@@ -111,7 +111,7 @@ suite('§3: the status', [
 ])
 
 test('what a no-store matcher holds for is not stored, and requests for it need not wait', () => {
-  const decision = decideStore(request(), response(200, ...fresh), settings(), times, 0, true)
+  const decision = decideStore(answered(request(), response(200, ...fresh), { noStoreHolds: true }), settings())
   assert.deepEqual([decision.store, decision.reason, decision.hitForMiss], [false, 'no-store-configured', true])
 })
 
@@ -286,7 +286,8 @@ describe('the rest of the decision', () => {
 
   test('jitter shortens by up to its share', () => {
     const lifetime = (random: number): number =>
-      decideStore(request(), response(200, ...fresh), settings({ jitter: 0.1 }), times, random).meta.lifetimeMs
+      decideStore(answered(request(), response(200, ...fresh), { times, random }), settings({ jitter: 0.1 })).meta
+        .lifetimeMs
     assert.equal(lifetime(0), 60_000)
     assert.equal(lifetime(0.5), 57_000)
   })

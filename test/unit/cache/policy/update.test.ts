@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { FlatFacts } from '../../../../src/cache/policy/flat-facts.ts'
 import { decideStore } from '../../../../src/cache/policy/store.ts'
 import { isHeadUpdateFor, isUpdateFor, mergeFields } from '../../../../src/cache/policy/update.ts'
-import { NOW, NOW_TEXT, request, response, settings } from '../facts.ts'
+import { answered, NOW, NOW_TEXT, request, response, settings } from '../facts.ts'
 
 const date = ['Date', NOW_TEXT]
 
@@ -52,13 +52,7 @@ describe('mergeFields (RFC 9111 §3.2)', () => {
   test('the merged response is decided upon again', () => {
     const stored = ['ETag', '"a"', 'Cache-Control', 'max-age=1', 'Age', '70', 'Date', 'Sun, 06 Nov 1994 07:49:37 GMT']
     const again = (...update: string[]) =>
-      decideStore(
-        request(),
-        new FlatFacts(200, mergeFields(stored, update, NOW)),
-        settings(),
-        { requestMs: NOW, responseMs: NOW },
-        0,
-      )
+      decideStore(answered(request(), new FlatFacts(200, mergeFields(stored, update, NOW))), settings())
     assert.equal(again('Cache-Control', 'max-age=9').meta.lifetimeMs, 9000)
     assert.equal(again().meta.lifetimeMs, 1000)
     assert.equal(again().meta.initialAgeMs, 0)

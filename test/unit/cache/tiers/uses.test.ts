@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { MAX_USES, Uses } from '../../../../src/cache/tiers/uses.ts'
+import { MAX_MIN_USES } from '../../../../src/config/directives/cache-settings.ts'
 
 const usesOf = (cells: number) => new Uses(new SharedArrayBuffer(cells * 4))
 
@@ -40,4 +41,8 @@ test('what is asked for often outlives some strangers, what is asked for no more
   assert.ok(kept > 2 && kept < 11, `${kept}`)
   for (let key = 10; key < 40; key++) uses.count(0, key << 8)
   assert.equal(uses.count(0, 1 << 8), 1)
+})
+
+test('as many uses are counted as "min-uses" may ask for', () => {
+  assert.ok(MAX_MIN_USES <= MAX_USES)
 })
