@@ -113,16 +113,18 @@ class Supervisor {
   /** EXIT_OK when the daemon serves; else the code to end with, and nothing is left running. */
   async #start(): Promise<number> {
     const loaded = this.#options.load()
-    if (loaded.text !== '') this.#options.printError(loaded.text)
-    if (loaded.plan === undefined) return EXIT_CONFIG
-    this.#log = new DaemonLog(loaded.plan.logs.daemon)
+    const { plan } = loaded
+    // Whoever reads stderr finds warnings and failed tests in the log there, once the daemon serves.
+    if (plan?.logs.daemon.to.kind !== 'stderr' && loaded.text !== '') this.#options.printError(loaded.text)
+    if (plan === undefined) return EXIT_CONFIG
+    this.#log = new DaemonLog(plan.logs.daemon)
     this.#catchStrays()
     try {
-      await this.#bringUp(loaded.plan)
+      await this.#bringUp(plan)
     } catch (error) {
       this.#options.printError(`shellac: ${describeError(error)}\n`)
       // Whoever reads stderr has just been told.
-      if (loaded.plan.logs.daemon.to.kind !== 'stderr') {
+      if (plan.logs.daemon.to.kind !== 'stderr') {
         this.#log.log('error', 'cannot start', { error: describeError(error) })
       }
       await this.#takeDown()
@@ -175,7 +177,7 @@ class Supervisor {
     this.#sweeper.start()
     const { plan, generation } = this.#target
     if (loaded.failedTests > 0) this.#log.log('error', 'tests of the configuration fail', { diagnostics: loaded.text })
-    if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
+    else if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
     await this.#follow(loaded, plan)
     this.#log.log('info', 'ready', {
       version: this.#options.version,

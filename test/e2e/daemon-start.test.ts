@@ -42,6 +42,18 @@ test('errors in the configuration are printed with carets, and nothing starts', 
   assert.match(text, /\^\^\^\^\^\^\^/)
 })
 
+test('warnings at the start are told once: in the log, and on stderr where the log is not there', async () => {
+  const unused = 'match @unused { source 127.0.0.1; }'
+  const shellac = await startShellac({ config: `${config(1)}${unused}\n` })
+  assert.match(
+    String((await shellac.waitForLog('the configuration has warnings')).diagnostics),
+    /"@unused" is never used/,
+  )
+  assert.equal(shellac.process.lines.filter((line) => line.includes('is never used')).length, 1)
+  const elsewhere = await startShellac({ config: `${config(1)}${unused}\nlog daemon { to file:%dir%/daemon.log; }\n` })
+  assert.match(elsewhere.process.lines.join('\n'), /warning: matcher "@unused" is never used/)
+})
+
 test('an include that cannot be read is named where it is included', async () => {
   const shellac = await launchShellac({ config: `${config(1)}include missing.conf;\n` })
   assert.equal(await shellac.process.waitForExit(), 1)
