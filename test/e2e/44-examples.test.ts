@@ -1,15 +1,27 @@
 /** The shipped configurations do what their first lines say, in front of real origins. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type Daemon, startShellac } from '../support/daemon.ts'
+import { type Daemon, runShellac, startShellac } from '../support/daemon.ts'
 import type { ReceivedResponse } from '../support/http-message.ts'
 import { connectClient, exchange } from '../support/scripted-client.ts'
 import { ok, reply, type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
+import { tempDir } from '../support/temp.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const MEBIBYTE = 1024 * 1024
+
+test("the README's configuration has no problems, and its test passes", async () => {
+  const readme = readFileSync(file('README.md'), 'utf8')
+  const start = readme.indexOf('    # shellac.conf\n')
+  const text = readme.slice(start, readme.indexOf('\n\n|', start)).replaceAll(/^ {4}/gm, '')
+  const path = join(tempDir(), 'shellac.conf')
+  writeFileSync(path, `${text}\n`)
+  const checked = await runShellac(['check', path])
+  assert.deepEqual([checked.code, checked.stdout], [0, `${path}: no problems\n1 test passed\n`], checked.stderr)
+})
 
 test('the web accelerator asks its origin once for each page and asset', async () => {
   const origin = await startOrigin((request) => {
