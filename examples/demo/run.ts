@@ -45,6 +45,7 @@ function stop(): void {
 }
 
 function whatToTry(url: string, file: string): string {
+  const command = `npx node src/main.ts -c ${file}`
   return `
 Shellac serves ${url}, in front of a small web server. In another terminal, try:
 
@@ -54,17 +55,23 @@ Shellac serves ${url}, in front of a small web server. In another terminal, try:
      curl -i ${url}/
      curl -i ${url}/
 
-2. Change the configuration. It takes effect as soon as it is saved: a new X-Greeting, and still a hit.
+2. Withdraw the page, as an editor would, and ask again: the web server is asked anew, and the time has changed.
+
+     ${command} purge ${url}/
+     curl -i ${url}/
+
+3. Ask why: which route and which lines of the configuration decide, what is stored, and for how long it is fresh.
+
+     ${command} explain --live --response-header 'Cache-Control: max-age=600' ${url}/
+     ${command} status
+
+4. Change the configuration. It takes effect as soon as it is saved: a new X-Greeting, and still a hit.
 
      sed -i 's/hello/good evening/' ${file}; sleep 1; curl -i ${url}/
 
-3. Make a mistake. It is explained here, below this text, and the configuration from before stays in force.
+5. Make a mistake. It is explained here, below this text, and the configuration from before stays in force.
 
      sed -i 's/proxy example/proxy exmaple/' ${file}; sleep 1; curl -i ${url}/
-
-4. Ask the daemon what it does.
-
-     npx node src/main.ts status -c ${file}
 
 Ctrl-C ends both servers.
 `

@@ -13,7 +13,7 @@ test('the commands of the demonstration do what it says, and Ctrl-C ends it clea
     const all = demo.lines.join('\n')
     return all.includes('Ctrl-C ends both servers.') && all
   })
-  const [first, second, edit, mistake, status] = text
+  const [first, second, purge, again, explain, status, edit, mistake] = text
     .split('\n')
     .flatMap((line) => /^ {5}(\S.*)$/.exec(line)?.[1] ?? [])
 
@@ -23,6 +23,13 @@ test('the commands of the demonstration do what it says, and Ctrl-C ends it clea
   assert.match(miss, /^x-greeting: hello\r$/im)
   assert.match(hit, /^cache-status: .*; hit/im)
   assert.equal(bodyOf(hit), bodyOf(miss))
+
+  assert.match(await shell(purge), /purged 1 URL/)
+  const fetched = await shell(again)
+  assert.notEqual(bodyOf(fetched), bodyOf(miss))
+  const explained = await shell(explain)
+  assert.match(explained, /^store {5}yes, fresh for 10m$/m)
+  assert.match(explained, /^live {6}pages, tier memory: stored$/m)
 
   await shell(edit)
   await waitFor('the edit to be live', async () => {
@@ -42,7 +49,7 @@ test('the commands of the demonstration do what it says, and Ctrl-C ends it clea
 })
 
 async function shell(command: string | undefined): Promise<string> {
-  assert.ok(command !== undefined, 'the text holds five commands')
+  assert.ok(command !== undefined, 'the text holds eight commands')
   return (await runProgram('sh', ['-c', command], { cwd: ROOT })).stdout
 }
 
