@@ -4,13 +4,13 @@ import { ageSeconds, decodeMeta, remainingMs, type StoredMeta } from '../cache/p
 import { decodeLabels, UNKNOWN_TAGS } from '../cache/purge/labels.ts'
 import { PurgeLog, Verdict } from '../cache/purge/purge-log.ts'
 import { verdictOn } from '../cache/purge/sweep.ts'
+import { secretFields, shownKey } from '../cache/shown-key.ts'
 import type { ObjectFacts } from '../cache/tiers/inspect.ts'
 import { type KeyState, MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
-import { readableKey } from '../cache/vary.ts'
 import { type Reason, reasons } from '../log/reasons.ts'
 import { parseFieldLines } from '../proxy/facts.ts'
-import type { SharedState } from '../proxy/runtime.ts'
 import { markerIdOf, variantKeyEnds } from '../proxy/stored.ts'
+import type { Target } from './messages.ts'
 
 /** Grows by members only; what changes its meaning changes `v`. */
 export interface ObjectReport {
@@ -73,7 +73,7 @@ const NO_WORKER = -1
 
 /** `given`: `cache` and `key`, as Cache-Status shows it. Rejects with an AdminFailure: bad-request, unknown-cache. */
 export async function reportObject(
-  shared: SharedState,
+  { shared, plan }: Pick<Target, 'shared' | 'plan'>,
   given: Readonly<Record<string, unknown>>,
   nowMs: number,
 ): Promise<ObjectReport> {
@@ -90,9 +90,12 @@ export async function reportObject(
   const markerId = markerIdOf(facts.meta)
   if (markerId === 0) return { ...base, state: 'complete', object: describe(facts, nowMs) }
   const keys = await keysOfVariants(tier, key, markerId)
+  const secrets = plan.sites.flatMap(({ routes }) =>
+    routes.flatMap(({ requestHeaders }) => secretFields(requestHeaders)),
+  )
   const list = keys.slice(0, MOST_VARIANTS).flatMap((one) => {
     const variant = inspect(one)
-    return variant === undefined ? [] : [{ key: readableKey(one), object: describe(variant, nowMs) }]
+    return variant === undefined ? [] : [{ key: shownKey(one, secrets), object: describe(variant, nowMs) }]
   })
   const names = facts.head.toString('latin1').split(',')
   return { ...base, state: 'varies', variants: { names, list, isCut: keys.length > MOST_VARIANTS } }

@@ -361,7 +361,7 @@ class Supervisor {
       diff: () => this.#whenStarted(() => this.#preview()),
       purge: (given) => this.#whenStarted(() => runPurge(given, this.#target)),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
-      object: (given) => reportObject(this.#target.shared, given, Date.now()),
+      object: (given) => reportObject(this.#target, given, Date.now()),
       stop: () => void this.#stop('command'),
     })
   }

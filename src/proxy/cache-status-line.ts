@@ -1,6 +1,6 @@
 /** The line Cache-Status as a route wants it: left out, short, or with the address of the decision. */
 import { withAddress } from '../cache/policy/cache-status.ts'
-import { readableKey } from '../cache/vary.ts'
+import { secretFields, shownKey } from '../cache/shown-key.ts'
 import type { RoutePlan } from '../plan/plan.ts'
 
 /** As much of a route as is told. */
@@ -17,7 +17,7 @@ export function cacheStatusValue(route: TellingRoute | undefined, text: string, 
     case 'off':
       return ''
     case 'full':
-      return withAddress(text, readableKey(key), route.plan.id)
+      return withAddress(text, shownKey(key, secretFields(route.plan.requestHeaders)), route.plan.id)
     default:
       return text
   }

@@ -1,8 +1,12 @@
 /** What one client may do to what the others are served: ask for it anew, and no more. */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import { objectAt } from '../support/admin.ts'
 import type { ReceivedRequest } from '../support/http-message.ts'
 import { reply } from '../support/scripted-origin.ts'
+import { tempDir } from '../support/temp.ts'
 import { waitFor } from '../support/wait.ts'
 import { cacheStatus, gate, isHit, startSite } from './caching-site.ts'
 
@@ -114,3 +118,51 @@ test('an answer to a POST is kept although its URL was purged for its own sake',
   assert.equal((await keyed.get('/p', ['Cookie: c=2'])).body.toString(), 'from POST')
   assert.equal(isHit(await keyed.get('/p', ['Cookie: c=1'])), false, 'what another cookie had is gone')
 })
+
+test('a secret that the origin varies on is told to nobody', async () => {
+  const file = join(tempDir(), 'secret')
+  writeFileSync(file, 'hush')
+  const told = await startSite({
+    site: `cache-status full; headers { request set X-Api-Key \${file:${file}}; }`,
+    cache: 'key { header X-Api-Key; }',
+  })
+  told.answer('/s', reply(200, 'x', 'Cache-Control: max-age=60', 'Vary: X-Api-Key, Accept'))
+  for (const answer of [await told.get('/s'), await told.get('/s')]) {
+    assert.match(cacheStatus(answer), /key="[^"]*x-api-key=\[secret\]/)
+    assert.doesNotMatch(answer.raw, /hush/)
+  }
+  assert.equal(told.asked('/s')[0]?.fields.get('x-api-key'), 'hush')
+  const report = await objectAt(told.shellac, 'main', 'http|test.example|x-api-key=hush|/s')
+  assert.equal(report.state, 'varies')
+  assert.doesNotMatch(JSON.stringify(report.variants), /hush/)
+})
+
+const guarded = await startSite({
+  cache: 'purge { allow @ops; methods PURGE PURGEKEY BAN; }',
+  site: 'route passed { path /passed; cache off; }',
+  more: 'match @ops { source 127.0.0.9; }',
+})
+const claims: [claim: string, method: string, target: string, ...fields: string[]][] = [
+  ['as it is', 'PURGE', '/page'],
+  ['in another spelling', 'purge', '/page'],
+  ['in absolute form', 'PURGE', 'http://test.example/page'],
+  ['for another host', 'PURGE', 'http://127.0.0.9/page', 'Host: 127.0.0.9'],
+  ['with forwarding fields', 'PURGE', '/page', 'X-Forwarded-For: 127.0.0.9', 'Forwarded: for=127.0.0.9'],
+  ['with X-Real-IP', 'PURGE', '/page', 'X-Real-IP: 127.0.0.9'],
+  ['in the name of a GET', 'GET', '/page', 'X-HTTP-Method-Override: PURGE'],
+  ['of everything', 'PURGE', '/', 'Purge-Scope: all', 'Purge-Mode: hard'],
+  ['where nothing is cached', 'PURGE', '/passed', 'Purge-Scope: all'],
+  ['by tag', 'PURGEKEY', '/', 'Surrogate-Key: page'],
+  ['by a method of the list', 'BAN', '/page'],
+]
+for (const [claim, method, target, ...fields] of claims) {
+  test(`a stranger purges nothing: ${claim}`, async () => {
+    guarded.answer('/page', ({ method: asked }) =>
+      asked === 'GET' ? reply(200, 'for all', 'Cache-Control: max-age=60', 'Surrogate-Key: page') : reply(405, ''),
+    )
+    await guarded.get('/page')
+    const answer = await guarded.get(target, fields, method)
+    assert.ok(method === 'GET' || answer.status === 403 || answer.status === 405, answer.raw)
+    assert.equal(isHit(await guarded.get('/page')), true)
+  })
+}
