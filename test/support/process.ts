@@ -24,7 +24,7 @@ export function runProgram(command: string, args: readonly string[], options: Ru
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: options.cwd, env: { ...process.env, ...options.env }, stdio: 'pipe' })
     guardChild(child)
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? 6 * DEADLINE_MS)
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.deadlineMs ?? 2 * DEADLINE_MS)
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text) => {
