@@ -9,6 +9,7 @@ import fc from 'fast-check'
 import type { FillWriter } from '../../src/cache/tiers/fill-writer.ts'
 import { createMemoryTier, Fate, MemoryTier } from '../../src/cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../../src/cache/tiers/stored-object.ts'
+import { removeAll } from '../unit/cache/tiers/support/empty.ts'
 
 const KIB = 1024
 const WORKERS = 2
@@ -36,7 +37,19 @@ interface Operation {
 }
 
 const operation: fc.Arbitrary<Operation> = fc.record({
-  kind: fc.constantFrom('fill', 'fill', 'end', 'end', 'find', 'pin', 'unpin', 'remove', 'expire', 'refresh', 'clear'),
+  kind: fc.constantFrom(
+    'fill',
+    'fill',
+    'end',
+    'end',
+    'find',
+    'pin',
+    'unpin',
+    'remove',
+    'expire',
+    'refresh',
+    'removeAll',
+  ),
   worker: fc.nat(WORKERS - 1),
   key: fc.constantFrom(...keys),
   size: fc.oneof(fc.nat(200), fc.nat(40_000), fc.nat(120_000)),
@@ -68,7 +81,7 @@ class Comparison {
     else if (kind === 'remove') this.#remove(tier, key)
     else if (kind === 'expire') this.#expire(tier, key)
     else if (kind === 'refresh') this.#refresh(tier, key, size % 300)
-    else if (choice === 0) this.#clear(tier)
+    else if (choice === 0) this.#removeAll(tier)
   }
 
   #expect(body: Buffer, headBytes: number): Expected {
@@ -150,9 +163,8 @@ class Comparison {
     else assert.ok(this.#mayForget)
   }
 
-  #clear(tier: MemoryTier): void {
-    tier.clear()
-    for (const key of keys) this.#unlist(key)
+  #removeAll(tier: MemoryTier): void {
+    removeAll(tier)
     this.#stored.clear()
   }
 
@@ -170,7 +182,7 @@ class Comparison {
     for (const key of keys) for (const tier of this.#tiers) this.#find(tier, key)
     for (const { writer } of [...this.#running.values(), ...this.#unlisted]) writer.abort()
     const tier = this.#tiers[0]!
-    tier.clear()
+    removeAll(tier)
     const { usedBytes, objects, fills, zombies, fragmentation, evictions } = tier.stats()
     assert.deepEqual([usedBytes, objects, fills, zombies, fragmentation], [0, 0, 0, 0, 0])
     return evictions

@@ -51,8 +51,4 @@ export class KeyMarks {
   forget(hashLow: number, hashHigh: number): void {
     if (this.find(hashLow, hashHigh)) this.#floats[(hashLow & this.#mask) * 2 + 1] = 0
   }
-
-  clear(): void {
-    this.#cells.fill(0)
-  }
 }

@@ -363,26 +363,6 @@ export class MemoryTier {
     else if (fate === Fate.expire) this.#expireSlot(slot)
   }
 
-  /** Removes everything there is when it is called. XXX: visits every slot ever used, about 0.3 s per million objects. */
-  clear(): void {
-    const { lock, slots, control } = this.#store
-    const touched = Atomics.load(control, Control.slotsTouched)
-    for (let from = 0; from < touched; from += 64) {
-      lock.acquire()
-      try {
-        for (let slot = from; slot < Math.min(touched, from + 64); slot++) {
-          const state = slots.state(slot)
-          if (state === State.complete) this.#store.retire(slot)
-          else if (state === State.filling) this.#store.unlist(slot)
-        }
-      } finally {
-        lock.release()
-      }
-    }
-    this.#store.refusals.clear()
-    this.#store.failures.clear()
-  }
-
   // Use of an object
 
   /** Keeps the object's bytes as they are until `unpin`. False: it is gone; look up again. Counted, so calls nest. */

@@ -34,8 +34,6 @@ test('a newer mark takes the place of another; forgetting one leaves the others'
   marks.forget(9, 1)
   assert.equal(found(marks, 9, 1), undefined)
   assert.deepEqual(found(marks, 2, 1), [1000, 3])
-  marks.clear()
-  assert.equal(found(marks, 2, 1), undefined)
 })
 
 test('a time beyond what fits ends in the year 3084, and spoils no number', () => {

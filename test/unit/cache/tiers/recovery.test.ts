@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Control } from '../../../../src/cache/tiers/layout.ts'
 import { createMemoryTier, MemoryTier, releaseWorker } from '../../../../src/cache/tiers/memory-tier.ts'
 import { bodyFor, headFor } from './support/bodies.ts'
+import { removeAll } from './support/empty.ts'
 
 const KIB = 1024
 /** What the lock holds while worker 1 owns it. */
@@ -68,7 +69,7 @@ test('a worker that died inside the lock leaves an empty store; what the living 
   living.unpin(pinned)
   reader.close()
   fill.abort()
-  living.clear()
+  removeAll(living)
   assert.deepEqual([living.stats().usedBytes, living.stats().zombies, living.stats().fragmentation], [0, 0, 0])
 })
 

@@ -11,6 +11,7 @@ import type { FillWriter } from '../../../../../src/cache/tiers/fill-writer.ts'
 import { Fate, MemoryTier, type MemoryTierShared } from '../../../../../src/cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../../../../../src/cache/tiers/stored-object.ts'
 import { bodyFor, headFor } from './bodies.ts'
+import { removeAll } from './empty.ts'
 
 interface Job {
   readonly shared: MemoryTierShared
@@ -112,7 +113,7 @@ function act(): void {
   if (choice === 50) tier.remove(key)
   if (choice === 51)
     tier.sweep(below(50), 20, (object) => (below(4) === 0 ? Fate.expire : object.key === key ? Fate.remove : Fate.keep))
-  if (choice === 52 && below(200) === 0) tier.clear()
+  if (choice === 52 && below(200) === 0) removeAll(tier)
 }
 
 function refresh(object: StoredObject): void {
