@@ -5,7 +5,7 @@ import type { Expectation, OriginScript, TestPlan } from '../plan/test-plan.ts'
 import { unreachable } from '../util/assert.ts'
 import { durationText } from '../util/duration-text.ts'
 import { type Ground, groundsOf } from './grounds.ts'
-import type { Outcome } from './outcome.ts'
+import type { Outcome, StoreOutcome } from './outcome.ts'
 import type { Simulator } from './simulator.ts'
 
 /** When all tests run: they come out the same tomorrow. */
@@ -107,12 +107,28 @@ function storeDifference(
   }
   if (store === undefined) return differ('store', why)
   if (!store.stored) return differ('store', `no-store (${store.reason})`)
-  const { ttlMs } = expectation
-  if (ttlMs !== undefined && ttlMs !== store.ttlMs)
-    return differ(`ttl ${durationText(ttlMs)}`, `ttl ${durationText(store.ttlMs)}`)
-  const missing = expectation.tags.filter((tag) => !store.tags.includes(tag))
-  if (missing.length === 0) return undefined
-  return differ(`tag ${missing.join(' ')}`, store.tags.length === 0 ? 'no tags' : `tags ${store.tags.join(' ')}`)
+  return storedDifference(expectation, store)
+}
+
+/** Lifetime and tags in one message, so that a test need not be run again to see the other. */
+function storedDifference(
+  { ttlMs, tags }: Extract<Expectation, { kind: 'store' }>,
+  store: StoreOutcome,
+): string | undefined {
+  const isOtherTtl = ttlMs !== undefined && ttlMs !== store.ttlMs
+  const missing = tags.filter((tag) => !store.tags.includes(tag))
+  if (!isOtherTtl && missing.length === 0) return undefined
+  const wanted: string[] = []
+  const got: string[] = []
+  if (isOtherTtl) {
+    wanted.push(`ttl ${durationText(ttlMs)}`)
+    got.push(`ttl ${durationText(store.ttlMs)}`)
+  }
+  if (missing.length > 0) {
+    wanted.push(`tag ${missing.join(' ')}`)
+    got.push(store.tags.length === 0 ? 'no tags' : `tags ${store.tags.join(' ')}`)
+  }
+  return differ(wanted.join(' and '), got.join(' and '))
 }
 
 function fieldDifference(

@@ -148,6 +148,7 @@ const failures: readonly (readonly [statements: string, message: RegExp])[] = [
     /expected ttl 1h, got ttl 2m \[test-failed\][\s\S]*note: ttl 2m, where the origin says nothing \(shop\.conf:13\)/,
   ],
   [`${request} expect store tag x;`, /expected tag x, got no tags/],
+  [`${request} expect store ttl 1h tag x y;`, /expected ttl 1h and tag x y, got ttl 2m and no tags/],
   [`${request} expect no-store;`, /expected no-store, got store ttl 2m/],
   [
     `${request} origin 503; expect store;`,

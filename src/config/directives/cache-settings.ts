@@ -191,7 +191,7 @@ export const collapse = directive({
     'Whether requests for the same missing object wait for one fetch of it, on all workers. The block bounds the ' +
     'waiting. If the fetch fails, or brings a 502, 503 or 504 that is not stored, all of them get that status at once.',
   example: 'collapse { wait 2s; waiters 500; }',
-  peers: ['proxy_cache_lock', 'collapsed_forwarding', 'CacheLock', 'hash_ignore_busy'],
+  peers: ['proxy_cache_lock', 'collapsed_forwarding', 'CacheLock', 'hash_ignore_busy', 'coalescing', 'stampede'],
 })
 
 export const hitForMiss = directive({
