@@ -17,7 +17,7 @@ import type { Found } from './find-stored.ts'
 import type { Judged } from './judge-response.ts'
 import { writeLink } from './language-link.ts'
 import type { RouteCache } from './route-runtime.ts'
-import { keyOfLink, keyOfVariant, markerCells, nextMarkerId, responseCells } from './stored.ts'
+import { keyOfLink, keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
 
 export class FetchFills {
   /** Tells what was purged while the fetch ran; given back with the last of the fills. */
@@ -76,11 +76,12 @@ export class FetchFills {
    * 2. none, though a marker says otherwise: the primary key, in place of the marker;
    * 3. other names, or no marker yet: a new marker under the primary key, and the fill of the variant below it.
    * Those who wait where the request looked then look again. `sent`: the request as the origin sees it; `worker`: this
-   * one's index. False: someone else is filling that variant.
+   * one's index. False: someone else is filling that variant, or what comes is outdated.
    */
   moveTo(names: readonly string[], sent: RequestFacts, worker: number): boolean {
     const varyNames = names.join(',')
     if (varyNames === this.#varyNames) return true
+    if (this.#isOutdated()) return false
     if (names.length > 0) return this.#moveToVariant(names, varyNames, sent, worker)
     const { tier } = this.#cache.cache
     tier.remove(this.#primaryKey)
@@ -89,6 +90,13 @@ export class FetchFills {
     this.#writer.leave()
     this.#writer = primary
     return true
+  }
+
+  /** RFC 9111 §4.4: the marker that led here has been removed, so what comes may be older than an unsafe request. */
+  #isOutdated(): boolean {
+    if (this.#markerId === 0) return false
+    const marker = this.#cache.cache.tier.find(this.#primaryKey)
+    return marker === undefined || storedOf(marker).markerId !== this.#markerId
   }
 
   #moveToVariant(names: readonly string[], varyNames: string, sent: RequestFacts, worker: number): boolean {

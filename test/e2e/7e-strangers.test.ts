@@ -166,3 +166,29 @@ for (const [claim, method, target, ...fields] of claims) {
     assert.equal(isHit(await guarded.get('/page')), true)
   })
 }
+
+for (const [claim, later] of [
+  ['no Vary any more', []],
+  ['another Vary', ['Vary: X-Other']],
+  ['the same Vary', ['Vary: X-Kind']],
+] as const) {
+  test(`what was fetched before an unsafe request is not kept behind it: ${claim}`, async () => {
+    const path = `/changed/${later.join('').length}`
+    const held = gate()
+    let text = 'old'
+    site.answer(path, async ({ method, fields }) => {
+      const body = text
+      if (method === 'POST') text = 'new'
+      if (fields.get('x-kind') !== '2') return reply(200, body, 'Cache-Control: max-age=60', 'Vary: X-Kind')
+      await held.opened
+      return reply(200, body, 'Cache-Control: max-age=60', ...later)
+    })
+    await site.get(path, ['X-Kind: 1'])
+    const slow = site.get(path, ['X-Kind: 2'])
+    await waitFor('the slow request at the origin', () => site.asked(path).length === 2)
+    await site.get(path, ['Content-Length: 0'], 'POST')
+    held.open()
+    assert.equal((await slow).body.toString(), 'old')
+    for (const kind of [1, 2]) assert.equal((await site.get(path, [`X-Kind: ${kind}`])).body.toString(), 'new')
+  })
+}
