@@ -202,7 +202,8 @@ export const hitForMiss = directive({
   doc:
     'How long it is remembered that a response could not be stored, and why, so that the next requests do not wait for ' +
     'each other in vain; they say "hit-for-miss:REASON". The first response that may be stored ends it, unless the ' +
-    'reason was the size. "0s" remembers nothing.',
+    'reason was the size. What a server has against one request (a 400, a 429, a 401 for its credentials) is not ' +
+    'remembered. "0s" remembers nothing.',
   example: 'hit-for-miss 1m;',
   peers: ['hit_for_pass', 'hitmiss', 'beresp.uncacheable', 'pass'],
 })
