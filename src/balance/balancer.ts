@@ -15,7 +15,6 @@ import { AVOIDED, BackendState, LONGEST_WAIT_MS } from './backend-state.ts'
 import { LeastRequests } from './least-requests.ts'
 import type { Policy } from './policy.ts'
 import { RoundRobin } from './round-robin.ts'
-import { readServers, type ServerFacts } from './server-facts.ts'
 
 /** Servers a mask of the tried ones can tell apart; a bitwise number has 31 bits besides its sign. */
 const MASK_BITS = 31
@@ -100,11 +99,6 @@ export class Balancer {
   /** Whether the server gets no request but probes. */
   isAvoided(server: number): boolean {
     return this.#state.status(server) === AVOIDED
-  }
-
-  /** Facts of each server, in the order of the Plan, over all workers. */
-  snapshot(): ServerFacts[] {
-    return readServers(this.plan, this.#state, this.#now())
   }
 
   #selectCarefully(tried: number): number {

@@ -1,5 +1,6 @@
 /**
- * The field names the proxy acts on, as small numbers, so that a head says in one bit test whether a field is there.
+ * The field names the proxy acts on, as small numbers, so that a head says in one bit test whether a field is there. Some
+ * are met by name only: those that responses vary on, and those that must not come in disguise (proxy/disguised-fields).
  *
  * A name is found by a hash of its length, first and last letter, and one comparison; nothing is allocated. Adding a name
  * means adding it to `F`; the wire name follows from the key (`xForwardedFor` is `x-forwarded-for`).

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type Balancer, triedBit } from '../../src/balance/balancer.ts'
 import { RoundRobin } from '../../src/balance/round-robin.ts'
-import { backend, balancers, TestClock } from '../unit/balance/backends.ts'
+import { backend, balancers, factsOf, TestClock } from '../unit/balance/backends.ts'
 
 const weights = fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 8 })
 
@@ -124,7 +124,7 @@ describe('three workers on one backend', () => {
         fc.property(servers, steps, (given, script) => {
           const clock = new TestClock()
           const plan = backend({ balance, servers: given, eject: { afterErrors: AFTER_ERRORS, forMs: FOR_MS } })
-          const { all } = balancers(plan, 3, clock)
+          const { state, all } = balancers(plan, 3, clock)
           const model = new Model(given, balance === 'least-requests')
           const running: { worker: Balancer; server: number }[] = []
 
@@ -152,7 +152,7 @@ describe('three workers on one backend', () => {
             }
           }
 
-          for (const [i, facts] of all[0]!.snapshot().entries()) {
+          for (const [i, facts] of factsOf(plan, state, clock).entries()) {
             const counted = model.servers[i]!
             assert.equal(facts.inFlight, counted.inFlight)
             assert.equal(facts.failures, counted.failures)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { BackendState, createBackendState, HEALTHY } from '../../../src/balance/backend-state.ts'
-import { Balancer } from '../../../src/balance/balancer.ts'
+import { readServers } from '../../../src/balance/server-facts.ts'
 import { backend } from './backends.ts'
 import type { HammerData } from './hammer.ts'
 
@@ -50,7 +50,7 @@ describe('backend state', () => {
     assert.deepEqual(codes.flat(), [0, 0, 0])
 
     const view = new BackendState(state)
-    const facts = new Balancer(plan, state, () => 2_000_000, 0).snapshot()
+    const facts = readServers(plan, view, 2_000_000)
     assert.equal(
       facts.reduce((sum, server) => sum + server.sent, 0),
       3 * rounds,

@@ -1,6 +1,7 @@
 /** Backends for the tests of balancing, and a clock that the test moves. */
-import { createBackendState } from '../../../src/balance/backend-state.ts'
+import { BackendState, createBackendState } from '../../../src/balance/backend-state.ts'
 import { Balancer } from '../../../src/balance/balancer.ts'
+import { readServers, type ServerFacts } from '../../../src/balance/server-facts.ts'
 import type { BackendPlan, ServerPlan } from '../../../src/plan/plan.ts'
 
 export interface BackendSketch extends Partial<Omit<BackendPlan, 'servers'>> {
@@ -51,6 +52,11 @@ export function balancers(
 ): { state: SharedArrayBuffer; all: Balancer[] } {
   const state = createBackendState(plan.servers.length, workers)
   return { state, all: Array.from({ length: workers }, (_, worker) => new Balancer(plan, state, clock.now, worker)) }
+}
+
+/** What is known of the servers to whoever looks at the state. */
+export function factsOf(plan: BackendPlan, state: SharedArrayBuffer, clock: TestClock): ServerFacts[] {
+  return readServers(plan, new BackendState(state), clock.nowMs)
 }
 
 export function balancer(plan: BackendPlan, clock: TestClock = new TestClock()): Balancer {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { releaseWorker } from '../../../src/balance/backend-state.ts'
 import { Balancer, triedBit } from '../../../src/balance/balancer.ts'
-import { backend, balancer, balancers, TestClock } from './backends.ts'
+import { backend, balancer, balancers, factsOf, TestClock } from './backends.ts'
 
 /** Names of the next servers, none of them reported as started. */
 function next(tested: Balancer, count: number, tried = 0): string {
@@ -77,14 +77,15 @@ describe('least requests', () => {
   })
 
   it('forgets what a dead worker had in flight, and nothing else', () => {
-    const { state, all } = balancers(plan, 2, new TestClock())
+    const clock = new TestClock()
+    const { state, all } = balancers(plan, 2, clock)
     const [one, two] = all as [Balancer, Balancer]
     one.started(0)
     two.started(0)
     two.started(1)
     releaseWorker(state, 1)
     assert.deepEqual(
-      one.snapshot().map((server) => [server.inFlight, server.sent]),
+      factsOf(plan, state, clock).map((server) => [server.inFlight, server.sent]),
       [
         [1, 2],
         [0, 1],
@@ -133,14 +134,16 @@ describe('ejection', () => {
 
   it('begins anew when the probe fails or is never heard of again', () => {
     const clock = new TestClock()
-    const tested = balancer(backend({ servers: [{}, {}] }), clock)
+    const plan = backend({ servers: [{}, {}] })
+    const { state, all } = balancers(plan, 1, clock)
+    const tested = all[0]!
     fail(tested, 0, 3)
     for (let round = 0; round < 3; round++) {
       clock.nowMs += 10_000
       assert.equal(next(tested, 3), 'abb')
       if (round === 1) tested.failed(0)
     }
-    assert.equal(tested.snapshot()[0]?.ejections, 1)
+    assert.equal(factsOf(plan, state, clock)[0]?.ejections, 1)
   })
 
   it('gives the probe to no request that has been there', () => {
@@ -179,11 +182,13 @@ describe('ejection', () => {
 
 it('tells the facts of its servers', () => {
   const clock = new TestClock()
-  const tested = balancer(backend({ servers: [{ weight: 4 }, { backup: true }] }), clock)
+  const plan = backend({ servers: [{ weight: 4 }, { backup: true }] })
+  const { state, all } = balancers(plan, 1, clock)
+  const tested = all[0]!
   tested.started(0)
   fail(tested, 0, 3)
   clock.nowMs += 4000
-  assert.deepEqual(tested.snapshot(), [
+  assert.deepEqual(factsOf(plan, state, clock), [
     {
       name: 'a',
       weight: 4,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Balancer } from '../../../src/balance/balancer.ts'
 import { keepBackendStates, serverIdentity } from '../../../src/balance/keep-states.ts'
-import { backend, TestClock } from './backends.ts'
+import { backend, factsOf, TestClock } from './backends.ts'
 
 const clock = new TestClock()
 
@@ -29,7 +29,12 @@ describe('a reload', () => {
     assert.notEqual(kept?.state, record.state)
     const tested = new Balancer(plan, kept!.state, clock.now, 0)
     assert.deepEqual(
-      tested.snapshot().map((server) => [server.name, server.status, server.inFlight, server.failedTotal]),
+      factsOf(plan, kept!.state, clock).map((server) => [
+        server.name,
+        server.status,
+        server.inFlight,
+        server.failedTotal,
+      ]),
       [
         ['new', 'healthy', 0, 0],
         ['a', 'avoided', 0, 3],
