@@ -1,6 +1,7 @@
 /** A duration as the configuration writes it. */
 
-const units = [
+/** Each unit and its milliseconds, the largest first. */
+export const durationUnits = [
   ['w', 604_800_000],
   ['d', 86_400_000],
   ['h', 3_600_000],
@@ -14,7 +15,7 @@ export function durationText(ms: number): string {
   if (ms < 0) return `-${durationText(-ms)}`
   let rest = Math.round(ms)
   let text = ''
-  for (const [unit, unitMs] of units) {
+  for (const [unit, unitMs] of durationUnits) {
     const count = Math.floor(rest / unitMs)
     if (count > 0) text += `${count}${unit}`
     rest -= count * unitMs

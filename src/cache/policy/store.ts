@@ -119,7 +119,8 @@ function refuseExchange(candidate: Candidate): Reason | undefined {
   if (request.method !== 'GET' && !isStorablePost(candidate)) return 'method'
   // "the response status code is final". 304 is an update of something stored (§4.3.4), not a response of its own.
   if (response.status < 200 || response.status === 304) return 'status'
-  // "if the response status code is 206 ..., the cache understands the response status code": ranges are not stored.
+  // "if the response status code is 206 ..., the cache understands the response status code": a part
+  // is judged as the 200 it is a part of, so what comes here as 206 is none that can be stored.
   if (response.status === 206) return 'partial'
   // RFC 6585: never stored, unless the operator names the status.
   const isNamed = rule !== undefined && rule.mode === 'override' && rule.statuses.length > 0

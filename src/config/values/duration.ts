@@ -1,16 +1,9 @@
 /** Times with units: `50ms`, `10s`, `1h30m`. */
-import { durationText } from '../../util/duration-text.ts'
+import { durationText, durationUnits } from '../../util/duration-text.ts'
 import type { Argument } from '../ast.ts'
 import { accept, type Read, refuse, refuseAs, shown } from './read.ts'
 
-const unitsMs: ReadonlyMap<string, number> = new Map([
-  ['w', 604_800_000],
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1000],
-  ['ms', 1],
-])
+const unitsMs: ReadonlyMap<string, number> = new Map(durationUnits)
 
 /** What people write instead. */
 const otherUnits: ReadonlyMap<string, string> = new Map([
