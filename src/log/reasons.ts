@@ -175,6 +175,11 @@ export const reasons = [
     doc: 'a hundred new variants of the resource were stored within a minute',
     cure: 'reduce what the origin varies on, or bound it in the key: "vary accept-language en de;", "class mobile @mobile;"',
   },
+  {
+    name: 'refused',
+    doc: 'the request itself was refused: malformed, too large, too slow, not allowed, or no route takes it',
+    cure: 'the body of the answer says what is wrong; "shellac explain URL" shows routes and access',
+  },
 ] as const satisfies readonly ReasonRecord[]
 
 export type Reason = (typeof reasons)[number]['name']

@@ -96,7 +96,7 @@ export function sendError(
     body: `${status} ${reasonPhrase(status)}: ${message}\n`,
     contentType: 'text/plain; charset=utf-8',
     fields: detail.fields ?? '',
-    reason: detail.reason ?? 'none',
+    reason: detail.reason ?? 'refused',
     server: detail.server ?? '',
   })
 }

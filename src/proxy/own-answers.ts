@@ -34,13 +34,10 @@ export const noHost = refusal(400, 'a redirect needs Host', false)
 export const notCached: OwnAnswer = { ...refusal(504, 'nothing usable is stored', false), reason: 'only-if-cached' }
 
 const purgesNothing: OwnAnswer = { ...refusal(405, 'nothing is cached here', false), reason: 'method' }
-export const purgeForbidden: OwnAnswer = {
-  ...refusal(403, 'purging is not allowed from here', false),
-  reason: 'method',
-}
+export const purgeForbidden = refusal(403, 'purging is not allowed from here', false)
 
 function refusal(status: number, message: string, closes: boolean): OwnAnswer {
-  return { status, message, fields: '', reason: 'none', closes }
+  return { status, message, fields: '', reason: 'refused', closes }
 }
 
 /** The answer to what no route should see; undefined: a route decides. */

@@ -151,7 +151,7 @@ export class Simulation {
     if (listener === undefined) return this.#own(noRoute)
     this.#listener = listener
     const parsed = requestHeadOf(request, listener.limits)
-    if (!parsed.ok) return this.#local(parsed.error.status, 'none', textField)
+    if (!parsed.ok) return this.#local(parsed.error.status, 'refused', textField)
     const { head } = parsed
     const unrouted = answerUnrouted(head)
     if (unrouted !== undefined) return this.#own(unrouted)

@@ -95,7 +95,7 @@ test('a request that goes past the cache, and one that no route takes', async ()
   const nobody = await explain('http://other.example.com/')
   assert.match(
     nobody.stdout,
-    /\nsite {6}none\nroute {5}none takes the request\ncache {5}none\norigin {4}not asked\nanswer {4}404\n/,
+    /\nsite {6}none\nroute {5}none takes the request\ncache {5}none\n {10}refused: .*\norigin {4}not asked\nanswer {4}404\n/,
   )
 })
 

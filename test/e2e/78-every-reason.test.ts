@@ -169,6 +169,7 @@ const scenarios: Readonly<Record<Reason, Scenario>> = {
   none: asked(fresh, [], 2),
   'no-cache-configured': asked(fresh),
   method: asked(fresh, ['Content-Length: 0'], 1, 'POST'),
+  refused: asked(fresh, [], 1, 'TRACE'),
   bypass: asked(fresh, ['X-Red: 1']),
   absent: asked(fresh),
   expired: askedAfter(stale, fresh),
