@@ -192,3 +192,16 @@ for (const [claim, later] of [
     for (const kind of [1, 2]) assert.equal((await site.get(path, [`X-Kind: ${kind}`])).body.toString(), 'new')
   })
 }
+
+test('requests that make the origin fail do not put off the attempts of others', async () => {
+  site.answer('/failing', ({ fields }) =>
+    isOdd(fields) ? reply(500, 'no') : reply(200, 'x', 'Cache-Control: max-age=0, stale-if-error=60', 'ETag: "v"'),
+  )
+  await site.get('/failing')
+  for (let round = 0; round < 6; round++) await site.get('/failing', ['X-Odd: {', ANEW])
+  const before = site.asked('/failing').length
+  await waitFor('an attempt behind an answer', async () => {
+    await site.get('/failing')
+    return site.asked('/failing').length > before
+  })
+})

@@ -270,10 +270,15 @@ export class MemoryTier {
     return failures.find(hash.low, hash.high) && (failures.number & UNANSWERED_BIT) !== 0
   }
 
-  /** A fetch of the key failed: `unanswered`, or with an error that the origin told. */
+  /**
+   * A fetch of the key failed: `unanswered`, or with an error that the origin told. One made before its time does not count,
+   * or a client that has its requests fail, again and again, would put off everybody's next attempt for ever.
+   */
   noteFailure(key: string, nowMs: number, unanswered: boolean): void {
     const { hash, failures } = this.#store
-    const before = this.retryAtMs(key, nowMs) === 0 ? 0 : failures.number & ~UNANSWERED_BIT
+    const retryAtMs = this.retryAtMs(key, nowMs)
+    if (nowMs < retryAtMs) return
+    const before = retryAtMs === 0 ? 0 : failures.number & ~UNANSWERED_BIT
     const count = Math.min(before + 1, MAX_FAILURES)
     const mark = unanswered ? count | UNANSWERED_BIT : count
     failures.set(hash.low, hash.high, nowMs + retryDelayMs(count), mark)

@@ -125,6 +125,8 @@ test('a failed fetch is remembered in all workers, with a longer delay each time
   tier.noteFailure('/a', 10_000, true)
   assert.equal(other.wasUnanswered('/a'), true)
   assert.equal(other.retryAtMs('/a', 10_000), 11_000)
+  other.noteFailure('/a', 10_999, false)
+  assert.equal(other.retryAtMs('/a', 10_999), 11_000, 'a failure before its time puts nothing off')
   other.noteFailure('/a', 11_000, false)
   assert.equal(tier.wasUnanswered('/a'), false)
   assert.equal(tier.retryAtMs('/a', 11_000), 13_000)
