@@ -27,7 +27,10 @@ function objectOf(meta: StoredMeta, head = 'A: 1\r\nETag: "x"\r\n\r\n'): StoredO
 }
 
 function routeWith(cacheStatus: 'off' | 'reason' | 'full', statusStyle: number): RouteRuntime {
-  return { plan: { id: 'route css @ shop.conf:56', cacheStatus }, statusStyle } as RouteRuntime
+  return {
+    plan: { id: 'route css @ shop.conf:56', cacheStatus, requestHeaders: [] },
+    statusStyle,
+  } as unknown as RouteRuntime
 }
 
 const route = routeWith('reason', 0)
