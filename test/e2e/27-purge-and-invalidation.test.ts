@@ -25,7 +25,7 @@ test('PURGE without an ACL, or from somebody it does not name, is refused and re
     storable(site, '/refused', 'kept')
     await site.get('/refused')
     const refused = await site.get('/refused', [], 'PURGE')
-    assert.deepEqual([refused.status, cacheStatus(refused)], [403, 'Shellac; detail=method'])
+    assert.deepEqual([refused.status, cacheStatus(refused)], [403, 'Shellac; detail=refused'])
     assert.equal(isHit(await site.get('/refused')), true)
     assert.equal(site.asked('/refused').length, 1, 'nor does it reach the origin')
   }
