@@ -26,9 +26,10 @@ import { complaint, runWrk } from './wrk.ts'
 const CONNECTIONS_PER_CORE = 64
 const path = pathOf({ kind: 'hit', bodyBytes: 1024 })
 
-const given = readArguments(process.argv.slice(2), ['rounds', 'seconds'])
+const given = readArguments(process.argv.slice(2), ['rounds', 'seconds', 'pipelined'])
 const rounds = count('--rounds', given.rounds, 5)
 const seconds = count('--seconds', given.seconds, 4)
+const pipelined = count('--pipelined', given.pipelined, 1)
 
 interface Sample {
   readonly requestsPerSec: number
@@ -94,7 +95,7 @@ async function load(pairs: readonly RunningPair[]): Promise<Sample> {
   const reports = await Promise.all(
     pairs.map(({ server, cores }) => {
       const connections = CONNECTIONS_PER_CORE * cores.split(',').length
-      return runWrk(`http://127.0.0.1:${server.port}${path}`, cores, connections, seconds)
+      return runWrk(`http://127.0.0.1:${server.port}${path}`, cores, connections, seconds, pipelined)
     }),
   )
   const fetched = (await origin.requests()) - fetchedBefore

@@ -1,5 +1,8 @@
 /** The load generator: wrk's report as numbers. */
+import { fileURLToPath } from 'node:url'
 import { runPinned } from './process.ts'
+
+const pipeline = fileURLToPath(new URL('pipeline.lua', import.meta.url))
 
 export interface WrkReport {
   readonly requests: number
@@ -18,11 +21,18 @@ export interface WrkReport {
 
 const UNIT_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 }
 
-/** Load `url` from the given cores, one thread per core. */
-export async function runWrk(url: string, cores: string, connections: number, seconds: number): Promise<WrkReport> {
+/** Load `url` from the given cores, one thread per core. `pipelined`: requests per write. */
+export async function runWrk(
+  url: string,
+  cores: string,
+  connections: number,
+  seconds: number,
+  pipelined = 1,
+): Promise<WrkReport> {
   const threads = cores.split(',').length
-  const args = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '5s', url]
-  return parseWrk(await runPinned(cores, ['wrk', ...args]))
+  const args = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', '--timeout', '5s']
+  const script = pipelined === 1 ? [url] : ['-s', pipeline, url, '--', `${pipelined}`]
+  return parseWrk(await runPinned(cores, ['wrk', ...args, ...script]))
 }
 
 /** Read what wrk printed; throws when there is no total in it. */
