@@ -1,4 +1,5 @@
 /** One case on one server, once: check that the right thing is measured, load it, check that it was. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Case, pathOf } from './cases.ts'
 import { look } from './http.ts'
 import { cpuMicros, rssBytes } from './process.ts'
@@ -17,10 +18,13 @@ export interface Sample {
 /** Thrown when a run measured something else than the case says. */
 export class InvalidRun extends Error {}
 
+/** The origin is quiet when it has been asked nothing for so long. */
+const QUIET_MS = 200
 /** Of the requests of a run of hits, at most this many may reach the origin. */
 const HITS_THAT_MISS = 0
 
 export async function measure(server: RunningServer, origin: Origin, one: Case, seconds: number): Promise<Sample> {
+  await untilQuiet(origin)
   await checkCase(server, origin, one)
   const fetchedBefore = await origin.requests()
   const cpuBefore = cpuMicros(server.pid)
@@ -35,6 +39,17 @@ export async function measure(server: RunningServer, origin: Origin, one: Case, 
     p50Ms: report.p50Ms,
     p99Ms: report.p99Ms,
     rssBytes: rssBytes(server.pid),
+  }
+}
+
+/** Until the origin has answered what a server still passed on when the load before this one ended; at most 10 s. */
+async function untilQuiet(origin: Origin): Promise<void> {
+  let before = await origin.requests()
+  for (let looks = 0; looks < 50; looks++) {
+    await sleep(QUIET_MS)
+    const now = await origin.requests()
+    if (now === before) return
+    before = now
   }
 }
 
