@@ -10,6 +10,8 @@
  *     2 of 2      two workers, the same load as before
  *     2 apart     two daemons of one worker, each with a wrk of its own on a core of its own: twice the first at one time
  *
+ * `--pipelined N` lets wrk send N requests in one write: a load that costs less and wakes fewer threads.
+ *
  * Throughput with equal means per worker, half a core for it and half for its load: the first and the third give the ratio
  * of requests per second. The fourth shares nothing but the machine, so it is what the machine lets two workers be at most,
  * and the third is measured against it too. The second and the third differ in nothing but the workers, so CPU time per
