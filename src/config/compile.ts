@@ -36,6 +36,8 @@ export function compile(checked: CheckedDocument, files: readonly string[]): Com
     listeners: main.all(listener).map(buildListener),
     backends: main.all(backend).map(buildBackend),
     caches: main.all(cache).map(buildCache),
+    memcached: [],
+    memcachedProxies: [],
     matchers: buildMatchers(main.all(match)),
     sites: sites.map((one) => one.plan),
     files,

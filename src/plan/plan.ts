@@ -5,6 +5,7 @@
  * no classes, no RegExp objects), and `proxy`, `routing`, `balance` and `cache` build their run-time tables from it.
  * All times are milliseconds (`Ms`), all sizes bytes (`Bytes`). Objects refer to each other by name.
  */
+import type { MemcachedPlan, MemcachedProxyPlan } from './memcached-plan.ts'
 
 /** Where a statement stands, for every message that says why: `file` as the operator named it, 1-based line and column. */
 export interface Place {
@@ -22,6 +23,9 @@ export interface Plan {
   readonly listeners: readonly ListenerPlan[]
   readonly backends: readonly BackendPlan[]
   readonly caches: readonly CachePlan[]
+  /** Pools of memcached servers. */
+  readonly memcached: readonly MemcachedPlan[]
+  readonly memcachedProxies: readonly MemcachedProxyPlan[]
   readonly matchers: readonly MatcherPlan[]
   readonly sites: readonly SitePlan[]
   /** Every file the Plan was read from, absolute, including files behind `${file:}`, and the folders of include globs. */
@@ -147,7 +151,10 @@ export interface ServerPlan {
 
 export interface CachePlan {
   readonly name: string
+  /** Where only a pool keeps objects, the room in which fills are made. */
   readonly memoryBytes: number
+  /** The memcached pool behind the memory; undefined: none. */
+  readonly pool: string | undefined
   /** Largest object kept. */
   readonly maxObjectBytes: number
   /** What site, route and rule did not say. */
@@ -182,7 +189,13 @@ export interface CacheSettings {
   readonly staleIfErrorMs: number | undefined
   /** 0 to 1: stored lifetimes vary by up to this share, downwards. */
   readonly jitter: number
-  readonly collapse: { readonly enabled: boolean; readonly waitMs: number; readonly waiters: number }
+  readonly collapse: {
+    readonly enabled: boolean
+    /** Who waits for one fetch: the requests of this machine, or those of all machines that share the pool. */
+    readonly scope: 'machine' | 'cluster'
+    readonly waitMs: number
+    readonly waiters: number
+  }
   /** How long a response that could not be stored makes the next requests pass without waiting for each other. */
   readonly hitForMissMs: number
   /** Clients' Cache-Control and Pragma in requests: obeyed (RFC 9111 §5.2.1), or ignored. */

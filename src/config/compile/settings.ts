@@ -86,6 +86,7 @@ function buildCollapse(blocks: readonly Block[]): CacheSettings['collapse'] {
   const inside = blocks.map((block) => block.child(settings.collapse))
   return {
     enabled: setting(settings.collapse, ...blocks),
+    scope: 'machine',
     waitMs: setting(settings.collapseWait, ...inside),
     waiters: setting(settings.collapseWaiters, ...inside),
   }
@@ -125,6 +126,7 @@ export function buildCache(node: Node<string>): CachePlan {
   return {
     name: node.value,
     memoryBytes: block.value(tier)?.bytes ?? 0,
+    pool: undefined,
     maxObjectBytes: own.maxObjectBytes,
     settings: own,
     purge: buildPurge(block.child(purging.purge)),

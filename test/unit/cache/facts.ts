@@ -59,7 +59,7 @@ export function settings(changes: Partial<CacheSettings> = {}): CacheSettings {
     graceMs: undefined,
     staleIfErrorMs: undefined,
     jitter: 0,
-    collapse: { enabled: true, waitMs: 5000, waiters: 100 },
+    collapse: { enabled: true, scope: 'machine', waitMs: 5000, waiters: 100 },
     hitForMissMs: 0,
     tags: { fields: [], fixed: [] },
     clientDirectives: 'obey',
