@@ -3,6 +3,7 @@ import type { Plan } from '../plan/plan.ts'
 import type { Block, CheckedDocument, Node } from './checked.ts'
 import { buildBackend } from './compile/backend.ts'
 import { buildMatchers } from './compile/match.ts'
+import { buildMemcachedProxy, buildPools } from './compile/memcached.ts'
 import { buildAdmin, buildListener, buildLogs, buildProcess, buildReload } from './compile/process.ts'
 import { buildCache } from './compile/settings.ts'
 import { type CompiledSite, compileSite } from './compile/site.ts'
@@ -11,6 +12,7 @@ import { backend } from './directives/backend.ts'
 import { cache, rule } from './directives/cache.ts'
 import { listener } from './directives/listener.ts'
 import { match } from './directives/match.ts'
+import { memcachedProxy } from './directives/memcached-proxy.ts'
 import { site } from './directives/site.ts'
 import { test } from './directives/test-block.ts'
 
@@ -36,8 +38,8 @@ export function compile(checked: CheckedDocument, files: readonly string[]): Com
     listeners: main.all(listener).map(buildListener),
     backends: main.all(backend).map(buildBackend),
     caches: main.all(cache).map(buildCache),
-    memcached: [],
-    memcachedProxies: [],
+    memcached: buildPools(main),
+    memcachedProxies: main.all(memcachedProxy).map(buildMemcachedProxy),
     matchers: buildMatchers(main.all(match)),
     sites: sites.map((one) => one.plan),
     files,

@@ -2,10 +2,11 @@
 import type { CheckedDocument } from '../checked.ts'
 import type { Compiled } from '../compile.ts'
 import type { Report } from '../directives/directive.ts'
-import { checkCaches } from './caches.ts'
+import { checkCaches, checkClusters } from './caches.ts'
 import { checkKeys } from './keys.ts'
 import { checkListeners, checkLogs, checkUnusedListeners } from './listeners.ts'
 import { checkMatchers } from './matchers.ts'
+import { checkDoubtfulPools, checkMemcached } from './memcached.ts'
 import { checkDuplicateNames, checkUndefinedNames, checkUnusedNames } from './names.ts'
 import { checkPrecedence } from './precedence.ts'
 import { checkRoutes } from './routes.ts'
@@ -22,7 +23,9 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkUndefinedNames(checked, report)
   checkListeners(checked, report)
   checkLogs(checked, report)
+  checkMemcached(checked, report)
   checkCaches(checked, report)
+  checkClusters(checked, compiled, report)
   checkKeys(checked, report)
   checkTtls(checked, report)
   checkMatchers(checked, report)
@@ -39,6 +42,7 @@ export function checkDoubtful(checked: CheckedDocument, compiled: Compiled, repo
   checkUncovered(checked, report)
   checkUnusedNames(checked, report)
   checkUnusedListeners(checked, report)
+  checkDoubtfulPools(checked, compiled, report)
   checkSharing(checked, compiled, report)
   checkSharedKeys(checked, compiled, report)
 }

@@ -1,22 +1,24 @@
 /** Listeners and logs: every address once, every listener with something to serve. */
+import type { ListenAddress } from '../../plan/plan.ts'
 import { type CheckedDocument, headOf, type Node } from '../checked.ts'
 import type { Report } from '../directives/directive.ts'
 import { address, listener, redirectScheme } from '../directives/listener.ts'
 import { log } from '../directives/log.ts'
+import { proxyListen, proxyStats } from '../directives/memcached-proxy.ts'
 import { on, site } from '../directives/site.ts'
 import { errorAt, warningAt } from '../errors.ts'
 
 export function checkListeners(checked: CheckedDocument, report: Report): void {
   const listeners = checked.main.all(listener)
-  checkAddresses(listeners, report)
+  checkAddresses(checked, report)
   checkRedirecting(checked, listeners, report)
   if (!checked.isIncomplete) checkService(checked, report)
 }
 
-function checkAddresses(listeners: readonly Node<string>[], report: Report): void {
+function checkAddresses(checked: CheckedDocument, report: Report): void {
   const first = new Map<string, Node>()
-  for (const node of listeners.flatMap((one) => one.block.all(address))) {
-    for (const [index, value] of node.value.entries()) {
+  for (const { node, addresses } of listenStatements(checked)) {
+    for (const [index, value] of addresses.entries()) {
       const text = value.kind === 'unix' ? value.path : `${value.host}:${value.port}`
       const earlier = first.get(text)
       // Port 0 is another one each time.
@@ -29,6 +31,16 @@ function checkAddresses(listeners: readonly Node<string>[], report: Report): voi
       report(errorAt(span, 'duplicate-address', `address "${text}" is listened on twice`, 'keep one of them', notes))
     }
   }
+}
+
+/** Every statement that opens a socket, in the order of the text. */
+function listenStatements(checked: CheckedDocument): { node: Node; addresses: readonly ListenAddress[] }[] {
+  return checked.main.nodes.flatMap(({ block }) => [
+    ...block.all(address).map((node) => ({ node, addresses: node.value })),
+    ...[proxyListen, proxyStats]
+      .flatMap((directive) => block.all(directive))
+      .map((node) => ({ node, addresses: [node.value] })),
+  ])
 }
 
 function checkRedirecting(checked: CheckedDocument, listeners: readonly Node<string>[], report: Report): void {

@@ -6,6 +6,20 @@ import { didYouMean, suggest } from '../suggest.ts'
 
 const MAX_LISTED = 8
 
+/** What messages call the objects. */
+const nouns: Readonly<Record<ObjectKind, string>> = {
+  listener: 'listener',
+  backend: 'backend',
+  memcached: 'memcached pool',
+  'memcached-proxy': 'memcached-proxy',
+  cache: 'cache',
+  rule: 'rule',
+  matcher: 'matcher',
+  server: 'server',
+  route: 'route',
+  test: 'test',
+}
+
 export function checkDuplicateNames(checked: CheckedDocument, report: Report): void {
   const first = new Map<Block, Map<string, ScopedName>>()
   for (const definition of checked.definitions) {
@@ -17,7 +31,7 @@ export function checkDuplicateNames(checked: CheckedDocument, report: Report): v
       names.set(key, definition)
       continue
     }
-    const message = `${definition.kind} "${definition.name}" is already defined`
+    const message = `${nouns[definition.kind]} "${definition.name}" is already defined`
     const help = 'give it another name; two definitions are never merged'
     report(
       errorAt(definition.span, 'redefinition', message, help, [{ message: 'first defined here', span: earlier.span }]),
@@ -36,7 +50,7 @@ export function checkUndefinedNames(checked: CheckedDocument, report: Report): v
     const scopes = scopesByName.get(`${reference.kind} ${reference.name}`) ?? []
     if (scopes.some((scope) => isInside(reference.block, scope))) continue
     if (checked.possibleNames.has(reference.name)) continue
-    const message = `unknown ${reference.kind} ${shownName(reference.kind, reference.name)}`
+    const message = `unknown ${nouns[reference.kind]} ${shownName(reference.kind, reference.name)}`
     report(errorAt(reference.span, 'unknown-name', message, undefinedHelp(checked, reference)))
   }
 }
@@ -53,7 +67,7 @@ function undefinedHelp(checked: CheckedDocument, reference: ScopedName): string 
     .map((definition) => shownName(kind, definition.name).slice(1, -1))
   const near = didYouMean(suggest(shownName(kind, reference.name).slice(1, -1), known))
   if (near !== undefined) return near
-  if (known.length === 0) return `no ${kind} is defined; ${definitionHelp(kind, reference.name)}`
+  if (known.length === 0) return `no ${nouns[kind]} is defined; ${definitionHelp(kind, reference.name)}`
   const rest = known.length > MAX_LISTED ? ', ...' : ''
   return `defined: ${known.slice(0, MAX_LISTED).join(', ')}${rest}`
 }
@@ -68,13 +82,13 @@ function shownName(kind: ObjectKind, name: string): string {
 }
 
 /** Kinds that only matter when something refers to them. */
-const REFERRED_KINDS: ReadonlySet<ObjectKind> = new Set(['backend', 'cache', 'rule', 'matcher'])
+const REFERRED_KINDS: ReadonlySet<ObjectKind> = new Set(['backend', 'memcached', 'cache', 'rule', 'matcher'])
 
 export function checkUnusedNames(checked: CheckedDocument, report: Report): void {
   const used = new Set(checked.references.map((reference) => `${reference.kind} ${reference.name}`))
   for (const definition of checked.definitions) {
     if (!REFERRED_KINDS.has(definition.kind) || used.has(`${definition.kind} ${definition.name}`)) continue
-    const message = `${definition.kind} ${shownName(definition.kind, definition.name)} is never used`
+    const message = `${nouns[definition.kind]} ${shownName(definition.kind, definition.name)} is never used`
     report(warningAt(definition.span, 'unused-name', message, usageHelp(definition.kind, definition.name)))
   }
 }
@@ -83,6 +97,8 @@ function usageHelp(kind: ObjectKind, name: string): string {
   switch (kind) {
     case 'backend':
       return `use it with "proxy ${name};", or remove it`
+    case 'memcached':
+      return `use it with "tier memcached ${name};" in a cache or "pool ${name};" in a memcached-proxy, or remove it`
     case 'cache':
       return `use it with "use-cache ${name};", or remove it`
     case 'rule':

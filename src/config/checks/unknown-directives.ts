@@ -34,6 +34,8 @@ export function misplacedStatement(statement: Statement, context: ContextName): 
 
 /** Where the word belongs. What only a route can do is most often written straight into a site. */
 function homeHelp(word: string, homes: readonly Context[], context: ContextName): string {
+  const longer = didYouMean(longerNames(word, context))
+  if (longer !== undefined) return `${longer} (our own "${word}" belongs ${placeNames(homes)})`
   const places = `it belongs ${placeNames(nearestHomes(homes, context))}`
   const inRoute = context === 'site' ? findDirective('route', word) : undefined
   if (inRoute === undefined) return places
@@ -84,11 +86,17 @@ function peerHelp(match: PeerMatch, context: ContextName): string {
   return `Shellac's word for it is "${match.directive.name}"${where}: ${match.directive.example}`
 }
 
+/** `timeout` of a backend may be its `connect-timeout`. */
+function longerNames(word: string, context: ContextName): readonly string[] {
+  const names = contextNamed(context).directives.map((one) => one.name)
+  return names.filter((name) => name !== word && name.split('-').includes(word))
+}
+
 function nearMiss(word: string, context: ContextName): string | undefined {
   const here = contextNamed(context).directives.map((one) => one.name)
   const near = didYouMean(suggest(word, here))
   if (near !== undefined) return near
-  const longer = didYouMean(here.filter((name) => name.split('-').includes(word)))
+  const longer = didYouMean(longerNames(word, context))
   if (longer !== undefined) return longer
   const others = new Set(contexts.flatMap((other) => other.directives.map((one) => one.name)))
   const far = suggest(word, others)[0]

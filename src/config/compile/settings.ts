@@ -15,7 +15,7 @@ import type {
 } from '../../plan/plan.ts'
 import { type Block, headOf, type Node } from '../checked.ts'
 import { defaultOf, setting, stated } from '../defaults.ts'
-import { tier } from '../directives/cache.ts'
+import { memoryTierOf, poolTierOf, workingBytes } from '../directives/cache.ts'
 import * as settings from '../directives/cache-settings.ts'
 import type { Directive } from '../directives/directive.ts'
 import * as key from '../directives/key.ts'
@@ -86,7 +86,7 @@ function buildCollapse(blocks: readonly Block[]): CacheSettings['collapse'] {
   const inside = blocks.map((block) => block.child(settings.collapse))
   return {
     enabled: setting(settings.collapse, ...blocks),
-    scope: 'machine',
+    scope: setting(settings.collapseScope, ...inside),
     waitMs: setting(settings.collapseWait, ...inside),
     waiters: setting(settings.collapseWaiters, ...inside),
   }
@@ -125,8 +125,8 @@ export function buildCache(node: Node<string>): CachePlan {
   const own = buildSettings(block)
   return {
     name: node.value,
-    memoryBytes: block.value(tier)?.bytes ?? 0,
-    pool: undefined,
+    memoryBytes: memoryTierOf(block)?.value.bytes ?? workingBytes(own.maxObjectBytes),
+    pool: poolTierOf(block)?.value.pool,
     maxObjectBytes: own.maxObjectBytes,
     settings: own,
     purge: buildPurge(block.child(purging.purge)),

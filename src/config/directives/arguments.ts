@@ -86,7 +86,8 @@ export class ArgumentReader {
     if (argument === undefined) return this.missing(value.syntax)
     // Whatever is not marked may be logged, or named in a message.
     if (argument.secret && value.takesSecrets === undefined) {
-      const help = 'only values of header fields and what fields are compared with may be secret; take "${env:NAME}"'
+      const help =
+        'only passwords, values of header fields and what fields are compared with may be secret; take "${env:NAME}"'
       return this.fail('secret-not-allowed', 'a secret cannot stand here', argument.span, help)
     }
     const read = value.read(argument)

@@ -155,6 +155,19 @@ export const jitter = directive({
   example: 'jitter 10%;',
 })
 
+export const collapseScope = directive({
+  name: 'scope',
+  shape: one(oneOf('machine', 'cluster')),
+  defaultText: 'machine',
+  phase: 'look-up',
+  doc:
+    'Who waits for one fetch: the requests of this machine, or those of all machines whose caches share a memcached pool. ' +
+    'In a "cluster" the pool elects who fetches, and whoever waits asks it again until the object is there or "wait" is ' +
+    'over. If the pool does not answer, each machine fetches for itself.',
+  example: 'scope cluster;',
+  peers: ['proxy_cache_lock', 'leases', 'lease_set'],
+})
+
 export const collapseWait = directive({
   name: 'wait',
   shape: one(duration),
@@ -177,7 +190,7 @@ export const collapseWaiters = directive({
 export const collapseContext: Context = {
   name: 'collapse',
   doc: 'How requests for the same missing object wait for one fetch.',
-  directives: [collapseWait, collapseWaiters],
+  directives: [collapseScope, collapseWait, collapseWaiters],
 }
 
 export const collapse = directive({

@@ -1,43 +1,58 @@
 /**
  *     cache shop {
- *         tier memory 512MiB; max-object 16MiB;
+ *         tier memory 512MiB; tier memcached edge; max-object 16MiB;
  *         key { query sort drop utm_*; }
  *         ttl 404 410 30s; grace 10m; stale-if-error 1d;
  *         purge { allow @ops; default soft; }
  *     }
  *     rule static { ttl 1d override; override private; remove request Cookie; remove response Set-Cookie; }
  */
-import { type ArgumentReader, definition } from './arguments.ts'
+import type { Block, Node } from '../checked.ts'
+import { type ArgumentReader, definition, readReference } from './arguments.ts'
 import { cacheSettings } from './cache-settings.ts'
 import { type Context, directive, type Shape } from './directive.ts'
 import { headersBlock } from './headers.ts'
 import { purge } from './purge.ts'
 import { editableField, identifier, oneOf, size } from './values.ts'
 
-export interface TierArguments {
+export interface MemoryTierArguments {
   readonly kind: 'memory'
   readonly bytes: number
 }
+export interface PoolTierArguments {
+  readonly kind: 'memcached'
+  readonly pool: string
+}
+export type TierArguments = MemoryTierArguments | PoolTierArguments
 
-const tierKind = oneOf('memory')
+const tierKind = oneOf('memory', 'memcached')
 
 const tierShape: Shape<TierArguments> = {
   syntax: `memory ${size.syntax}`,
+  otherSyntax: `memcached ${identifier.syntax}`,
   read(reader: ArgumentReader) {
     const kind = reader.next(tierKind)
-    const bytes = kind === undefined ? undefined : reader.next(size)
-    return kind === undefined || bytes === undefined ? undefined : { kind, bytes }
+    if (kind === 'memory') {
+      const bytes = reader.next(size)
+      return bytes === undefined ? undefined : { kind, bytes }
+    }
+    const pool = kind === undefined ? undefined : readReference(reader, 'memcached', identifier)
+    return kind === undefined || pool === undefined ? undefined : { kind, pool }
   },
 }
 
 export const tier = directive({
   name: 'tier',
   shape: tierShape,
+  repeat: 'many',
   isRequired: true,
   phase: 'look-up',
   doc:
-    'Where objects lie and how much room they may take. "memory" is one copy for all workers, and its size is a ' +
-    'bound that holds.',
+    'Where objects lie: in memory, in a pool of memcached servers, or in both, one statement for each. "memory" is one ' +
+    'copy for all workers, and its size is a bound that holds. What is not there is looked for in the pool, and what is ' +
+    'found there fills the memory; what the origin answers is put into both. With the pool alone the cache still takes ' +
+    '16MiB of memory (twice "max-object" if that is more) in which answers are put together, and hits come from the pool ' +
+    'each time.',
   example: 'tier memory 512MiB;',
   peers: [
     'proxy_cache_path',
@@ -48,8 +63,27 @@ export const tier = directive({
     'malloc',
     'cache_dir',
     'CacheRoot',
+    'memcached_pass',
+    'memcached_key',
   ],
 })
+
+/** Where fills are made while only a pool keeps objects. */
+const WORKING_BYTES = 16 << 20
+
+/** The memory of a cache without a tier of that kind: one fill must fit beside what is being read. */
+export function workingBytes(maxObjectBytes: number): number {
+  return Math.max(WORKING_BYTES, 2 * maxObjectBytes)
+}
+
+/** The first of its kind; a second one is an error. */
+export function memoryTierOf(block: Block): Node<MemoryTierArguments> | undefined {
+  return block.all(tier).find((node): node is Node<MemoryTierArguments> => node.value.kind === 'memory')
+}
+
+export function poolTierOf(block: Block): Node<PoolTierArguments> | undefined {
+  return block.all(tier).find((node): node is Node<PoolTierArguments> => node.value.kind === 'memcached')
+}
 
 export const cacheContext: Context = {
   name: 'cache',

@@ -21,6 +21,9 @@ export type ContextName =
   | 'backend'
   | 'retry'
   | 'response-limits'
+  | 'memcached'
+  | 'memcached-proxy'
+  | 'memcached limits'
   | 'cache'
   | 'key'
   | 'collapse'
@@ -60,7 +63,17 @@ export const phases = [
 export type Phase = (typeof phases)[number]['name']
 
 /** Kinds of named objects. Servers are named within their backend, routes within their site, the others globally. */
-export type ObjectKind = 'listener' | 'backend' | 'cache' | 'rule' | 'matcher' | 'server' | 'route' | 'test'
+export type ObjectKind =
+  | 'listener'
+  | 'backend'
+  | 'memcached'
+  | 'memcached-proxy'
+  | 'cache'
+  | 'rule'
+  | 'matcher'
+  | 'server'
+  | 'route'
+  | 'test'
 
 /** How the arguments of a directive are written and read. */
 export interface Shape<T> {

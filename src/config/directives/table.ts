@@ -8,6 +8,8 @@ import { keyContext } from './key.ts'
 import { limitsContext, listenerContext } from './listener.ts'
 import { accessLogContext, daemonLogContext } from './log.ts'
 import { matchContext } from './match.ts'
+import { memcachedContext } from './memcached.ts'
+import { memcachedLimitsContext, memcachedProxyContext } from './memcached-proxy.ts'
 import { adminContext, processContext, reloadContext } from './process.ts'
 import { purgeContext, tagsContext } from './purge.ts'
 import { routeContext } from './route.ts'
@@ -29,6 +31,9 @@ export const contexts: readonly Context[] = [
   backendContext,
   retryContext,
   responseLimitsContext,
+  memcachedContext,
+  memcachedProxyContext,
+  memcachedLimitsContext,
   cacheContext,
   ruleContext,
   keyContext,

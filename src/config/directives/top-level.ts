@@ -6,6 +6,8 @@ import { type Context, directive } from './directive.ts'
 import { listener } from './listener.ts'
 import { log } from './log.ts'
 import { match } from './match.ts'
+import { memcached } from './memcached.ts'
+import { memcachedProxy } from './memcached-proxy.ts'
 import { adminBlock, processBlock, reloadBlock } from './process.ts'
 import { site } from './site.ts'
 import { test } from './test-block.ts'
@@ -46,6 +48,8 @@ export const mainContext: Context = {
     log,
     listener,
     backend,
+    memcached,
+    memcachedProxy,
     cache,
     rule,
     match,

@@ -162,6 +162,104 @@ export const logTarget: Value<LogTarget> = {
   },
 }
 
+/** The port memcached is known by. */
+const MEMCACHED_PORT = 11_211
+
+/** Where memcached clients connect. */
+export const memcachedListenAddress: Value<ListenAddress> = {
+  syntax: 'ADDRESS',
+  read: (argument) => readListenAddress(argument, MEMCACHED_PORT),
+}
+
+/** A memcached server; `HOST:PORT:WEIGHT` and a bare path are what twemproxy users write. */
+export const memcachedAddress: Value<ListenAddress> = {
+  syntax: 'ADDRESS',
+  read(argument) {
+    const { text } = argument
+    const weighted = /^([^:]+:\d{1,5}|\/[^:]+):(\d{1,7})$/.exec(text)
+    if (weighted !== null) {
+      const [, address = '', weight] = weighted
+      const help = `write: server ${address.startsWith('/') ? `unix:${address}` : address} weight ${weight};`
+      return refuse(argument, 'bad-address', `${shown(argument)} is an address with a weight`, help)
+    }
+    if (text.startsWith('/')) return refuseAs(argument, 'bad-address', 'address', `did you mean "unix:${text}"?`)
+    return readServerAddress(argument, MEMCACHED_PORT)
+  },
+}
+
+/** What servers of other programs are called: any visible ASCII letters but those that end a word here. */
+export const memcachedServerName: Value<string> = {
+  syntax: 'NAME',
+  read(argument) {
+    const { text } = argument
+    const help = 'a name is 1 to 200 visible ASCII letters'
+    if (!/^[!-~]{1,200}$/.test(text)) return refuseAs(argument, 'bad-name', 'name of a server', help)
+    return accept(text)
+  },
+}
+
+/** The opening and the closing character. */
+export const hashTagPair: Value<string> = {
+  syntax: '"PAIR"',
+  read: (argument) =>
+    /^[!-~]{2}$/.test(argument.text)
+      ? accept(argument.text)
+      : refuseAs(
+          argument,
+          'bad-hash-tag',
+          'hash tag',
+          'write two visible characters, the opening and the closing one: "{}"',
+        ),
+}
+
+/** How keys begin: no blank and no control character, as in keys. */
+export const keyPrefix: Value<string> = {
+  syntax: 'TEXT',
+  read(argument) {
+    const isKey = !/[\s\p{Cc}]/u.test(argument.text) && argument.text !== ''
+    if (isKey && Buffer.byteLength(argument.text) <= MAX_KEY_BYTES) return accept(argument.text)
+    const help = `write what keys begin with: 1 to ${MAX_KEY_BYTES} bytes without blanks`
+    return refuseAs(argument, 'bad-prefix', 'prefix of keys', help)
+  },
+}
+
+/** The longest key of memcached. */
+const MAX_KEY_BYTES = 250
+
+/** Addresses of clients; a matcher is what a site takes. */
+export const memcachedNetwork: Value<Network> = {
+  syntax: 'NETWORK',
+  read(argument) {
+    if (!readMatcherName(argument).ok) return readNetwork(argument)
+    const help = 'write the networks themselves: allow 10.0.0.0/8;'
+    return refuse(
+      argument,
+      'bad-network',
+      `${shown(argument)} is a matcher, and memcached clients have only addresses`,
+      help,
+    )
+  },
+}
+
+/** PLAIN ends both with a NUL (RFC 4616). */
+const SASL_WORD = /^[^\0]{1,255}$/u
+
+export const saslUser: Value<string> = {
+  syntax: 'USER',
+  read: (argument) =>
+    SASL_WORD.test(argument.text) ? accept(argument.text) : refuseAs(argument, 'bad-name', 'name of a user'),
+}
+
+/** Given to the servers and shown to nobody. */
+export const saslPassword: Value<string> = {
+  syntax: 'PASSWORD',
+  takesSecrets: true,
+  read: (argument) =>
+    SASL_WORD.test(argument.text)
+      ? accept(argument.text)
+      : refuse(argument, 'bad-password', 'a password has 1 to 255 letters and no NUL'),
+}
+
 /** The name of a server; an address alone is what nginx users write. */
 export const serverIdentifier: Value<string> = {
   syntax: 'NAME',

@@ -14,15 +14,15 @@ const DEFAULT_SOCKET_MODE = 0o660
 const MAX_SOCKET_PATH = 107
 
 /** Port 0 lets the kernel choose. The host of `*:80` is `*`, an IPv6 host comes without its brackets. */
-export function readListenAddress(argument: Argument): Read<ListenAddress> {
+export function readListenAddress(argument: Argument, usualPort = 80): Read<ListenAddress> {
   if (/^\d{1,5}$/.test(argument.text)) {
     return refuse(argument, 'bad-address', `${shown(argument)} is a port alone`, `did you mean "*:${argument.text}"?`)
   }
-  return readAddress(argument, LISTEN_FORM, 0)
+  return readAddress(argument, LISTEN_FORM, 0, usualPort)
 }
 
-/** An address to connect to: no `*`, no port 0. A name is not resolved here. */
-export function readServerAddress(argument: Argument): Read<ListenAddress> {
+/** An address to connect to: no `*`, no port 0. A name is not resolved here. `usualPort`: what is suggested. */
+export function readServerAddress(argument: Argument, usualPort = 80): Read<ListenAddress> {
   const { text } = argument
   if (/^https?:\/\//i.test(text)) {
     const rest = /^https?:\/\/([^/?#]{1,300})/i.exec(text)?.[1] ?? ''
@@ -31,17 +31,17 @@ export function readServerAddress(argument: Argument): Read<ListenAddress> {
     return refuse(argument, 'bad-address', `${shown(argument)} is a URL`, help)
   }
   if (text.startsWith('*')) return refuse(argument, 'bad-address', 'no connection can be made to "*"', SERVER_FORM)
-  return readAddress(argument, SERVER_FORM, 1)
+  return readAddress(argument, SERVER_FORM, 1, usualPort)
 }
 
 /** `unix:/path` only. */
 export function readUnixAddress(argument: Argument): Read<ListenAddress> {
-  if (argument.text.startsWith('unix:')) return readAddress(argument, LISTEN_FORM, 0)
+  if (argument.text.startsWith('unix:')) return readAddress(argument, LISTEN_FORM, 0, 80)
   const help = argument.text.startsWith('/') ? `did you mean "unix:${argument.text}"?` : 'write unix:/PATH'
   return refuseAs(argument, 'bad-address', 'unix socket', help)
 }
 
-function readAddress(argument: Argument, form: string, minPort: number): Read<ListenAddress> {
+function readAddress(argument: Argument, form: string, minPort: number, usualPort: number): Read<ListenAddress> {
   const { text } = argument
   if (text.startsWith('unix:')) return readSocketPath(argument, text.slice(5))
   if (isIPv6(text))
@@ -49,7 +49,7 @@ function readAddress(argument: Argument, form: string, minPort: number): Read<Li
       argument,
       'bad-address',
       `${shown(argument)} needs brackets and a port`,
-      `did you mean "[${text}]:80"?`,
+      `did you mean "[${text}]:${usualPort}"?`,
     )
   const colon = text.lastIndexOf(':')
   const host = colon === -1 ? text : text.slice(0, colon)
@@ -57,7 +57,7 @@ function readAddress(argument: Argument, form: string, minPort: number): Read<Li
   const isHost = host === name ? isHostName(host) : isIPv6(name)
   if (!isHost) return refuseAs(argument, 'bad-address', 'address', form)
   if (colon === -1)
-    return refuse(argument, 'missing-port', `${shown(argument)} has no port`, `did you mean "${text}:80"?`)
+    return refuse(argument, 'missing-port', `${shown(argument)} has no port`, `did you mean "${text}:${usualPort}"?`)
   const port = text.slice(colon + 1)
   if (!/^\d{1,9}$/.test(port)) return refuse(argument, 'bad-port', `the port in ${shown(argument)} is no number`, form)
   if (Number(port) < minPort || Number(port) > 65_535) {

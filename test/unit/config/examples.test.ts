@@ -14,6 +14,12 @@ const objects: Readonly<Record<string, string>> = {
   'shellac 1': 'shellac 1;',
   'listener public': 'listener public { address *:8000; }',
   'backend app': 'backend app { server a 127.0.0.1:8080; }',
+  ...Object.fromEntries(
+    ['edge', 'spare', 'copy', 'old', 'tests'].map((name, index) => [
+      `memcached ${name}`,
+      `memcached ${name} { server a 127.0.0.1:${11_211 + index}; }`,
+    ]),
+  ),
   'cache shop': 'cache shop { tier memory 256MiB; }',
   'rule static': 'rule static { ttl 1d; }',
   'site shop.example.com':
@@ -39,10 +45,13 @@ const surroundings: Readonly<Record<ContextName, string>> = {
   backend: 'backend more { server a 127.0.0.1:8081; % }',
   retry: 'backend more { server a 127.0.0.1:8081; retry { % } }',
   'response-limits': 'backend more { server a 127.0.0.1:8081; response-limits { % } }',
+  memcached: 'memcached more { server a 127.0.0.1:11220; % }',
+  'memcached-proxy': 'memcached-proxy more { listen 127.0.0.1:11230; pool edge; % }',
+  'memcached limits': 'memcached-proxy more { listen 127.0.0.1:11230; pool edge; limits { % } }',
   cache: 'cache more { tier memory 256MiB; % }',
   rule: 'rule more { % }',
   key: 'rule more { key { % } }',
-  collapse: 'rule more { collapse { % } }',
+  collapse: 'cache more { tier memcached edge; collapse { % } }',
   tags: 'rule more { tags { % } }',
   purge: 'cache more { tier memory 256MiB; purge { allow @ops; % } }',
   headers: 'site more.example.com { proxy app; headers { % } }',
@@ -77,7 +86,7 @@ describe('the example of', () => {
   for (const context of contexts) {
     for (const { name, example } of context.directives) {
       it(`"${name}" stands in "${context.name}" without an error`, () => {
-        const access = filesOf({ 'conf.d/a.conf': '# nothing\n' })
+        const access = filesOf({ 'conf.d/a.conf': '# nothing\n', '/run/secrets/memcached': 'password\n' })
         const text = around(context, example)
         const { diagnostics } = loadConfig({ kind: 'text', name: 'example.conf', text }, access)
         const errors = diagnostics.filter((one) => one.severity === 'error')
