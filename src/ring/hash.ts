@@ -165,7 +165,7 @@ function murmur(bytes: Uint8Array, start: number, end: number): number {
   return h ^ (h >>> 15)
 }
 
-const JENKINS_START = 0xdeadbeef + 13
+const JENKINS_START = (0xdeadbeef + 13) | 0
 
 /** lookup3 (hashlittle) by Bob Jenkins. */
 function jenkins(bytes: Uint8Array, start: number, end: number): number {

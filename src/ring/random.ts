@@ -7,6 +7,8 @@ export function buildRandom(live: readonly LiveServer[]): Owners {
 
 class RandomOwners implements Owners {
   readonly #servers: Uint32Array
+  /** Of xorshift32 (Marsaglia 2003), which needs no number on the heap as Math.random does; never 0. In an array for that too. */
+  readonly #state = Int32Array.of(1 + Math.floor(Math.random() * (2 ** 31 - 1)))
 
   constructor(live: readonly LiveServer[]) {
     this.#servers = Uint32Array.from(live, ({ server }) => server)
@@ -17,7 +19,12 @@ class RandomOwners implements Owners {
   }
 
   ownerOf(): number {
-    return this.#servers[Math.floor(Math.random() * this.#servers.length)]!
+    let drawn = this.#state[0]!
+    drawn ^= drawn << 13
+    drawn ^= drawn >>> 17
+    drawn ^= drawn << 5
+    this.#state[0] = drawn
+    return this.#servers[(drawn >>> 0) % this.#servers.length]!
   }
 
   addShares(shares: number[]): void {

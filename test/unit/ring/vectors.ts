@@ -7,7 +7,7 @@ import { serverLabel } from '../../../src/ring/label.ts'
 export interface VectorPool {
   readonly name: string
   /** Which list of keys. */
-  readonly keys: string
+  readonly keys: keyof Vectors['keys']
   readonly hash: HashName
   readonly distribution: DistributionName
   readonly tag?: string
@@ -21,7 +21,7 @@ export interface VectorPool {
 }
 
 export interface Vectors {
-  readonly keys: Readonly<Record<string, readonly string[]>>
+  readonly keys: Readonly<Record<'plain' | 'tagged' | 'ring25' | 'edge', readonly string[]>>
   /** By hash function: unsigned values of keys.plain. */
   readonly hashes: Readonly<Record<HashName, readonly number[]>>
   readonly pools: readonly VectorPool[]
