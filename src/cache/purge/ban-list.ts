@@ -59,15 +59,20 @@ export class BanList {
     return verdict
   }
 
-  /** Notes a ban; `fold` as in LabelTable.note. Whether a free entry was taken. Lock held. */
-  note(ban: Ban, number: number, swept: number, fold: (number: number, isHard: boolean) => void): boolean {
+  /** Notes a ban; `onTaken` as in LabelTable.note. Whether a free entry was taken. Lock held. */
+  note(
+    ban: Ban,
+    number: number,
+    swept: number,
+    onTaken: (old: { readonly number: number; readonly isHard: boolean }, wasFree: boolean) => void,
+  ): boolean {
     const kind = (ban.kind === 'glob' ? GLOB : 0) | (ban.isHard ? HARD : 0)
     const entry = this.#choose(ban.pattern, kind)
     const old = this.#numberOf(entry)
     const at = entry * BAN_CELLS
     const isFree = old <= swept
     if (!this.#holds(entry, ban.pattern, kind)) {
-      if (!isFree) fold(old, (this.#cells[at + 1]! & HARD) !== 0)
+      if (old > 0) onTaken({ number: old, isHard: (this.#cells[at + 1]! & HARD) !== 0 }, isFree)
       const version = this.#cells[at]! | 1
       Atomics.exchange(this.#cells, at, version) // no write below may be done before it, which a mere store would allow
       this.#cells[at + 1] = kind

@@ -53,8 +53,8 @@ export class LabelTable {
   }
 
   /**
-   * Notes a purge. `fold` is called first when a purge after `swept` has to make room for it. Whether a free entry was
-   * taken. Lock held.
+   * Notes a purge. `onTaken` is called first when another label has to make room for it; its purges up to `swept` are
+   * free. Whether a free entry was taken. Lock held.
    */
   note(
     low: number,
@@ -62,7 +62,7 @@ export class LabelTable {
     number: number,
     isHard: boolean,
     swept: number,
-    fold: (old: LabelPurge) => void,
+    onTaken: (old: LabelPurge, wasFree: boolean) => void,
   ): boolean {
     const cells = this.#cells
     const entry = this.#choose(low, high)
@@ -72,7 +72,7 @@ export class LabelTable {
     const hard = this.#numbers.get(NUMBERS * entry + 2)
     const isFree = Math.max(soft, hard) <= swept
     if (!isKnown) {
-      if (!isFree) fold({ soft, hard })
+      if (soft + hard > 0) onTaken({ soft, hard }, isFree)
       Atomics.store(cells, at, low)
       Atomics.store(cells, at + 1, high)
       this.#numbers.raise(NUMBERS * entry + (isHard ? 1 : 2), 0)

@@ -6,6 +6,8 @@
  *     numbers     floors and the like, two cells each (numbers.ts)    NUMBER_CELLS Int32
  *     rows        fetches running, one cache line per worker          ROW_CELLS Int32 per worker
  *     labels      hash and two numbers per entry (label-table.ts)     LABEL_CELLS Int32 per entry
+ *     fleet       what the fleet's purge numbers mean here            FLEET_CELLS, FLEET_ROW_CELLS and OWN_CELLS Int32
+ *                 (fleet-rows.ts, fleet-own.ts)
  *     bans        number, kind and pattern per entry (ban-list.ts)    BAN_CELLS Int32 and MAX_PATTERN_BYTES per entry
  */
 
@@ -37,6 +39,8 @@ export const PurgeNumber = {
   hardFloor: 2,
   /** Purges up to this one have been applied to every object: their entries are free. */
   swept: 3,
+  /** Swept purges up to this one may have given their entries away: objects of a shared tier from before it cannot be judged. */
+  forgotten: 4,
 } as const
 const NUMBER_CELLS = 16
 
@@ -46,6 +50,12 @@ export const LABEL_CELLS = 6
 /** Version, kind, length, spare, number. */
 export const BAN_CELLS = 8
 export const MAX_PATTERN_BYTES = 1024
+/** Version, number of rows, and the last number of the fleet that is known here. */
+export const FLEET_CELLS = 8
+/** A number of the fleet, and ours. */
+export const FLEET_ROW_CELLS = 4
+/** Per worker, and behind them for the main thread: purges that have no number of the fleet yet, spare, number. */
+export const OWN_CELLS = 4
 
 /** Where an object's numbers say which purge was the last when its fetch began. */
 export const PURGE_CELL = 11
@@ -53,14 +63,18 @@ export const PURGE_CELL = 11
 const SHARE = 64
 const [LEAST_LABELS, MOST_LABELS] = [256, 131_072]
 const [LEAST_BANS, MOST_BANS] = [8, 256]
+const [LEAST_FLEET_ROWS, MOST_FLEET_ROWS] = [64, 1024]
+const BYTES_PER_FLEET_ROW = 64 * 1024
 
 export interface PurgeLayout {
   readonly labelEntries: number
   readonly banEntries: number
+  readonly fleetRows: number
   /** Offsets in cells. */
   readonly numbersAt: number
   readonly rowsAt: number
   readonly labelsAt: number
+  readonly fleetAt: number
   readonly bansAt: number
   /** Offset in bytes. */
   readonly patternsAt: number
@@ -75,10 +89,12 @@ export function purgeLayout(cacheBytes: number, workers: number): PurgeLayout {
   const numbersAt = CONTROL_CELLS
   const rowsAt = numbersAt + NUMBER_CELLS
   const labelsAt = rowsAt + workers * ROW_CELLS
-  const bansAt = labelsAt + labelEntries * LABEL_CELLS
+  const fleetRows = Math.floor(clamp(cacheBytes / BYTES_PER_FLEET_ROW, LEAST_FLEET_ROWS, MOST_FLEET_ROWS))
+  const fleetAt = labelsAt + labelEntries * LABEL_CELLS
+  const bansAt = fleetAt + FLEET_CELLS + fleetRows * FLEET_ROW_CELLS + (workers + 1) * OWN_CELLS
   const patternsAt = (bansAt + banEntries * BAN_CELLS) * 4
   const bytes = patternsAt + banEntries * MAX_PATTERN_BYTES
-  return { labelEntries, banEntries, numbersAt, rowsAt, labelsAt, bansAt, patternsAt, bytes }
+  return { labelEntries, banEntries, fleetRows, numbersAt, rowsAt, labelsAt, fleetAt, bansAt, patternsAt, bytes }
 }
 
 function clamp(value: number, least: number, most: number): number {

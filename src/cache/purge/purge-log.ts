@@ -84,9 +84,10 @@ export class PurgeLog {
       for (const text of texts) {
         this.#hash.compute(labelText(kind, text))
         const { low, high } = this.#hash
-        const isNew = this.#labels.note(low, high, number, isHard, swept, ({ soft, hard }) => {
-          this.#fold(PurgeNumber.softFloor, soft)
-          this.#fold(PurgeNumber.hardFloor, hard)
+        const isNew = this.#labels.note(low, high, number, isHard, swept, ({ soft, hard }, wasFree) => {
+          if (wasFree) return this.#raiseTo(PurgeNumber.forgotten, Math.max(soft, hard))
+          this.#raiseTo(PurgeNumber.softFloor, soft)
+          this.#raiseTo(PurgeNumber.hardFloor, hard)
           Atomics.add(this.#cells, PurgeCell.folds, 1)
         })
         if (isNew) Atomics.add(this.#cells, PurgeCell.labels, 1)
@@ -96,8 +97,9 @@ export class PurgeLog {
 
   purgeUrls(ban: Ban): boolean {
     return this.#change((number, swept) => {
-      const isNew = this.#bans.note(ban, number, swept, (old, wasHard) => {
-        this.#fold(wasHard ? PurgeNumber.hardFloor : PurgeNumber.softFloor, old)
+      const isNew = this.#bans.note(ban, number, swept, (old, wasFree) => {
+        if (wasFree) return this.#raiseTo(PurgeNumber.forgotten, old.number)
+        this.#raiseTo(old.isHard ? PurgeNumber.hardFloor : PurgeNumber.softFloor, old.number)
         Atomics.add(this.#cells, PurgeCell.folds, 1)
       })
       if (isNew) Atomics.add(this.#cells, PurgeCell.bans, 1)
@@ -105,7 +107,7 @@ export class PurgeLog {
   }
 
   purgeAll(isHard: boolean): boolean {
-    return this.#change((number) => this.#fold(isHard ? PurgeNumber.hardFloor : PurgeNumber.softFloor, number))
+    return this.#change((number) => this.#raiseTo(isHard ? PurgeNumber.hardFloor : PurgeNumber.softFloor, number))
   }
 
   #change(note: (number: number, swept: number) => void): boolean {
@@ -123,11 +125,21 @@ export class PurgeLog {
     }
   }
 
-  #fold(floor: number, number: number): void {
-    if (number > this.#numbers.get(floor)) this.#numbers.raise(floor, number)
+  #raiseTo(at: number, number: number): void {
+    if (number > this.#numbers.get(at)) this.#numbers.raise(at, number)
   }
 
   // Judging.
+
+  /** The number of the last purge. */
+  get last(): number {
+    return this.#numbers.get(PurgeNumber.last)
+  }
+
+  /** Purges up to this one may be unknown here: they were applied to all objects of this machine, and their entries given away. */
+  get forgotten(): number {
+    return this.#numbers.get(PurgeNumber.forgotten)
+  }
 
   /** The number of the purge after which `sequence` had this value. */
   numberAt(sequence: number): number {
