@@ -3,6 +3,9 @@
  * answer stand with the directive that is it, as its `peers`.
  */
 
+const KEPT_IN_POOL =
+  'declare the servers with "memcached NAME { server ADDRESS; }" and keep objects there: cache shop { tier memcached NAME; }'
+
 export const foreignWords: ReadonlyMap<string, string> = new Map([
   ['http', 'leave it out: what stands inside belongs at the top level'],
   ['events', 'leave it out: "process { connections NUMBER; }" bounds connections'],
@@ -37,5 +40,12 @@ export const foreignWords: ReadonlyMap<string, string> = new Map([
   ['varnishlog', 'see "shellac help explain" for one request, and "log access" for all of them'],
   ['varnishstat', 'see "shellac stats"'],
   ['squidclient', 'see "shellac status", "shellac stats" and "shellac purge"'],
+  ['memcached_pass', KEPT_IN_POOL],
+  ['memcached_key', KEPT_IN_POOL],
+  ['memc_pass', KEPT_IN_POOL],
+  ['libvmod_memcached', KEPT_IN_POOL],
+  ['redis', 'Shellac speaks to memcached only'],
+  ['ShadowRoute', 'there is no copy of reads; "replicate POOL;" sends every write to a second pool'],
+  ['HashRoute', 'each pool shares its keys among its servers: memcached NAME { server ADDRESS; server ADDRESS; }'],
   ['sub', 'there is no program to write: routes and rules say what becomes of a request'],
 ])

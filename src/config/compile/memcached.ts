@@ -57,7 +57,7 @@ export function buildMemcachedProxy(node: Node<string>): MemcachedProxyPlan {
     routes: block
       .all(proxy.prefixRoute)
       .map((route) => ({ ...route.value, place: placeOf(headOf(route)) }))
-      .sort((a, b) => b.prefix.length - a.prefix.length),
+      .sort((a, b) => Buffer.byteLength(b.prefix) - Buffer.byteLength(a.prefix)),
     flushAll: setting(proxy.flushAll, block),
     access: buildAccess(block),
     connections: setting(proxy.clientConnections, block),

@@ -63,8 +63,6 @@ export const tier = directive({
     'malloc',
     'cache_dir',
     'CacheRoot',
-    'memcached_pass',
-    'memcached_key',
   ],
 })
 

@@ -73,7 +73,7 @@ export const proxyPool = directive({
   phase: 'route',
   doc: 'The pool whose servers own the keys, but for those that a "route" takes.',
   example: 'pool edge;',
-  peers: ['PoolRoute', 'servers', 'HashRoute'],
+  peers: ['PoolRoute', 'servers'],
 })
 
 export const failover = directive({

@@ -12,7 +12,6 @@ import type { ListenAddress } from '../../plan/plan.ts'
 import { definition, one, optional } from './arguments.ts'
 import { type Context, directive, type Shape } from './directive.ts'
 import {
-  duration,
   hashTagPair,
   identifier,
   integer,
@@ -23,6 +22,7 @@ import {
   saslPassword,
   saslUser,
   size,
+  waitingTime,
 } from './values.ts'
 
 export interface PoolServerArguments {
@@ -61,7 +61,7 @@ export const poolServer = directive({
     'another address and keeps its keys. The port 11211 is left out of an address that serves as a name, as libmemcached ' +
     'does. A host name is resolved when a connection is opened.',
   example: 'server mc1 10.0.1.1:11211 weight 3;',
-  peers: ['servers', 'memcached_pass', '--SERVER', 'MEMCACHED_SERVERS', 'memcached_servers'],
+  peers: ['servers', '--SERVER', 'MEMCACHED_SERVERS', 'memcached_servers'],
 })
 
 const hashNames: readonly HashName[] = [
@@ -129,7 +129,7 @@ export const distribution = directive({
 
 export const poolTimeout = directive({
   name: 'timeout',
-  shape: one(duration),
+  shape: one(waitingTime),
   phase: 'fetch',
   doc:
     'The longest wait for a reply, connecting included. After it the connection is closed, everything that waited on it ' +
@@ -178,14 +178,14 @@ export interface PoolEjectArguments {
 const poolEjectFailures = integer(1, 1000)
 
 const poolEjectShape: Shape<PoolEjectArguments> = {
-  syntax: `after ${poolEjectFailures.syntax} for ${duration.syntax}`,
+  syntax: `after ${poolEjectFailures.syntax} for ${waitingTime.syntax}`,
   otherSyntax: 'off',
   read(reader) {
     if (reader.takeWord('off')) return { rule: undefined }
     if (!reader.expectWord('after')) return undefined
     const afterFailures = reader.next(poolEjectFailures)
     if (afterFailures === undefined || !reader.expectWord('for')) return undefined
-    const forMs = reader.next(duration)
+    const forMs = reader.next(waitingTime)
     return forMs === undefined ? undefined : { rule: { afterFailures, forMs } }
   },
 }
@@ -293,5 +293,5 @@ export const memcached = directive({
     'A pool of memcached servers. Caches keep objects there ("tier memcached NAME;"), and a "memcached-proxy" shares ' +
     'the keys of its clients among them. "shellac pool" shows it.',
   example: 'memcached edge { server mc1 10.0.1.1:11211; server mc2 10.0.1.2:11211; }',
-  peers: ['memcached.servers', 'libvmod_memcached', 'vmod_memcached', 'CacheSocache', 'memc_pass', 'pools'],
+  peers: ['memcached.servers', 'vmod_memcached', 'CacheSocache', 'pools'],
 })

@@ -162,6 +162,19 @@ export const logTarget: Value<LogTarget> = {
   },
 }
 
+/** A time that a timer waits; users of twemproxy give it in milliseconds, without a unit. */
+export const waitingTime: Value<number> = {
+  syntax: 'TIME',
+  read(argument) {
+    const time = readDuration(argument, 'ms')
+    if (!time.ok || (time.value >= 1 && time.value <= MAX_WAIT_MS)) return time
+    return refuse(argument, 'out-of-range', `${shown(argument)} is out of range`, 'write 1ms to 1d')
+  },
+}
+
+/** Longer is no wait but a wish to wait for ever. */
+const MAX_WAIT_MS = 86_400_000
+
 /** The port memcached is known by. */
 const MEMCACHED_PORT = 11_211
 
@@ -176,7 +189,7 @@ export const memcachedAddress: Value<ListenAddress> = {
   syntax: 'ADDRESS',
   read(argument) {
     const { text } = argument
-    const weighted = /^([^:]+:\d{1,5}|\/[^:]+):(\d{1,7})$/.exec(text)
+    const weighted = WEIGHTED_ADDRESS.exec(text)
     if (weighted !== null) {
       const [, address = '', weight] = weighted
       const help = `write: server ${address.startsWith('/') ? `unix:${address}` : address} weight ${weight};`
@@ -187,6 +200,8 @@ export const memcachedAddress: Value<ListenAddress> = {
   },
 }
 
+const WEIGHTED_ADDRESS = /^([^:]+:\d{1,5}|\/[^:]+):(\d{1,7})$/
+
 /** What servers of other programs are called: any visible ASCII letters but those that end a word here. */
 export const memcachedServerName: Value<string> = {
   syntax: 'NAME',
@@ -194,7 +209,8 @@ export const memcachedServerName: Value<string> = {
     const { text } = argument
     const help = 'a name is 1 to 200 visible ASCII letters'
     if (!/^[!-~]{1,200}$/.test(text)) return refuseAs(argument, 'bad-name', 'name of a server', help)
-    return accept(text)
+    // Twemproxy's `HOST:PORT:WEIGHT NAME`, the other way round.
+    return WEIGHTED_ADDRESS.test(text) ? mapRead(memcachedAddress.read(argument), () => text) : accept(text)
   },
 }
 

@@ -20,11 +20,16 @@ const FORM = 'a duration is a number and a unit: 50ms, 10s, 5m, 2h, 1d, 1w, 1h30
 /** Ten years: more is a slip, and less than a double can count. */
 const MAX_MS = 3650 * 86_400_000
 
-/** Milliseconds, a whole number from 0 to ten years. */
-export function readDuration(argument: Argument): Read<number> {
+/** Milliseconds, a whole number from 0 to ten years. `likelyUnit`: what a number without one is taken for in the advice. */
+export function readDuration(argument: Argument, likelyUnit: 's' | 'ms' = 's'): Read<number> {
   const { text } = argument
   if (/^\d{1,15}$/.test(text)) {
-    return refuse(argument, 'missing-unit', `${shown(argument)} has no unit`, `did you mean "${text}s"? ${FORM}`)
+    return refuse(
+      argument,
+      'missing-unit',
+      `${shown(argument)} has no unit`,
+      `did you mean "${text}${likelyUnit}"? ${FORM}`,
+    )
   }
   const total = parseDuration(text)
   if (total === undefined) return refuseAs(argument, 'bad-duration', 'duration', correct(text) ?? FORM)
