@@ -45,6 +45,8 @@ export class FillWriter {
   #hasEnded = false
   #mostBytes = 0
   #declaredBytes = -1
+  /** What is written is shown to nobody before `keep`. */
+  #isHidden = false
   #written = 0
   /** The extent being filled, and where in its segment the next byte goes and the extent ends. */
   #extent = 0
@@ -99,9 +101,19 @@ export class FillWriter {
     })
     if (!isStarted) return false
     this.#declaredBytes = bodyBytes
+    if (this.#isHidden) return true
     slots.store(this.#slot, Slot.fillState, FillState.streaming)
     this.#announce()
     return true
+  }
+
+  /**
+   * As `start`, of a body of known length that another tier gives: readers go on waiting, since what comes may yet turn
+   * out to be damaged. `keep` ends it.
+   */
+  startHidden(meta: ArrayLike<number>, head: Buffer, bodyBytes: number, labels: Buffer): boolean {
+    this.#isHidden = true
+    return this.start(meta, head, bodyBytes, labels)
   }
 
   /** Puts the new first block in the place of the one that held only the key. */
@@ -139,8 +151,10 @@ export class FillWriter {
       from += piece
     }
     this.#written += from - start
-    slots.store(this.#slot, Slot.available, this.#written)
-    this.#announce()
+    if (!this.#isHidden) {
+      slots.store(this.#slot, Slot.available, this.#written)
+      this.#announce()
+    }
     return from === end
   }
 
@@ -198,18 +212,32 @@ export class FillWriter {
    * declared is not whole; that is an `abort`.
    */
   complete(): void {
-    const { slots } = this.#store
     if (this.#extent === 0 || (this.#declaredBytes >= 0 && this.#written !== this.#declaredBytes)) {
       this.abort()
       return
     }
+    this.#keepAs(FillState.complete)
+  }
+
+  /**
+   * The body begun by `startHidden` is whole: it becomes the object under the key, unless the key was removed meanwhile.
+   * Readers see 'left' and look it up, as it may be anything: stale, or no response at all.
+   */
+  keep(): void {
+    if (this.#extent === 0 || this.#written !== this.#declaredBytes) this.leave()
+    else this.#keepAs(FillState.left)
+  }
+
+  /** `fillState`: what readers see. */
+  #keepAs(fillState: number): void {
+    const { slots } = this.#store
     this.#finish(() => {
       this.#trim()
       slots.set(this.#slot, Slot.bodyBytes, this.#written)
       slots.set(this.#slot, Slot.announcedBytes, this.#written)
-      if ((slots.get(this.#slot, Slot.flags) & Flag.unlisted) !== 0) {
-        this.#store.endFill(this.#slot, FillState.complete)
-      } else this.#store.keepFill(this.#slot, this.key, FillState.complete)
+      slots.store(this.#slot, Slot.available, this.#written)
+      if ((slots.get(this.#slot, Slot.flags) & Flag.unlisted) !== 0) this.#store.endFill(this.#slot, fillState)
+      else this.#store.keepFill(this.#slot, this.key, fillState)
     })
   }
 

@@ -69,6 +69,50 @@ function readAll(reader: { read(offset: number, max: number): Buffer | undefined
   return Buffer.concat(parts)
 }
 
+test('what another tier gives is shown when it is whole, and then as an object to look up', async () => {
+  const tier = tierOf(1024 * KIB)[0]!
+  const body = bodyFor('/a', 3, 40 * KIB)
+  const writer = tier.lead('/a')!
+  const reader = tier.follow('/a')!
+  let calls = 0
+  reader.onChange(() => calls++)
+  assert.ok(writer.startHidden([42], headFor('/a', 3), body.length, Buffer.from('label')))
+  assert.ok(writer.write(body, 0, KIB))
+  await turn()
+  assert.equal(calls, 0)
+  assert.equal(reader.state, 'pending')
+  assert.equal(reader.available, 0)
+  assert.ok(writer.write(body, KIB, body.length))
+  writer.keep()
+  await turn()
+  assert.equal(calls, 1)
+  assert.equal(reader.state, 'left')
+  reader.close()
+  const object = tier.find('/a')!
+  assert.deepEqual(Buffer.concat(object.body), body)
+  assert.equal(object.meta[0], 42)
+  assert.equal(tier.labelsOf(object), 'label')
+})
+
+test('what another tier does not give to its end, or gives for a removed key, is not kept', () => {
+  const tier = tierOf(1024 * KIB)[0]!
+  const begin = () => {
+    const writer = tier.lead('/a')!
+    writer.startHidden([42], headFor('/a', 3), 2, Buffer.alloc(0))
+    writer.write(Buffer.from('ab'), 0, 1)
+    return writer
+  }
+  begin().keep()
+  assert.equal(tier.find('/a'), undefined)
+  const removed = begin()
+  removed.write(Buffer.from('ab'), 1, 2)
+  tier.remove('/a')
+  removed.keep()
+  assert.equal(tier.find('/a'), undefined)
+  assert.equal(tier.stats().fills, 0)
+  assert.equal(tier.stats().usedBytes, 0)
+})
+
 test('each end of a fill has its state, and only whole bodies are kept', () => {
   const tier = tierOf(1024 * KIB)[0]!
   const ends = {

@@ -1,0 +1,94 @@
+/**
+ * Items of a pool as the tier uses them: read, written, removed, and led. Behind it are either our own connections with
+ * the meta protocol (`meta-items.ts`) or memjs (`memjs-items.ts`).
+ *
+ * Leading is how one node of the fleet is elected to fetch. Who reads an absent item *with a lease* makes it, empty, and has
+ * won; everybody else who reads it finds it taken until it is written, removed, or has not been extended for the time of
+ * the lease, because its winner died.
+ */
+import { Code, type Reply } from '../../../memcached/reply.ts'
+import { Expect, ServerRequest } from '../../../memcached/server-request.ts'
+
+/** What became of the lease that was asked for. */
+export const Lease = { none: 0, won: 1, taken: 2 } as const
+
+const SPACE = 32
+const LETTER_W = 87
+const LETTER_Z = 90
+/** Behind `VA `. */
+const FLAGS_START = 3
+
+export interface PoolItems {
+  /** Most bytes that a value may have. */
+  readonly maxValueBytes: number
+  /** False: refused, and nothing will be called. */
+  read(key: string, read: ItemRead): boolean
+  /** As `read`; an item that is absent is made, and led for `leaseSec` seconds from now on. */
+  readOrLead(key: string, leaseSec: number, read: ItemRead): boolean
+  /**
+   * `value` must stay as it is until it is answered. `ttlSec` as memcached reads it: 0 for ever, up to 30 days from now, else
+   * a date. `isAdd`: only where nothing lies. False: refused.
+   */
+  write(key: string, value: Buffer, ttlSec: number, isAdd: boolean, write: ItemWrite): boolean
+  /** Nobody is told what becomes of it. */
+  remove(key: string): void
+  /** Keeps a lease for another `leaseSec` seconds. */
+  extend(key: string, leaseSec: number): void
+  /** When the server of that index came back from its last ejection, 0: never. */
+  returnedAtMs(server: number): number
+}
+
+/** A read in work: one object for one read, which its owner extends. Exactly one of the three is called, once. */
+export abstract class ItemRead extends ServerRequest {
+  constructor() {
+    super(Expect.meta)
+  }
+
+  /** The value is bytes[start, end), good during the call; empty: somebody leads. `lease`: a number of Lease. */
+  abstract onItem(bytes: Buffer, start: number, end: number, lease: number): void
+
+  /** Without a lease only. */
+  abstract onAbsent(): void
+
+  /** The pool did not answer, or not with what was asked. */
+  abstract onItemFailed(): void
+
+  override onReply(reply: Reply): void {
+    if (reply.code === Code.va) this.onItem(reply.bytes, reply.dataStart, reply.dataEnd, leaseOf(reply))
+    else if (reply.code === Code.en) this.onAbsent()
+    else this.onItemFailed()
+  }
+
+  override onFailure(): void {
+    this.onItemFailed()
+  }
+}
+
+/** A write in work. */
+export abstract class ItemWrite extends ServerRequest {
+  constructor() {
+    super(Expect.meta)
+  }
+
+  /** `isWritten`: it lies there now. False also where something lay there already. */
+  abstract onWritten(isWritten: boolean): void
+
+  override onReply(reply: Reply): void {
+    this.onWritten(reply.code === Code.hd)
+  }
+
+  override onFailure(): void {
+    this.onWritten(false)
+  }
+}
+
+/** Of `VA 123 W`: the flags behind the size. */
+function leaseOf({ bytes, start, lineEnd }: Reply): number {
+  let at = bytes.indexOf(SPACE, start + FLAGS_START)
+  if (at === -1 || at >= lineEnd) return Lease.none
+  for (; at < lineEnd; at++) {
+    if (bytes[at] === LETTER_W) return Lease.won
+    if (bytes[at] === LETTER_Z) return Lease.taken
+  }
+  return Lease.none
+}

@@ -1,0 +1,86 @@
+/**
+ * Items of a pool over our own connections, in the meta protocol of memcached 1.6:
+ *
+ *     read        mg KEY v                value, or EN
+ *     lead        mg KEY v N5             absent: made empty for 5 s, `VA 0 W` for the first who asks, `VA 0 Z` for others
+ *     write       ms KEY 123 T60 [ME]
+ *     extend      mg KEY T5               gives it 5 s from now
+ *     remove      md KEY
+ *
+ * An older server says ERROR to all of them, which is a failure like others: the tier then stores nothing there.
+ */
+import type { Pool } from '../../../memcached/pool.ts'
+import type { Reply } from '../../../memcached/reply.ts'
+import { Expect, ServerRequest } from '../../../memcached/server-request.ts'
+import type { ItemRead, ItemWrite, PoolItems } from './items.ts'
+
+/** What an item needs beside its value, and more: key, header, time, cas. memcached 1.6.18 takes 48 bytes and the key. */
+const ITEM_OVERHEAD_BYTES = 512
+/** Whatever the servers take: bounds what one read holds in memory. */
+const MAX_VALUE_BYTES = 1024 * 1024
+/** Longest key that `keys.ts` makes. */
+const MAX_KEY_BYTES = 64
+/** Letters of a key that choose among a server's connections, so that what is said of one key is said in order. */
+const AFFINITY_AT = 3
+
+export class MetaItems implements PoolItems {
+  readonly maxValueBytes: number
+  readonly #pool: Pool
+  readonly #key = Buffer.alloc(MAX_KEY_BYTES)
+
+  /** `maxItemBytes`: of the pool's Plan. */
+  constructor(pool: Pool, maxItemBytes: number) {
+    this.#pool = pool
+    this.maxValueBytes = Math.min(maxItemBytes, MAX_VALUE_BYTES) - ITEM_OVERHEAD_BYTES
+  }
+
+  read(key: string, read: ItemRead): boolean {
+    read.mayRepeat = true
+    return this.#send(key, read, `mg ${key} v\r\n`)
+  }
+
+  readOrLead(key: string, leaseSec: number, read: ItemRead): boolean {
+    return this.#send(key, read, `mg ${key} v N${leaseSec}\r\n`)
+  }
+
+  write(key: string, value: Buffer, ttlSec: number, isAdd: boolean, write: ItemWrite): boolean {
+    const out = this.#pool.begin(this.#ownerOf(key), write, key.charCodeAt(AFFINITY_AT))
+    if (out === undefined) return false
+    out.text(`ms ${key} ${value.length} T${ttlSec}${isAdd ? ' ME' : ''}\r\n`)
+    out.attach(value)
+    out.text('\r\n')
+    return true
+  }
+
+  remove(key: string): void {
+    this.#send(key, new Unanswered(), `md ${key}\r\n`)
+  }
+
+  extend(key: string, leaseSec: number): void {
+    this.#send(key, new Unanswered(), `mg ${key} T${leaseSec}\r\n`)
+  }
+
+  returnedAtMs(server: number): number {
+    return this.#pool.returnedAtMs(server)
+  }
+
+  #send(key: string, request: ServerRequest, line: string): boolean {
+    const out = this.#pool.begin(this.#ownerOf(key), request, key.charCodeAt(AFFINITY_AT))
+    out?.text(line)
+    return out !== undefined
+  }
+
+  #ownerOf(key: string): number {
+    return this.#pool.ownerOf(this.#key, 0, this.#key.write(key, 'latin1'))
+  }
+}
+
+/** Something whose outcome changes nothing. */
+class Unanswered extends ServerRequest {
+  constructor() {
+    super(Expect.meta)
+  }
+
+  override onReply(_reply: Reply): void {}
+  override onFailure(): void {}
+}
