@@ -64,6 +64,11 @@ export const counterTable = [
   { name: 'queueRefused', doc: 'requests refused because the queue of a backend was full or the wait too long' },
   { name: 'logLinesDropped', doc: 'access log lines that could not be written' },
   { name: 'tagsCut', doc: 'responses with more tags than are kept, which every purge of a tag therefore covers' },
+  { name: 'poolHits', doc: 'look-ups in a memcached pool that found an entry' },
+  { name: 'poolMisses', doc: 'look-ups in a memcached pool that found none, or none that can be read' },
+  { name: 'poolErrors', doc: 'look-ups in a memcached pool that failed: refused, too slow, or answered wrongly' },
+  { name: 'poolWrites', doc: 'entries written to a memcached pool' },
+  { name: 'poolDropped', doc: 'entries not written to a memcached pool: it failed, or too many were on their way' },
 ] as const satisfies readonly CounterRecord[]
 
 export type CounterName = (typeof counterTable)[number]['name']
@@ -117,6 +122,11 @@ export const C = {
   queueRefused: 41,
   logLinesDropped: 42,
   tagsCut: 43,
+  poolHits: 44,
+  poolMisses: 45,
+  poolErrors: 46,
+  poolWrites: 47,
+  poolDropped: 48,
 } as const satisfies Record<CounterName, number>
 
 /** The first of the cells that count answers by the reason they did not come from the cache: one per row of `reasons`. */

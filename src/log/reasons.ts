@@ -180,6 +180,16 @@ export const reasons = [
     doc: 'the request itself was refused: malformed, too large, too slow, not allowed, or no route takes it',
     cure: 'the body of the answer says what is wrong; "shellac explain URL" shows routes and access',
   },
+  {
+    name: 'memcached',
+    doc: 'served from the memcached pool, as it was not in memory',
+    cure: 'nothing; a larger "tier memory" asks the pool less often',
+  },
+  {
+    name: 'pool-failed',
+    doc: 'nothing usable is in memory, and the memcached pool gave no answer',
+    cure: 'look at "shellac pool list", and at the servers of the pool',
+  },
 ] as const satisfies readonly ReasonRecord[]
 
 export type Reason = (typeof reasons)[number]['name']

@@ -155,6 +155,8 @@ export interface CachePlan {
   readonly memoryBytes: number
   /** The memcached pool behind the memory; undefined: none. */
   readonly pool: string | undefined
+  /** Only the pool keeps objects: what it holds answers from there. */
+  readonly isPoolOnly: boolean
   /** Largest object kept. */
   readonly maxObjectBytes: number
   /** What site, route and rule did not say. */

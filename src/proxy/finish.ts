@@ -74,7 +74,7 @@ export function finish(
   counters.add(C.bytesOut, outcome.bytes)
   const responseClass = (outcome.status / 100) | 0
   if (responseClass >= 1 && responseClass <= 5) counters.add(C.responses1xx + responseClass - 1, 1)
-  if (outcome.word !== 'hit') {
+  if (outcome.word !== 'hit' || outcome.reason !== 'none') {
     counters.reason(outcome.reason)
     if (outcome.reason === 'hit-for-miss') counters.refusal(outcome.request?.refusal ?? 'none')
   }

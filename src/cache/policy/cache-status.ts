@@ -14,7 +14,10 @@ export type Forward = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 
 /** The largest integer of a structured field (RFC 8941 §3.3.1). */
 const MAX_INTEGER = 999_999_999_999_999
 
-/** Served from the cache; negative when it was stale (RFC 9211 §2.4). `reason`: `none`, or why it was stale. */
+/**
+ * Served from the cache; negative when it was stale (RFC 9211 §2.4). `reason`: `none`, why it was stale, or in which tier
+ * other than memory it was (§2.8 gives such an example).
+ */
 export function hitStatus(remainingMs: number, reason: Reason): string {
   const ttl = `Shellac; hit; ttl=${integer(Math.floor(remainingMs / 1000))}`
   return reason === 'none' ? ttl : `${ttl}; detail=${reason}`
@@ -87,6 +90,7 @@ export function forwardOf(reason: Reason): Forward {
     case 'too-many-variants':
       return 'vary-miss'
     case 'absent':
+    case 'pool-failed':
       return 'uri-miss'
     case 'part-missing':
       return 'partial'

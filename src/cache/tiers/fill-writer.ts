@@ -113,7 +113,8 @@ export class FillWriter {
    */
   startHidden(meta: ArrayLike<number>, head: Buffer, bodyBytes: number, labels: Buffer): boolean {
     this.#isHidden = true
-    return this.start(meta, head, bodyBytes, labels)
+    this.#isHidden = this.start(meta, head, bodyBytes, labels)
+    return this.#isHidden
   }
 
   /** Puts the new first block in the place of the one that held only the key. */

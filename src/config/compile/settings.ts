@@ -123,10 +123,13 @@ function offered(field: key.VaryArguments['field'], blocks: readonly Block[]): r
 export function buildCache(node: Node<string>): CachePlan {
   const { block } = node
   const own = buildSettings(block)
+  const memory = memoryTierOf(block)?.value.bytes
+  const pool = poolTierOf(block)?.value.pool
   return {
     name: node.value,
-    memoryBytes: memoryTierOf(block)?.value.bytes ?? workingBytes(own.maxObjectBytes),
-    pool: poolTierOf(block)?.value.pool,
+    memoryBytes: memory ?? workingBytes(own.maxObjectBytes),
+    pool,
+    isPoolOnly: memory === undefined && pool !== undefined,
     maxObjectBytes: own.maxObjectBytes,
     settings: own,
     purge: buildPurge(block.child(purging.purge)),
