@@ -6,6 +6,7 @@ import { check } from './commands/check.ts'
 import { config } from './commands/config.ts'
 import { explain } from './commands/explain.ts'
 import { fmt } from './commands/fmt.ts'
+import { importCommand } from './commands/import.ts'
 import { purge } from './commands/purge.ts'
 import { routes } from './commands/routes.ts'
 import { run } from './commands/run.ts'
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   run,
   check,
   fmt,
+  importCommand,
   routes,
   explain,
   config,
