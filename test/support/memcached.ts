@@ -66,8 +66,10 @@ export class TestMemcached {
 
   /** Starts it, or starts it again, and waits until it takes connections. */
   async start(): Promise<void> {
-    const started = new Background('memcached', this.#args, { env: this.#env })
-    onTestEnd(() => stopChild(started.child, 'SIGKILL')) // its orderly end takes a second, and nobody needs it
+    // Before Background's own end, as the orderly one takes memcached a second, and nobody needs it.
+    let started: Background | undefined
+    onTestEnd(() => (started === undefined ? undefined : stopChild(started.child, 'SIGKILL')))
+    started = new Background('memcached', this.#args, { env: this.#env })
     this.#process = started
     await this.#process.waitFor(`memcached on ${this.text}`, () => this.#answers())
   }
