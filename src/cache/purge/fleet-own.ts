@@ -34,9 +34,10 @@ export class FleetOwn {
     Atomics.add(this.#cells, at, 1)
   }
 
-  /** O4, or what was begun has not been applied. */
-  end(thread: number, count = 1): void {
-    Atomics.sub(this.#cells, thread * OWN_CELLS, count)
+  /** O4, or what was begun has not been applied. Nothing when the thread has ended and was released. */
+  end(thread: number): void {
+    const at = thread * OWN_CELLS
+    if (Atomics.load(this.#cells, at) > 0) Atomics.sub(this.#cells, at, 1)
   }
 
   /** Of a thread that has ended: only `count` of its purges can still be published. */

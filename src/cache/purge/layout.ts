@@ -75,6 +75,7 @@ export interface PurgeLayout {
   readonly rowsAt: number
   readonly labelsAt: number
   readonly fleetAt: number
+  readonly ownAt: number
   readonly bansAt: number
   /** Offset in bytes. */
   readonly patternsAt: number
@@ -91,10 +92,23 @@ export function purgeLayout(cacheBytes: number, workers: number): PurgeLayout {
   const labelsAt = rowsAt + workers * ROW_CELLS
   const fleetRows = Math.floor(clamp(cacheBytes / BYTES_PER_FLEET_ROW, LEAST_FLEET_ROWS, MOST_FLEET_ROWS))
   const fleetAt = labelsAt + labelEntries * LABEL_CELLS
-  const bansAt = fleetAt + FLEET_CELLS + fleetRows * FLEET_ROW_CELLS + (workers + 1) * OWN_CELLS
+  const ownAt = fleetAt + FLEET_CELLS + fleetRows * FLEET_ROW_CELLS
+  const bansAt = ownAt + (workers + 1) * OWN_CELLS
   const patternsAt = (bansAt + banEntries * BAN_CELLS) * 4
   const bytes = patternsAt + banEntries * MAX_PATTERN_BYTES
-  return { labelEntries, banEntries, fleetRows, numbersAt, rowsAt, labelsAt, fleetAt, bansAt, patternsAt, bytes }
+  return {
+    labelEntries,
+    banEntries,
+    fleetRows,
+    numbersAt,
+    rowsAt,
+    labelsAt,
+    fleetAt,
+    ownAt,
+    bansAt,
+    patternsAt,
+    bytes,
+  }
 }
 
 function clamp(value: number, least: number, most: number): number {

@@ -1,0 +1,152 @@
+/**
+ * The purges of a whole fleet, as one item of a memcached pool: what was purged last, in the order that all nodes agree on.
+ * Whoever purges reads the item, adds its orders, and writes it back under the CAS value it has read; so the server decides
+ * the order, no number is given twice, and none is left out.
+ *
+ *     0   magic "SHPL"     8   number of the first order, float64     20   CRC-32 of all other bytes
+ *     4   version          16  how many orders, uint32                24   the orders
+ *     5   zeros
+ *
+ *     order    uint32 bytes behind this   8 bytes node   uint32 id   float64 when, ms   uint8 scope   uint8 mode
+ *              uint16 targets, then each: uint16 length, latin1
+ *
+ * All little-endian. Orders are numbered without gaps from the first on, so a reader that knows the orders up to k finds
+ * everything it lacks, or sees that something is lost. A new log begins with the time in microseconds: higher than any
+ * number of one that was lost, for no fleet purges a million times a second.
+ */
+import { crc32 } from 'node:zlib'
+import type { PurgeOrder, PurgeScope } from './order.ts'
+
+/** An order in the log. */
+export interface FleetOrder {
+  /** 16 hexadecimal digits, drawn by each run of a daemon. */
+  readonly node: string
+  /** Counts the orders of the node; uint32. */
+  readonly id: number
+  /** Wall clock of the node when the order was given. */
+  readonly atMs: number
+  readonly order: PurgeOrder
+}
+
+export interface FleetLog {
+  /** Number of `orders[0]`, or that the next order will get: 2 to MAX_NUMBER; 0 is no number, 1 that of nothing before the first. */
+  readonly first: number
+  readonly orders: readonly FleetOrder[]
+}
+
+const MAGIC = 0x4c504853 // "SHPL"
+const VERSION = 1
+const HEAD_BYTES = 24
+const CRC_AT = 20
+/** Node, id, time, scope, mode, targets. */
+const ORDER_HEAD_BYTES = 24
+const MAX_TARGET_BYTES = 0xffff
+/** Leaves room for all orders of all times. */
+const MAX_NUMBER = 2 ** 52
+/** A new log begins so far above the known one, where the clock is behind. */
+const LEAP = 1_000_000
+
+const scopes: readonly PurgeScope[] = ['url', 'prefix', 'glob', 'tag', 'all']
+const SOFT = 1
+const HARD = 2
+
+/** The number of the last order. */
+export function lastOf({ first, orders }: FleetLog): number {
+  return first + orders.length - 1
+}
+
+/** A log without orders whose numbers are greater than `known` and all that a lost log has given. */
+export function emptyLog(nowMs: number, known: number): FleetLog {
+  return { first: Math.max(Math.floor(nowMs * 1000), known + LEAP), orders: [] }
+}
+
+/** Bytes of an order in the log, or undefined: it cannot be written there. */
+export function orderBytes({ order: { targets } }: FleetOrder): number | undefined {
+  if (targets.length > 0xffff || targets.some((target) => target.length > MAX_TARGET_BYTES)) return undefined
+  return 4 + ORDER_HEAD_BYTES + targets.reduce((sum, target) => sum + 2 + target.length, 0)
+}
+
+/** The log with more orders behind; the oldest make room so that it has at most `maxBytes`. */
+export function appendOrders(log: FleetLog, more: readonly FleetOrder[], maxBytes: number): FleetLog {
+  const orders = [...log.orders, ...more]
+  let bytes = HEAD_BYTES + orders.reduce((sum, order) => sum + orderBytes(order)!, 0)
+  let dropped = 0
+  while (bytes > maxBytes && dropped < orders.length) bytes -= orderBytes(orders[dropped++]!)!
+  return { first: log.first + dropped, orders: orders.slice(dropped) }
+}
+
+export function encodeLog({ first, orders }: FleetLog): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES + orders.reduce((sum, order) => sum + orderBytes(order)!, 0))
+  bytes.writeUInt32LE(MAGIC, 0)
+  bytes.writeUInt8(VERSION, 4)
+  bytes.writeDoubleLE(first, 8)
+  bytes.writeUInt32LE(orders.length, 16)
+  let at = HEAD_BYTES
+  for (const order of orders) at = encodeOrder(order, bytes, at)
+  bytes.writeUInt32LE(checksum(bytes), CRC_AT)
+  return bytes
+}
+
+function encodeOrder(given: FleetOrder, bytes: Buffer, start: number): number {
+  const { node, id, atMs, order } = given
+  bytes.writeUInt32LE(orderBytes(given)! - 4, start)
+  bytes.write(node, start + 4, 'hex')
+  bytes.writeUInt32LE(id, start + 12)
+  bytes.writeDoubleLE(atMs, start + 16)
+  bytes.writeUInt8(scopes.indexOf(order.scope), start + 24)
+  bytes.writeUInt8(order.isHard ? HARD : SOFT, start + 25)
+  bytes.writeUInt16LE(order.targets.length, start + 26)
+  let at = start + 4 + ORDER_HEAD_BYTES
+  for (const target of order.targets) {
+    bytes.writeUInt16LE(target.length, at)
+    at += 2 + bytes.write(target, at + 2, 'latin1')
+  }
+  return at
+}
+
+/** undefined: these bytes are no whole log of this version. Any bytes may come. */
+export function decodeLog(bytes: Buffer): FleetLog | undefined {
+  if (bytes.length < HEAD_BYTES || bytes.readUInt32LE(0) !== MAGIC || bytes.readUInt8(4) !== VERSION) return undefined
+  if (bytes.readUInt32LE(CRC_AT) !== checksum(bytes)) return undefined
+  const first = bytes.readDoubleLE(8)
+  if (!Number.isInteger(first) || first < 2 || first > MAX_NUMBER) return undefined
+  const count = bytes.readUInt32LE(16)
+  const orders: FleetOrder[] = []
+  let at = HEAD_BYTES
+  while (orders.length < count) {
+    if (at + 4 + ORDER_HEAD_BYTES > bytes.length) return undefined
+    const end = at + 4 + bytes.readUInt32LE(at)
+    const order = end > bytes.length ? undefined : decodeOrder(bytes, at + 4, end)
+    if (order === undefined) return undefined
+    orders.push(order)
+    at = end
+  }
+  return at === bytes.length ? { first, orders } : undefined
+}
+
+function decodeOrder(bytes: Buffer, start: number, end: number): FleetOrder | undefined {
+  let at = start + ORDER_HEAD_BYTES
+  const scope = scopes[bytes.readUInt8(start + 20)]
+  const mode = bytes.readUInt8(start + 21)
+  if (at > end || scope === undefined || (mode !== SOFT && mode !== HARD)) return undefined
+  const count = bytes.readUInt16LE(start + 22)
+  const targets: string[] = []
+  while (targets.length < count) {
+    const textAt = at + 2
+    if (textAt > end) return undefined
+    at = textAt + bytes.readUInt16LE(at)
+    if (at > end) return undefined
+    targets.push(bytes.toString('latin1', textAt, at))
+  }
+  if (at !== end) return undefined
+  return {
+    node: bytes.toString('hex', start, start + 8),
+    id: bytes.readUInt32LE(start + 8),
+    atMs: bytes.readDoubleLE(start + 12),
+    order: { scope, isHard: mode === HARD, targets },
+  }
+}
+
+function checksum(bytes: Buffer): number {
+  return crc32(bytes.subarray(CRC_AT + 4), crc32(bytes.subarray(0, CRC_AT)))
+}

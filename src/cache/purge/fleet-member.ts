@@ -1,0 +1,249 @@
+/**
+ * One cache of one node as a member of the fleet: follows the log that all nodes share, obeys what others have purged, and
+ * adds what was purged here. Lives in the main thread; the log lies in a pool, reached through a FleetStore.
+ *
+ * A turn reads and then, if something of our own waits, writes:
+ *
+ *     T1 look: is the log as we know it?    T2 if not, read it    T3 follow what is new (fleet-rules.ts)
+ *     T4 write it back with our orders behind it, over the CAS value read; somebody was faster: again from T1
+ *
+ * An order of our own was applied when it was given, before it came here. It is found again in the log, or was seen to be
+ * written there: then it gets its row (fleet-rows.ts), and is not applied again, as that would hit what was fetched since.
+ * Whether a write that timed out has happened needs no answer: the next turn reads.
+ *
+ * When the log is lost purges may be lost with it. All that is stored here may then be older than a hard purge, so it
+ * goes: `purgeAll`, hard. What lies in the pool is judged by the same purge, except what is younger than the new log.
+ */
+import type { MemoryTierShared } from '../tiers/memory-tier.ts'
+import { appendOrders, decodeLog, emptyLog, encodeLog, type FleetLog, lastOf } from './fleet-log.ts'
+import { FleetOwn } from './fleet-own.ts'
+import type { FleetQueue } from './fleet-queue.ts'
+import { FleetRows } from './fleet-rows.ts'
+import { compareLog, type GapReason } from './fleet-rules.ts'
+import { purgeLayout } from './layout.ts'
+import { obeyOrder } from './order.ts'
+import type { PurgeLog } from './purge-log.ts'
+
+/** What a server says of the item: `stamp` is another one after every change. */
+export interface FleetItem {
+  readonly stamp: string
+  readonly value: Buffer
+  /** For `write`. */
+  readonly cas: string
+}
+
+/** Where the log lies. Nothing here rejects; a server that does not answer in time is `unreachable`. */
+export interface FleetStore {
+  /** Most bytes the item may have. */
+  readonly maxBytes: number
+  look(): Promise<string | 'absent' | 'unreachable'>
+  read(): Promise<FleetItem | 'absent' | 'unreachable'>
+  /** Over the item with this CAS value, or undefined: only if there is none. `last`: changes with every new log. */
+  write(value: Buffer, last: number, over: string | undefined): Promise<'stored' | 'changed' | 'unreachable'>
+}
+
+export interface MemberStats {
+  /** The fleet's last number applied here; 0: none yet. */
+  readonly sequence: number
+  /** Objects of the pool from before this number are not used; see fleet-numbers.ts. */
+  readonly reach: number
+  /** Purges of this node that are not in the log yet. */
+  readonly pending: number
+  /** Purges of other nodes that were applied here. */
+  readonly applied: number
+  /** How often purges may have been missed, and everything was purged. */
+  readonly gaps: number
+  /** Turns that did not reach the log. */
+  readonly failures: number
+  /** Time since a turn last reached it; undefined: none has. */
+  readonly lagMs: number | undefined
+}
+
+export interface MemberContext {
+  readonly shared: MemoryTierShared
+  /** The main thread's. */
+  readonly purges: PurgeLog
+  readonly store: FleetStore
+  readonly queue: FleetQueue
+  readonly nowMs: () => number
+  readonly onGap: (reason: GapReason) => void
+}
+
+/** `changed`: the log is not as it was read; `busy`: the purge log is held by a thread that has died. */
+type Outcome = 'done' | 'changed' | 'busy' | 'unreachable'
+
+/** Lost races for the CAS value before the rest waits for the next turn. */
+const MAX_ROUNDS = 16
+
+export class FleetMember {
+  readonly queue: FleetQueue
+  readonly #purges: PurgeLog
+  readonly #store: FleetStore
+  readonly #rows: FleetRows
+  readonly #own: FleetOwn
+  readonly #nowMs: () => number
+  readonly #onGap: (reason: GapReason) => void
+  /** It follows a log; before that the rows are those of another one. */
+  #isAttached = false
+  /** Everything was purged because the log was lost, and no new one has been found or begun since. */
+  #isLost = false
+  /** The log as it was read last, `stamp` undefined: it may be another one by now. */
+  #stamp: string | undefined = undefined
+  #log: FleetLog | undefined = undefined
+  #cas: string | undefined = undefined
+  #applied = 0
+  #gaps = 0
+  #failures = 0
+  #reachedMs: number | undefined = undefined
+
+  constructor({ shared, purges, store, queue, nowMs, onGap }: MemberContext) {
+    const workers = shared.pins.length
+    const { fleetAt, fleetRows, ownAt } = purgeLayout(shared.bytes, workers)
+    this.queue = queue
+    this.#purges = purges
+    this.#store = store
+    this.#rows = new FleetRows(shared.purges, fleetAt, fleetRows)
+    this.#own = new FleetOwn(shared.purges, ownAt, workers + 1)
+    this.#nowMs = nowMs
+    this.#onGap = onGap
+  }
+
+  /** T1 to T4. Whether the log was reached and nothing waits any more; never rejects. One at a time. */
+  async turn(): Promise<boolean> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const outcome = (await this.#refresh()) ? await this.#exchange() : 'unreachable'
+      if (outcome === 'unreachable') {
+        this.#failures++
+        this.#stamp = undefined
+        return false
+      }
+      this.#reachedMs = this.#nowMs()
+      if (outcome === 'done') return true
+      if (outcome === 'busy') return false
+      this.#stamp = undefined
+    }
+    return false
+  }
+
+  /** Gives back what a thread held that has ended. */
+  releaseThread(thread: number): void {
+    this.#own.keepOnly(thread, this.queue.countOf(thread))
+  }
+
+  stats(): MemberStats {
+    return {
+      sequence: this.#isAttached ? this.#rows.known : 0,
+      reach: this.#isAttached ? this.#rows.reach : 0,
+      pending: this.queue.length,
+      applied: this.#applied,
+      gaps: this.#gaps,
+      failures: this.#failures,
+      lagMs: this.#reachedMs === undefined ? undefined : this.#nowMs() - this.#reachedMs,
+    }
+  }
+
+  /** T1, T2. */
+  async #refresh(): Promise<boolean> {
+    const stamp = this.#stamp === undefined ? '' : await this.#store.look()
+    if (stamp === 'unreachable') return false
+    if (stamp !== '' && stamp === this.#stamp) return true
+    const item = stamp === 'absent' ? stamp : await this.#store.read()
+    if (item === 'unreachable') return false
+    if (item === 'absent') this.#note('absent', undefined, undefined)
+    else this.#note(item.stamp, decodeLog(item.value), item.cas)
+    return true
+  }
+
+  #note(stamp: string, log: FleetLog | undefined, cas: string | undefined): void {
+    this.#stamp = stamp
+    this.#log = log
+    this.#cas = cas
+  }
+
+  /** T3, T4. */
+  async #exchange(): Promise<Outcome> {
+    const step = compareLog(this.#isAttached ? this.#rows.known : 0, this.#log)
+    if (step.kind === 'begin') {
+      if (step.reason !== undefined && !this.#isLost && !this.#purgeAll(step.reason)) return 'busy'
+      this.#isLost = step.reason !== undefined
+      return this.#begin()
+    }
+    const log = this.#log!
+    if (!this.#isAttached && !this.#attach(log.first - 1)) return 'busy'
+    if (step.kind === 'gap') {
+      if (!this.#purgeAll(step.reason)) return 'busy'
+      this.#addRow(log.first - 1)
+    }
+    this.#isLost = false
+    if (!this.#apply(log, this.#rows.known + 1)) return 'busy'
+    return this.queue.length === 0 ? 'done' : this.#publish(log)
+  }
+
+  /** Begins a log of our own, with what waits here as its first orders. */
+  async #begin(): Promise<Outcome> {
+    const log = emptyLog(this.#nowMs(), this.#rows.known)
+    const written = await this.#write(log)
+    if (typeof written === 'string') return written
+    if (!this.#isAttached) {
+      if (!this.#attach(log.first - 1)) return 'busy'
+    } else this.#addRow(log.first - 1)
+    this.#isLost = false
+    return this.#obeyWritten(written)
+  }
+
+  async #publish(log: FleetLog): Promise<Outcome> {
+    const written = await this.#write(log)
+    return typeof written === 'string' ? written : this.#obeyWritten(written)
+  }
+
+  #obeyWritten(log: FleetLog): Outcome {
+    this.#stamp = undefined
+    if (!this.#apply(log, this.#rows.known + 1)) return 'busy'
+    return this.queue.length === 0 ? 'done' : 'changed'
+  }
+
+  /** T4. The log as it is now. */
+  async #write(log: FleetLog): Promise<FleetLog | 'changed' | 'unreachable'> {
+    const { maxBytes } = this.#store
+    // At most half of it, lest the orders of others are gone before everybody has read them.
+    const after = appendOrders(log, this.queue.head(maxBytes / 2), maxBytes)
+    const outcome = await this.#store.write(encodeLog(after), lastOf(after), this.#cas)
+    return outcome === 'stored' ? after : outcome
+  }
+
+  // Here. False: the purge log could not be had.
+
+  /** Begins with this log. Orders after number `base` are in it. */
+  #attach(base: number): boolean {
+    if (this.#rows.known > 0 && !this.#purgeAll('log moved')) return false
+    this.#rows.restart(base, this.#own.bound(this.#purges.last))
+    this.#isAttached = true
+    return true
+  }
+
+  #purgeAll(reason: GapReason): boolean {
+    if (!this.#purges.purgeAll(true)) return false
+    this.#gaps++
+    this.#onGap(reason)
+    return true
+  }
+
+  #apply(log: FleetLog, from: number): boolean {
+    for (let number = from; number <= lastOf(log); number++) {
+      const { node, id, order } = log.orders[number - log.first]!
+      const queued = node === this.queue.node ? this.queue.take(id) : undefined
+      if (node !== this.queue.node) {
+        if (!obeyOrder(this.#purges, order)) return false
+        this.#applied++
+      }
+      for (const thread of queued?.threads ?? []) this.#own.end(thread)
+      this.#addRow(number)
+      queued?.published()
+    }
+    return true
+  }
+
+  #addRow(fleet: number): void {
+    this.#rows.add(fleet, this.#own.bound(this.#purges.last))
+  }
+}
