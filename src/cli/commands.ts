@@ -7,6 +7,7 @@ import { config } from './commands/config.ts'
 import { explain } from './commands/explain.ts'
 import { fmt } from './commands/fmt.ts'
 import { importCommand } from './commands/import.ts'
+import { pool } from './commands/pool.ts'
 import { purge } from './commands/purge.ts'
 import { routes } from './commands/routes.ts'
 import { run } from './commands/run.ts'
@@ -52,6 +53,7 @@ export const commands: readonly Command[] = [
   reload,
   diff,
   purge,
+  pool,
   reopenLogs,
   stop,
   help,

@@ -66,6 +66,9 @@ export function loadForDaemon(entry: ConfigEntry, workers: number | undefined): 
   }
 }
 
+/** The configuration has no `admin` block, so its daemon cannot be asked. */
+export class NoSocketError extends UsageError {}
+
 /**
  * Where the daemon of this configuration listens for commands. A file with errors still has its `admin` block, and it is
  * with such a file that an operator asks how the daemon is.
@@ -77,7 +80,7 @@ export function findAdminSocket(options: OptionValues): string {
   const { plan, document } = readConfig(entry)
   const path = plan === undefined ? socketInText(document) : plan.admin.socketPath
   if (path !== undefined) return path
-  throw new UsageError(
+  throw new NoSocketError(
     `"${entryName(entry)}" opens no admin socket; add "admin { listen unix:/run/shellac/admin.sock; }" or name one with --socket`,
   )
 }

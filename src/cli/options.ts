@@ -98,6 +98,13 @@ export const optionTable = [
   },
   { name: 'all', short: undefined, value: undefined, repeatable: false, doc: 'with purge: everything' },
   {
+    name: 'pool',
+    short: undefined,
+    value: 'NAME',
+    repeatable: false,
+    doc: 'with pool: the pool; without it, every pool',
+  },
+  {
     name: 'header',
     short: 'H',
     value: "'NAME: VALUE'",

@@ -1,10 +1,12 @@
 /** Status and counters of a daemon as a person reads them. */
 
 import type { RouteTally } from '../daemon/route-tallies.ts'
-import type { CacheStats, CacheStatus, DaemonStats, DaemonStatus } from '../daemon/status.ts'
+import type { CacheStats, CacheStatus, DaemonStats, DaemonStatus, ListenerStatus } from '../daemon/status.ts'
 import { counterTable } from '../log/counters.ts'
 import { reasons } from '../log/reasons.ts'
 import { hitRatio } from '../log/route-counters.ts'
+import { percentText, table } from './columns.ts'
+import { commandTable, poolTable } from './pool-text.ts'
 
 export function statusText(status: DaemonStatus): string {
   const lines = [
@@ -26,11 +28,12 @@ export function statusText(status: DaemonStatus): string {
     '',
     ...table(
       ['listener', 'addresses'],
-      status.listeners.map((one) => [one.name, one.addresses.join(' ')]),
+      status.listeners.map((one) => [listenerName(one), one.addresses.join(' ')]),
     ),
   ]
   if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches))
   if (status.backends.length > 0) lines.push('', ...backendTable(status))
+  if (status.pools.length > 0) lines.push('', ...poolTable(status.pools))
   return `${lines.join('\n')}\n`
 }
 
@@ -56,8 +59,13 @@ export function statsText(stats: DaemonStats): string {
     ),
   ]
   if (stats.caches.length > 0) lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches))
+  if (stats.pools.length > 0) lines.push('', ...poolTable(stats.pools), ...commandTable(stats.pools))
   if (stats.routes !== undefined) lines.push('', ...routeTable(stats.routes))
   return `${lines.join('\n')}\n`
+}
+
+function listenerName({ kind, name }: ListenerStatus): string {
+  return kind === 'listener' ? name : `${kind} ${name}`
 }
 
 function reloadLine(status: DaemonStatus): string {
@@ -105,10 +113,6 @@ function routeTable(routes: readonly RouteTally[]): string[] {
   )
 }
 
-function percentText(share: number): string {
-  return `${(share * 100).toFixed(1)}%`
-}
-
 function cacheTable(caches: readonly CacheStatus[]): string[] {
   return table(
     ['cache', 'used', 'of', 'objects', 'evictions', 'fragmentation', 'purges'],
@@ -131,17 +135,6 @@ function backendTable(status: DaemonStatus): string[] {
       servers.map((one) => [name, one.name, one.status, one.inFlight, one.sent, one.failedTotal, one.ejections]),
     ),
   )
-}
-
-/** Columns as wide as their widest cell; numbers to the right. */
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => String(row[at]).length)))
-  const line = (cells: readonly (string | number)[]): string =>
-    cells
-      .map((cell, at) => (typeof cell === 'number' ? String(cell).padStart(widths[at]!) : cell.padEnd(widths[at]!)))
-      .join('  ')
-      .trimEnd()
-  return [line(head), ...rows.map(line)]
 }
 
 const sizeUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB']

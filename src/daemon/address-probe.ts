@@ -9,7 +9,8 @@ import { BoundSocket, isIP } from 'node:net'
 import { removeStaleSocket } from '../admin/stale-socket.ts'
 import { describeError, errorCode } from '../log/errno.ts'
 import { addressText } from '../net/listener.ts'
-import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+import type { ListenAddress, Plan } from '../plan/plan.ts'
+import { type ListenPoint, listenPoints, withAddresses } from './listen-points.ts'
 
 /** An address that cannot be listened on; the message names it and what to do. */
 export class AddressError extends Error {
@@ -22,34 +23,35 @@ export class AddressError extends Error {
  * left behind is removed.
  */
 export async function probeAddresses(plan: Plan, before: Plan | undefined): Promise<Plan> {
-  const listeners: ListenerPlan[] = []
-  for (const listener of plan.listeners) {
-    const old = before?.listeners.find((other) => other.name === listener.name)
+  const old = before === undefined ? [] : listenPoints(before)
+  const ours = new Set(old.flatMap(({ addresses }) => addresses.map(addressText)))
+  const settled: ListenAddress[][] = []
+  for (const point of listenPoints(plan)) {
+    const same = old.find(({ kind, name }) => kind === point.kind && name === point.name)
     const addresses: ListenAddress[] = []
-    for (const [at, address] of listener.addresses.entries()) {
-      addresses.push(await settle(address, old?.addresses[at], before, listener))
+    for (const [at, address] of point.addresses.entries()) {
+      addresses.push(await settle(address, same?.addresses[at], ours, point))
     }
-    listeners.push({ ...listener, addresses })
+    settled.push(addresses)
   }
-  return { ...plan, listeners }
+  return withAddresses(plan, settled)
 }
 
 async function settle(
   address: ListenAddress,
   old: ListenAddress | undefined,
-  before: Plan | undefined,
-  listener: ListenerPlan,
+  ours: ReadonlySet<string>,
+  point: ListenPoint,
 ): Promise<ListenAddress> {
   if (address.kind === 'tcp' && address.port === 0 && old?.kind === 'tcp' && old.host === address.host) return old
   const text = addressText(address)
-  const isOurs = before?.listeners.some((other) => other.addresses.some((one) => addressText(one) === text))
-  if (isOurs) return address
+  if (ours.has(text)) return address
   try {
     if (address.kind === 'tcp') return { ...address, port: probe(address.host, address.port) }
     await removeStaleSocket(address.path)
     return address
   } catch (error) {
-    throw new AddressError(describeListenError(text, error, listener))
+    throw new AddressError(describeListenError(text, error, point))
   }
 }
 
@@ -75,9 +77,8 @@ export function bindAddress(host: string, port: number, reusePort: boolean): Bou
 }
 
 /** `cannot listen on 127.0.0.1:80 (listener "public", shellac.conf:8): permission denied (EACCES); ...` */
-export function describeListenError(address: string, error: unknown, listener?: ListenerPlan): string {
-  const where =
-    listener === undefined ? '' : ` (listener "${listener.name}", ${listener.place.file}:${listener.place.line})`
+export function describeListenError(address: string, error: unknown, point?: ListenPoint): string {
+  const where = point === undefined ? '' : ` (${point.kind} "${point.name}", ${point.place.file}:${point.place.line})`
   const code = errorCode(error)
   const cure = code === undefined ? undefined : cures.get(code)
   return `cannot listen on ${address}${where}: ${describeError(error)}${cure === undefined ? '' : `; ${cure}`}`

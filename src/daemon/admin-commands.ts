@@ -1,7 +1,10 @@
 /** The commands of the admin socket, version 1. Later ones join this table. */
 import type { AdminCommand } from '../admin/commands.ts'
 import { AdminFailure, type AdminRequest } from '../admin/protocol.ts'
+import type { KeyOwner } from '../memcached/key-owner.ts'
+import type { PoolFacts } from '../memcached/pool-facts.ts'
 import type { ObjectReport } from './object-report.ts'
+import type { DrainResult } from './pool-commands.ts'
 import type { PurgeResult } from './purge-command.ts'
 import type { ReloadPreview, ReloadResult } from './reloader.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
@@ -19,6 +22,12 @@ export interface AdminActions {
   readonly reopenLogs: () => Promise<void>
   /** Rejects with an AdminFailure when `given` names no object or no cache. */
   readonly object: (given: AdminRequest['arguments']) => Promise<ObjectReport>
+  /** Rejects with an AdminFailure when `given` names no pool. */
+  readonly pools: (given: AdminRequest['arguments']) => readonly PoolFacts[]
+  /** The same. */
+  readonly poolRing: (given: AdminRequest['arguments']) => readonly KeyOwner[]
+  /** The same, also for a server; undefined: as above. */
+  readonly poolDrain: (given: AdminRequest['arguments']) => Promise<DrainResult | undefined>
   /** Begins to stop; the answer to the command still goes out. */
   readonly stop: () => void
 }
@@ -55,6 +64,21 @@ export function adminCommands(actions: AdminActions): AdminCommand[] {
       name: 'object',
       doc: 'what a cache holds under a key: "cache" and "key"; answers with an ObjectReport',
       run: (given) => actions.object(given),
+    },
+    {
+      name: 'pools',
+      doc: 'memcached pools, or the one named by "pool": a list of PoolFacts',
+      run: (given) => actions.pools(given),
+    },
+    {
+      name: 'pool-ring',
+      doc: 'which servers own keys: RingArguments; answers with a list of KeyOwner',
+      run: (given) => actions.poolRing(given),
+    },
+    {
+      name: 'pool-drain',
+      doc: 'give a server no more keys, or its own again: DrainArguments; answers with a DrainResult',
+      run: (given) => actions.poolDrain(given),
     },
     {
       name: 'stop',

@@ -2,7 +2,7 @@
  * The SharedArrayBuffers that workers share, by the name of what they belong to, and which of them a reload keeps.
  *
  * A cache is the same cache while name, size and largest object are the same: contents cannot move into a store drawn
- * differently. Which backends are the same is balance's matter. What a new generation no longer names is dropped here;
+ * differently. Which backends are the same is balance's matter, which pools memcached's. What a new generation no longer names is dropped here;
  * the workers' own references end with their last request on the old generation, and the garbage collector does the rest.
  */
 import { releaseWorker as releaseBackendWorker } from '../balance/backend-state.ts'
@@ -13,6 +13,8 @@ import {
   type MemoryTierShared,
   releaseWorker as releaseTierWorker,
 } from '../cache/tiers/memory-tier.ts'
+import { createPoolState, keepPoolState, releaseWorker as releasePoolWorker } from '../memcached/pool-state.ts'
+import { createProxyState, releaseProxyWorker } from '../memcached-proxy/proxy-state.ts'
 import type { CachePlan, Plan } from '../plan/plan.ts'
 import type { SharedObject, SharedState } from '../proxy/runtime.ts'
 import { RouteTallies } from './route-tallies.ts'
@@ -40,6 +42,13 @@ export class SharedStateFactory {
       caches: this.#keepCaches(plan, before),
       backends: this.#keepBackends(plan, before),
       routes: this.tallies.build(plan, before?.shared.routes),
+      pools: this.#keepPools(plan, before),
+      memcachedProxies: new Map(
+        plan.memcachedProxies.map(({ name }) => [
+          name,
+          before?.shared.memcachedProxies.get(name) ?? createProxyState(this.#workers),
+        ]),
+      ),
     }
   }
 
@@ -64,6 +73,21 @@ export class SharedStateFactory {
       records.map(({ plan: { name }, state }) => {
         const kept = before?.shared.backends.get(name)
         return [name, kept?.value === state ? kept : this.#identify(state)]
+      }),
+    )
+  }
+
+  /** A server that stays brings along whether it is ejected or drained, and its counters. */
+  #keepPools(plan: Plan, before: LiveState | undefined): SharedState['pools'] {
+    const plansBefore = new Map(before?.plan.memcached.map((pool) => [pool.name, pool]))
+    return new Map(
+      plan.memcached.map((pool) => {
+        const old = plansBefore.get(pool.name)
+        const kept = before?.shared.pools.get(pool.name)
+        if (old === undefined || kept === undefined)
+          return [pool.name, this.#identify(createPoolState(pool, this.#workers))]
+        const state = keepPoolState(old, kept.value, pool, this.#workers)
+        return [pool.name, state === kept.value ? kept : this.#identify(state)]
       }),
     )
   }
@@ -98,11 +122,13 @@ export function losesCache(before: SharedState, after: SharedState): boolean {
 
 const MAIN_THREAD = -1
 
-/** Frees what a dead worker held: pins and fills in caches, counts of running requests at backends. */
+/** Frees what a dead worker held: pins and fills in caches, counts of running requests at backends and pools. */
 export function releaseWorker(shared: SharedState, worker: number): void {
   for (const { value } of shared.caches.values()) {
     new PurgeLog(value, MAIN_THREAD).releaseWorker(worker)
     releaseTierWorker(value, worker)
   }
   for (const state of shared.backends.values()) releaseBackendWorker(state.value, worker)
+  for (const state of shared.pools.values()) releasePoolWorker(state.value, worker)
+  for (const state of shared.memcachedProxies.values()) releaseProxyWorker(state, worker)
 }

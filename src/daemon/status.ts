@@ -5,14 +5,18 @@ import { PurgeLog, type PurgeLogStats } from '../cache/purge/purge-log.ts'
 import { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import { type CounterSums, sumCounters } from '../log/counters.ts'
 import { hitRatio, type RouteCounts } from '../log/route-counters.ts'
+import type { PoolFacts } from '../memcached/pool-facts.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
+import { type ListenPoint, listenPoints } from './listen-points.ts'
 import type { Target, WorkerFacts } from './messages.ts'
+import { describePools } from './pool-commands.ts'
 import type { ReloadResult } from './reloader.ts'
 import type { RouteTallies, RouteTally } from './route-tallies.ts'
 
 export interface ListenerStatus {
+  readonly kind: ListenPoint['kind']
   readonly name: string
   readonly addresses: readonly string[]
 }
@@ -52,6 +56,7 @@ export interface DaemonStatus {
   readonly listeners: readonly ListenerStatus[]
   readonly caches: readonly CacheStatus[]
   readonly backends: readonly BackendStatus[]
+  readonly pools: readonly PoolFacts[]
 }
 
 /** A cache with what it was asked for: the sum over the routes that use it. */
@@ -64,12 +69,17 @@ export interface CacheStats extends CacheStatus {
 export interface DaemonStats extends CounterSums {
   readonly uptimeSec: number
   readonly caches: readonly CacheStats[]
+  readonly pools: readonly PoolFacts[]
   /** Only when asked for. */
   readonly routes?: readonly RouteTally[]
 }
 
 export function describeListeners(plan: Plan): ListenerStatus[] {
-  return plan.listeners.map(({ name, addresses }) => ({ name, addresses: addresses.map(addressText) }))
+  return listenPoints(plan).map(({ kind, name, addresses }) => ({
+    kind,
+    name,
+    addresses: addresses.map(addressText),
+  }))
 }
 
 export function describeWorkers(facts: readonly (WorkerFacts | undefined)[]): WorkerStatus[] {
@@ -109,7 +119,7 @@ export function describeStats(
     const counts = tallies.ofCache(cache.name, { plan, routes: shared.routes })
     return { ...cache, counts, hitRatio: hitRatio(counts) ?? null }
   })
-  return { uptimeSec, ...sumCounters(counters), caches }
+  return { uptimeSec, ...sumCounters(counters), caches, pools: describePools({ plan, shared }, Date.now()) }
 }
 
 /** Attached to read only. */

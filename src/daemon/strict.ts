@@ -11,7 +11,7 @@ import { accessSync, constants } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { describeError, errorCode } from '../log/errno.ts'
-import type { LogTarget, Place, Plan } from '../plan/plan.ts'
+import type { LogTarget, Place, Plan, ServerPlan } from '../plan/plan.ts'
 
 /** What does not hold, one sentence for each; the configuration itself is right. */
 export class StrictError extends Error {
@@ -43,15 +43,16 @@ async function namesThatFail(plan: Plan, resolve: Resolve, timeoutMs: number): P
     }
   }
   await Promise.all(Array.from({ length: NAMES_AT_ONCE }, resolveNext))
-  return namedServers(plan).flatMap(({ backend, server, host, place }) => {
+  return namedServers(plan).flatMap(({ group, server, host, place }) => {
     const failure = failures.get(host)
     if (failure === undefined) return []
-    return [`cannot resolve "${host}" (backend "${backend}", server "${server}", ${placeText(place)}): ${failure}`]
+    return [`cannot resolve "${host}" (${group}, server "${server}", ${placeText(place)}): ${failure}`]
   })
 }
 
 interface NamedServer {
-  readonly backend: string
+  /** `backend "app"`, `memcached "edge"`. */
+  readonly group: string
   readonly server: string
   readonly host: string
   readonly place: Place
@@ -59,13 +60,23 @@ interface NamedServer {
 
 /** The servers whose address is a name. */
 function namedServers(plan: Plan): NamedServer[] {
-  return plan.backends.flatMap((backend) =>
-    backend.servers.flatMap(({ name, address, place }) =>
-      address.kind === 'tcp' && isIP(address.host) === 0
-        ? [{ backend: backend.name, server: name, host: address.host, place }]
-        : [],
+  return [
+    ...plan.backends.flatMap(({ name, servers }) =>
+      servers.flatMap((server) => namedServer(`backend "${name}"`, server.name, server)),
     ),
-  )
+    ...plan.memcached.flatMap(({ name, servers }) =>
+      servers.flatMap((server) => namedServer(`memcached "${name}"`, server.label, server)),
+    ),
+  ]
+}
+
+function namedServer(
+  group: string,
+  server: string,
+  { address, place }: Pick<ServerPlan, 'address' | 'place'>,
+): NamedServer[] {
+  if (address.kind === 'unix' || isIP(address.host) !== 0) return []
+  return [{ group, server, host: address.host, place }]
 }
 
 /** undefined: the name resolves. */

@@ -8,23 +8,26 @@ import { rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { AdminCommand } from '../admin/commands.ts'
 import { CommandTable } from '../admin/commands.ts'
+import type { AdminRequest } from '../admin/protocol.ts'
 import { AdminServer } from '../admin/server.ts'
 import { createCounters } from '../log/counters.ts'
 import { DaemonLog } from '../log/daemon-log.ts'
 import { describeError } from '../log/errno.ts'
 import { addressText } from '../net/listener.ts'
-import type { ListenAddress, Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/plan.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { probeAddresses } from './address-probe.ts'
 import { adminCommands } from './admin-commands.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_FORCED, EXIT_OK, EXIT_START } from './exit-codes.ts'
 import { HeldSockets } from './held-sockets.ts'
+import { addressesOf } from './listen-points.ts'
 import type { Load, Loaded } from './loaded.ts'
 import type { Target } from './messages.ts'
 import { reportObject } from './object-report.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { describeDiff, diffPlans } from './plan-diff.ts'
+import { type DrainResult, describePools, findKeys, reportPools, runDrain } from './pool-commands.ts'
 import { dropPrivileges, findIdentity, portsLostWithRoot } from './privileges.ts'
 import { runPurge } from './purge-command.ts'
 import { PurgeSweeper } from './purge-sweeper.ts'
@@ -226,7 +229,7 @@ class Supervisor {
 
   #preview(): ReloadPreview {
     const { plan, text, errors, failedTests } = this.#options.load()
-    const summary = plan === undefined || failedTests > 0 ? '' : describeDiff(diffPlans(this.#target.plan, plan))
+    const summary = plan === undefined || failedTests > 0 ? '' : describeDiff(diffPlans(this.#target.plan, plan), true)
     return { summary, diagnostics: text, configErrors: errors + failedTests }
   }
 
@@ -291,7 +294,7 @@ class Supervisor {
     releaseWorker(this.#target.shared, worker)
     // A unix socket is listened on by the first worker alone, and its file is in the way of the next.
     if (worker !== 0) return
-    for (const address of this.#target.plan.listeners.flatMap((listener) => listener.addresses)) {
+    for (const address of addressesOf(this.#target.plan)) {
       if (address.kind === 'unix') rmSync(address.path, { force: true })
     }
   }
@@ -361,9 +364,22 @@ class Supervisor {
       diff: () => this.#whenStarted(() => this.#preview()),
       purge: (given) => this.#whenStarted(() => runPurge(given, this.#target)),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
+      pools: (given) => reportPools(given, this.#target),
+      poolRing: (given) => findKeys(given, this.#target),
+      poolDrain: (given) => this.#whenStarted(() => this.#drainServer(given)),
       object: (given) => reportObject(this.#target, given, Date.now()),
       stop: () => void this.#stop('command'),
     })
+  }
+
+  /** Between two reloads, as one that is under way has copied already what it keeps. */
+  async #drainServer(given: AdminRequest['arguments']): Promise<DrainResult> {
+    await this.#reloader.idle()
+    const result = runDrain(given, this.#target)
+    const { pool, server, drained, changed } = result
+    if (changed)
+      this.#log.log('info', drained ? 'memcached server drained' : 'memcached server undrained', { pool, server })
+    return result
   }
 
   async #status(): Promise<DaemonStatus> {
@@ -383,6 +399,7 @@ class Supervisor {
       listeners: describeListeners(this.#target.plan),
       caches: describeCaches(this.#target.shared),
       backends: describeBackends(this.#target, Date.now()),
+      pools: describePools(this.#target, Date.now()),
     }
   }
 
@@ -422,10 +439,6 @@ class Supervisor {
       help: 'write the address in numbers, or start as that user with CAP_NET_BIND_SERVICE',
     })
   }
-}
-
-function addressesOf(plan: Plan): ListenAddress[] {
-  return plan.listeners.flatMap((listener) => listener.addresses)
 }
 
 function counted({ plan, shared }: Target): CountedPlan {

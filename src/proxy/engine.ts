@@ -2,6 +2,7 @@
 import type { BoundSocket, Socket } from 'node:net'
 import type { AccessLog } from '../log/access-log.ts'
 import { C, type Counters } from '../log/counters.ts'
+import type { PoolSet } from '../memcached/pool-set.ts'
 import { addressText, type BoundAddress, Listener } from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
@@ -32,17 +33,19 @@ export class Engine {
   /**
    * Builds the Plan and opens what it adds; nothing changes for anyone yet. Rejects with the system's error, its message
    * naming the address, when a listener cannot be opened; then nothing of it is left. `commit` or `rollback` follows.
-   * `sockets`: addresses that are bound already and need only be listened on; what is not used of them is closed.
+   * `pools`: those of the Plan. `sockets`: addresses that are bound already and need only be listened on; what is not used of
+   * them is closed.
    */
   async prepare(
     plan: Plan,
     generation: number,
     shared: SharedState,
+    pools: PoolSet,
     sockets: readonly BoundAddress[] = [],
   ): Promise<void> {
     this.rollback()
     const bound = new Map(sockets.map(({ address, socket }) => [address, socket]))
-    const runtime = new Runtime(plan, generation, shared, this.#runtime, this.#worker)
+    const runtime = new Runtime(plan, generation, shared, pools, this.#runtime, this.#worker)
     const opened = new Map<string, ListenerRuntime>()
     this.#prepared = { runtime, opened }
     try {

@@ -10,6 +10,8 @@ import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts
 import { VariantBudget } from '../cache/variant-budget.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
+import type { Pool } from '../memcached/pool.ts'
+import type { PoolSet } from '../memcached/pool-set.ts'
 import { OriginPool } from '../net/origin-pool.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { BackendPlan, CachePlan, Plan } from '../plan/plan.ts'
@@ -38,6 +40,10 @@ export interface SharedState {
   readonly backends: ReadonlyMap<string, SharedObject<SharedArrayBuffer>>
   /** As `createRouteCounters` makes them, by `routeIdentity`. */
   readonly routes: ReadonlyMap<string, SharedArrayBuffer>
+  /** As `createPoolState` makes them. */
+  readonly pools: ReadonlyMap<string, SharedObject<SharedArrayBuffer>>
+  /** As `createProxyState` makes them, by the names of memcached proxies. */
+  readonly memcachedProxies: ReadonlyMap<string, SharedArrayBuffer>
 }
 
 /** A backend of one worker: who is chosen, and the connections there. */
@@ -72,6 +78,8 @@ export class CacheRuntime {
   readonly plan: CachePlan
   readonly memoryId: number
   readonly tier: MemoryTier
+  /** Behind the memory; undefined: none. */
+  readonly pool: Pool | undefined
   readonly purges: PurgeLog
   /** The texts of a request's URL under all keys that the cache is used with. */
   readonly urlTextsOf: (request: RequestFacts) => string[]
@@ -82,11 +90,13 @@ export class CacheRuntime {
   constructor(
     plan: CachePlan,
     memory: { readonly memoryId: number; readonly tier: MemoryTier; readonly purges: PurgeLog },
+    pool: Pool | undefined,
     urlTextsOf: (request: RequestFacts) => string[],
   ) {
     this.plan = plan
     this.memoryId = memory.memoryId
     this.tier = memory.tier
+    this.pool = pool
     this.purges = memory.purges
     this.urlTextsOf = urlTextsOf
   }
@@ -114,14 +124,24 @@ export class Runtime {
   readonly caches: ReadonlyMap<string, CacheRuntime>
   readonly #logged: Condition | undefined
 
-  constructor(plan: Plan, generation: number, shared: SharedState, before: Runtime | undefined, worker: Worker) {
+  /** `pools`: those of the Plan; whoever made them ends them. */
+  constructor(
+    plan: Plan,
+    generation: number,
+    shared: SharedState,
+    pools: PoolSet,
+    before: Runtime | undefined,
+    worker: Worker,
+  ) {
     this.plan = plan
     this.generation = generation
     this.table = new RouteTable(plan)
     this.backends = new Map(
       plan.backends.map((backend) => [backend.name, keepBackend(backend, shared, before, worker)]),
     )
-    this.caches = new Map(plan.caches.map((cache) => [cache.name, keepCache(cache, plan, shared, before, worker)]))
+    this.caches = new Map(
+      plan.caches.map((cache) => [cache.name, keepCache(cache, plan, { shared, pools, before, worker })]),
+    )
     const when = plan.logs.access?.when
     this.#logged = when === undefined ? undefined : this.table.matchers.condition(when)
     for (const entry of this.table.entries) {
@@ -163,13 +183,14 @@ function keepBackend(
   return new BackendRuntime(plan, state, worker)
 }
 
-function keepCache(
-  plan: CachePlan,
-  whole: Plan,
-  shared: SharedState,
-  before: Runtime | undefined,
-  worker: Worker,
-): CacheRuntime {
+interface CacheSurroundings {
+  readonly shared: SharedState
+  readonly pools: PoolSet
+  readonly before: Runtime | undefined
+  readonly worker: Worker
+}
+
+function keepCache(plan: CachePlan, whole: Plan, { shared, pools, before, worker }: CacheSurroundings): CacheRuntime {
   const state = shared.caches.get(plan.name)
   assert(state !== undefined, `cache ${plan.name} has shared memory`)
   const old = before?.caches.get(plan.name)
@@ -177,5 +198,6 @@ function keepCache(
   const isKept = old?.memoryId === memoryId
   const tier = isKept ? old.tier : new MemoryTier(value, worker.index)
   const purges = isKept ? old.purges : new PurgeLog(value, worker.index)
-  return new CacheRuntime(plan, { memoryId, tier, purges }, compileUrlTexts(whole, plan.name))
+  const pool = plan.pool === undefined ? undefined : pools.get(plan.pool)
+  return new CacheRuntime(plan, { memoryId, tier, purges }, pool, compileUrlTexts(whole, plan.name))
 }

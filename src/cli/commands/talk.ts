@@ -4,9 +4,10 @@ import { EXIT_CONFIG, EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE } from '../../daemo
 import type { ReloadPreview, ReloadResult } from '../../daemon/reloader.ts'
 import type { DaemonStats, DaemonStatus } from '../../daemon/status.ts'
 import type { Command, Invocation } from '../command.ts'
-import { findAdminSocket } from '../config-entry.ts'
+import { findAdminSocket, NoSocketError } from '../config-entry.ts'
 import type { OptionName } from '../options.ts'
 import { statsText, statusText } from '../status-text.ts'
+import type { Terminal } from '../terminal.ts'
 
 /** A daemon that does not answer for this long is stuck, and the operator should know. */
 export const ANSWER_TIMEOUT_MS = 10_000
@@ -21,7 +22,7 @@ export const status: Command = {
   operands: '',
   maxOperands: 0,
   options: [...base, 'json'],
-  doc: 'what the running daemon serves: workers, listeners, caches, backends, the last reload',
+  doc: 'what the running daemon serves: workers, listeners, caches, backends, pools, the last reload',
   run: (invocation) =>
     ask(invocation, 'status', ANSWER_TIMEOUT_MS, (result) => {
       print(invocation, result, () => statusText(result as DaemonStatus))
@@ -112,15 +113,45 @@ export async function ask(
 ): Promise<number> {
   const path = findAdminSocket(options)
   try {
-    const answer = await askDaemon(path, command, given, timeoutMs)
-    if (answer.ok) return use(answer.result)
-    terminal.err(`shellac: ${answer.error.message} [${answer.error.code}]\n`)
-    return EXIT_FAILED
+    return await askAt(path, terminal, command, timeoutMs, use, given)
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error
     terminal.err(`shellac: ${error.message}\n`)
     return EXIT_UNREACHABLE
   }
+}
+
+/** The same, but resolves with undefined where no daemon can be asked; with --socket it says so. */
+export async function tryAsk(
+  { options, terminal }: Invocation,
+  command: string,
+  timeoutMs: number,
+  use: (result: unknown) => number,
+  given: Readonly<Record<string, unknown>>,
+): Promise<number | undefined> {
+  try {
+    return await askAt(findAdminSocket(options), terminal, command, timeoutMs, use, given)
+  } catch (error) {
+    const isNobody = error instanceof UnreachableError || error instanceof NoSocketError
+    if (!isNobody) throw error
+    if (options.has('socket')) terminal.err(`shellac: ${error.message}\n`)
+    return undefined
+  }
+}
+
+/** Rejects with an UnreachableError. */
+async function askAt(
+  path: string,
+  terminal: Terminal,
+  command: string,
+  timeoutMs: number,
+  use: (result: unknown) => number,
+  given: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const answer = await askDaemon(path, command, given, timeoutMs)
+  if (answer.ok) return use(answer.result)
+  terminal.err(`shellac: ${answer.error.message} [${answer.error.code}]\n`)
+  return EXIT_FAILED
 }
 
 export function print({ options, terminal }: Invocation, result: unknown, text: () => string): void {

@@ -1,7 +1,8 @@
 /** Pools of memcached servers and what stands before them: what can never work, and what surely is not meant. */
 import type { MemcachedPlan } from '../../plan/memcached-plan.ts'
 import { serverLabel } from '../../ring/label.ts'
-import { MAX_SERVERS, Placement } from '../../ring/placement.ts'
+import { unreachedServers } from '../../ring/moved-share.ts'
+import { MAX_SERVERS } from '../../ring/placement.ts'
 import type { Span } from '../ast.ts'
 import { type CheckedDocument, headOf, type Node } from '../checked.ts'
 import type { Compiled } from '../compile.ts'
@@ -139,9 +140,8 @@ function checkAddresses(servers: readonly ServerNode[], report: Report): void {
 
 function checkShares(node: Node<string>, plan: MemcachedPlan, report: Report): void {
   const servers = node.block.all(poolServer)
-  const shares = new Placement(plan).build(() => true).shares()
-  for (const [index, server] of servers.entries()) {
-    if (shares[index] !== 0) continue
+  for (const index of unreachedServers(plan)) {
+    const server = servers[index]!
     const message = `server "${plan.servers[index]!.label}" never gets a key`
     const help = `its weight ${server.value.weight} is too small beside the others; bring them closer together`
     report(warningAt(headOf(server), 'no-share', message, help))

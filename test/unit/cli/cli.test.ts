@@ -148,9 +148,10 @@ const status: DaemonStatus = {
   connections: 12,
   workerRestarts: 1,
   workers: [{ worker: 0, state: 'serving', generation: 3, connections: 12, heapUsedBytes: 8 << 20 }],
-  listeners: [{ name: 'web', addresses: ['*:80'] }],
+  listeners: [{ kind: 'listener', name: 'web', addresses: ['*:80'] }],
   caches: [],
   backends: [],
+  pools: [],
 }
 const reloaded: ReloadResult = {
   ok: true,
@@ -167,7 +168,7 @@ const reloaded: ReloadResult = {
 async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket: string; stops: () => number }> {
   const socket = join(tempDir(), 'admin.sock')
   let stops = 0
-  const stats: DaemonStats = { uptimeSec: 5, ...sumCounters(createCounters(1)), caches: [] }
+  const stats: DaemonStats = { uptimeSec: 5, ...sumCounters(createCounters(1)), caches: [], pools: [] }
   const actions = {
     status: () => Promise.resolve(status),
     stats: () => ({ ...stats, counters: { ...stats.counters, hits: 7 } }),
@@ -175,6 +176,9 @@ async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket:
     diff: () => Promise.resolve(reload),
     purge: () => Promise.resolve(undefined),
     reopenLogs: () => Promise.resolve(),
+    pools: () => [],
+    poolRing: () => [],
+    poolDrain: () => Promise.resolve(undefined),
     object: () => Promise.reject(new Error('not asked here')),
     stop: () => {
       stops++

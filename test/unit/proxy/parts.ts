@@ -6,6 +6,7 @@ import { SharedStateFactory } from '../../../src/daemon/shared-state.ts'
 import type { RequestHead } from '../../../src/http/request-head.ts'
 import { AccessLog } from '../../../src/log/access-log.ts'
 import { Counters, createCounters } from '../../../src/log/counters.ts'
+import { PoolSet } from '../../../src/memcached/pool-set.ts'
 import { Output } from '../../../src/net/output.ts'
 import type { Plan } from '../../../src/plan/plan.ts'
 import type { ClientConnection } from '../../../src/proxy/client-connection.ts'
@@ -49,10 +50,19 @@ export function sharedStateOf(plan: Plan): SharedState {
   return new SharedStateFactory(1).build(plan, undefined)
 }
 
+/** The memcached pools of a Plan; they connect to nobody until they are asked. */
+export function poolsOf(plan: Plan): PoolSet {
+  const log = (): void => {}
+  const onFault = (error: unknown): never => {
+    throw error
+  }
+  return new PoolSet(plan.memcached, sharedStateOf(plan).pools, { worker: 0, log, onFault }, undefined)
+}
+
 /** The runtime of a text, without its first statement and listener, which are always the same. */
 export function runtimeOf(text: string): Runtime {
   const plan = planOf(FRAME + text)
-  return new Runtime(plan, 1, sharedStateOf(plan), undefined, workerForTest())
+  return new Runtime(plan, 1, sharedStateOf(plan), poolsOf(plan), undefined, workerForTest())
 }
 
 export interface Peer {
