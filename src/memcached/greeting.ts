@@ -15,7 +15,7 @@ import { Age } from './pool-state.ts'
 import { Code, type Reply } from './reply.ts'
 import { Expect, ServerRequest } from './server-request.ts'
 
-const NOTE_KEY = 'shellac:returned'
+export const NOTE_KEY = 'shellac:returned'
 /** First version with `HD` and the flags of today. */
 const MODERN_VERSION: readonly number[] = [1, 6, 10]
 

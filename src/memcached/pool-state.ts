@@ -14,9 +14,10 @@
  * - `changes` is counted up after everything that makes another set of servers live, so whoever sees the new number sees
  *   the new set, and one look at it says whether the ring is still right.
  */
-import type { MemcachedPlan, MemcachedServerPlan } from '../plan/memcached-plan.ts'
+import type { MemcachedPlan } from '../plan/memcached-plan.ts'
 import { assert } from '../util/assert.ts'
 import { LATENCY_BUCKETS } from './latency.ts'
+import { serverIdentity } from './pool-server.ts'
 
 /** Thread number of the main thread. */
 export const MAIN_THREAD = -1
@@ -147,17 +148,6 @@ export function createPoolState(plan: MemcachedPlan, workers: number): SharedArr
   header[INT_SERVERS] = servers
   header[INT_WORKERS] = workers
   return state
-}
-
-/**
- * What makes a server the same server: its label, by which it has its place on the ring, and its address, as the health of
- * what listened elsewhere says nothing about it. Not its weight.
- */
-export function serverIdentity(server: MemcachedServerPlan): string {
-  const { address, label } = server
-  return address.kind === 'unix'
-    ? `${label} unix:${address.path}`
-    : `${label} ${address.host.toLowerCase()}:${address.port}`
 }
 
 /**

@@ -17,11 +17,15 @@ import { Resolver } from '../net/resolver.ts'
 import type { MemcachedPlan } from '../plan/memcached-plan.ts'
 import { Placement, type Ring } from '../ring/placement.ts'
 import { Failure, type FailureCode, failureTexts } from './failure.ts'
-import { ReadNoteRequest, VersionRequest, WriteNoteRequest } from './greeting.ts'
+import type { ItemStore } from './item-store.ts'
 import type { OutBuffer } from './out-buffer.ts'
-import { Age, type CommandName, commandNames, PoolState, serverIdentity, Use } from './pool-state.ts'
-import { type ConnectionHost, ServerConnection } from './server-connection.ts'
+import type { PoolServer, ServerOwner } from './pool-server.ts'
+import { Age, type CommandName, commandNames, PoolState } from './pool-state.ts'
+import { SaslItems } from './sasl-items.ts'
+import { SaslServer } from './sasl-server.ts'
+import type { ServerConnection } from './server-connection.ts'
 import type { ServerRequest } from './server-request.ts'
+import { TextServer } from './text-server.ts'
 
 /** What the thread gives its pools. */
 export interface PoolContext {
@@ -34,10 +38,6 @@ export interface PoolContext {
   readonly resolver?: Resolver
 }
 
-/** One reply may be larger than `max-item`, as it is said of the cache tier and not of every client: as large as a value may be in the proxy. */
-const MIN_MAX_REPLY_BYTES = 128 * 1024 * 1024
-/** Lines and keys around the value. */
-const REPLY_OVERHEAD_BYTES = 64 * 1024
 /** Between looks whether another node took a server back; see `watchReturns`. */
 const WATCH_MS = 1000
 /** How long a server stays out that was ejected before a reload switched ejection off. */
@@ -47,15 +47,21 @@ const MIN_PROBE_WAIT_MS = 5
 
 const commandIndex = Object.fromEntries(commandNames.map((name, i) => [name, i])) as Record<CommandName, number>
 
-export class Pool {
+export class Pool implements ServerOwner {
   readonly plan: MemcachedPlan
   readonly name: string
   readonly state: PoolState
+  readonly worker: number
+  readonly resolver: Resolver
+  /** For pools with `auth`, whose servers `begin` cannot speak to; undefined for all others. */
+  readonly items: ItemStore | undefined
   /** Why `begin` returned undefined. */
   refusal: FailureCode = Failure.refused
   readonly #context: PoolContext
   readonly #placement: Placement
-  readonly #hosts: ServerHost[]
+  readonly #servers: readonly PoolServer[]
+  /** The servers again, if they speak text; else empty. */
+  readonly #textServers: readonly TextServer[]
   readonly #commands: Float64Array
   readonly #dirty: ServerConnection[] = []
   readonly #flushAll = () => this.#flush()
@@ -73,8 +79,14 @@ export class Pool {
     this.#context = context
     this.#placement = new Placement(plan)
     this.#commands = this.state.commandsOf(context.worker)
-    const resolver = context.resolver ?? new Resolver()
-    this.#hosts = plan.servers.map((_, server) => new ServerHost(this, server, context, resolver))
+    this.worker = context.worker
+    this.resolver = context.resolver ?? new Resolver()
+    const numbers = plan.servers.map((_, server) => server)
+    const { auth } = plan
+    const saslServers = auth === undefined ? [] : numbers.map((server) => new SaslServer(server, this, auth))
+    this.#textServers = auth === undefined ? numbers.map((server) => new TextServer(server, this)) : []
+    this.#servers = auth === undefined ? this.#textServers : saslServers
+    this.items = auth === undefined ? undefined : new SaslItems(saslServers, (key) => this.#ownerOfText(key))
     this.#changes = this.state.changes
     this.#ring = this.#buildRing()
   }
@@ -96,7 +108,7 @@ export class Pool {
 
   /** No request is queued or unanswered. */
   get isIdle(): boolean {
-    return this.#hosts.every((host) => host.isIdle)
+    return this.#servers.every((server) => server.isIdle)
   }
 
   /** Number of the live server that owns the key bytes[start, end); -1 when none is live. */
@@ -108,7 +120,8 @@ export class Pool {
   /**
    * Queues `request` for a server; the caller appends its bytes to what is returned before it begins another request or
    * returns to the event loop. Undefined: it is refused, `refusal` says why, and the request is told nothing. Requests
-   * with the same `affinity` (such as the number of a client) go over one connection and keep their order.
+   * with the same `affinity` (such as the number of a client) go over one connection and keep their order. Not for pools
+   * with `auth`.
    */
   begin(server: number, request: ServerRequest, affinity?: number): OutBuffer | undefined {
     if (server < 0 || this.#isClosed) {
@@ -117,8 +130,7 @@ export class Pool {
     }
     const { connections } = this.plan
     const slot = connections === 1 ? 0 : (affinity ?? this.#turn++) % connections
-    request.server = server
-    const out = this.#hosts[server]!.connection(slot).begin(request)
+    const out = this.#textServers[server]!.begin(slot, request)
     if (out === undefined) this.refusal = Failure.backlog
     return out
   }
@@ -143,14 +155,14 @@ export class Pool {
 
   /** Opens the first connection to every server; a failure is a line in the log. */
   preconnect(): void {
-    for (const host of this.#hosts) host.connection(0)
+    for (const server of this.#servers) server.preconnect()
   }
 
   /** Looks once a second, as long as the pool is used, whether another node took a server back. For those who use `returnedAtMs`. */
   watchReturns(): void {
     if (this.#watch !== undefined || this.#isClosed) return
     this.#watch = setInterval(() => {
-      for (const host of this.#hosts) host.look()
+      for (const server of this.#servers) server.look()
     }, WATCH_MS)
     this.#watch.unref()
   }
@@ -165,16 +177,16 @@ export class Pool {
     if (!this.state.isDrained(server)) return false
     const nowMs = Date.now()
     this.state.noteReturn(server, nowMs)
-    this.#hosts[server]!.ask(new WriteNoteRequest(nowMs, () => {}))
+    this.#servers[server]!.writeNote(nowMs, () => {})
     return this.state.setDrained(server, false)
   }
 
   /** Takes over the connections of a pool whose plan this one replaces, to servers that are the same; close that one next. */
   takeOver(previous: Pool): void {
-    const byIdentity = new Map(previous.#hosts.map((host) => [host.identity, host]))
-    for (const host of this.#hosts) {
-      const old = byIdentity.get(host.identity)
-      if (old !== undefined) host.takeOver(old)
+    const byIdentity = new Map(previous.#textServers.map((server) => [server.identity, server]))
+    for (const server of this.#textServers) {
+      const old = byIdentity.get(server.identity)
+      if (old !== undefined) server.takeOver(old)
     }
   }
 
@@ -184,16 +196,15 @@ export class Pool {
     this.#isClosed = true
     clearTimeout(this.#probeTimer)
     clearInterval(this.#watch)
-    for (const host of this.#hosts) host.drain()
+    for (const server of this.#servers) server.drain()
   }
 
   /** Closes now; what is queued fails. */
   destroy(): void {
     this.close()
-    for (const host of this.#hosts) host.destroy()
+    for (const server of this.#servers) server.destroy()
   }
 
-  /** @internal */
   get isClosed(): boolean {
     return this.#isClosed
   }
@@ -227,6 +238,20 @@ export class Pool {
     return this.plan.eject?.forMs ?? MAX_LEFT_OUT_MS
   }
 
+  warn(server: number, message: string): void {
+    const label = this.labels[server]
+    this.#context.log('warn', `memcached ${this.name}: server ${label} ${message}`, { pool: this.name, server: label })
+  }
+
+  onFault(error: unknown): void {
+    this.#context.onFault(error)
+  }
+
+  #ownerOfText(key: string): number {
+    const bytes = Buffer.from(key)
+    return this.ownerOf(bytes, 0, bytes.length)
+  }
+
   #flush(): void {
     const dirty = this.#dirty
     const { length } = dirty
@@ -256,7 +281,7 @@ export class Pool {
   #setProbeTimer(): void {
     clearTimeout(this.#probeTimer)
     if (this.#isClosed) return
-    const untils = this.#hosts
+    const untils = this.#servers
       .filter(({ server }) => this.state.isEjected(server))
       .map(({ server }) => this.state.ejectedUntilMs(server))
     if (untils.length === 0) return
@@ -266,11 +291,10 @@ export class Pool {
   }
 
   #probe(): void {
-    for (const host of this.#hosts) {
+    for (const server of this.#servers) {
       const nowMs = Date.now()
-      if (this.state.claimProbe(host.server, nowMs, this.#outMs)) {
-        host.ask(new WriteNoteRequest(nowMs, (hasAnswered) => this.#onProbed(host.server, nowMs, hasAnswered)))
-      }
+      if (!this.state.claimProbe(server.server, nowMs, this.#outMs)) continue
+      server.writeNote(nowMs, (hasAnswered) => this.#onProbed(server.server, nowMs, hasAnswered))
     }
     this.#setProbeTimer()
   }
@@ -282,131 +306,5 @@ export class Pool {
       server: this.labels[server],
     })
     this.#follow()
-  }
-}
-
-/** One server: its connections, and what they need to know. */
-class ServerHost implements ConnectionHost {
-  readonly server: number
-  readonly identity: string
-  readonly resolver: Resolver
-  readonly address: ConnectionHost['address']
-  readonly timeoutMs: number
-  readonly keepAlive: boolean
-  readonly maxBacklogBytes: number
-  readonly maxReplyBytes: number
-  readonly use: Float64Array
-  readonly latencies: Float64Array
-  readonly #pool: Pool
-  readonly #context: PoolContext
-  /** By slot; a closed one is taken out. */
-  readonly #connections: (ServerConnection | undefined)[]
-  /** Requests counted when `look` last ran. */
-  #lookedAt = 0
-
-  constructor(pool: Pool, server: number, context: PoolContext, resolver: Resolver) {
-    const { plan, state } = pool
-    this.server = server
-    this.identity = serverIdentity(plan.servers[server]!)
-    this.resolver = resolver
-    this.address = plan.servers[server]!.address
-    this.timeoutMs = plan.timeoutMs
-    this.keepAlive = plan.keepAlive
-    this.maxBacklogBytes = plan.maxBacklogBytes
-    this.maxReplyBytes = Math.max(plan.maxItemBytes, MIN_MAX_REPLY_BYTES) + REPLY_OVERHEAD_BYTES
-    this.use = state.useOf(context.worker, server)
-    this.latencies = state.latenciesOf(context.worker, server)
-    this.#pool = pool
-    this.#context = context
-    this.#connections = new Array<ServerConnection | undefined>(plan.connections).fill(undefined)
-  }
-
-  get isIdle(): boolean {
-    return this.#connections.every((connection) => connection === undefined || connection.isIdle)
-  }
-
-  /** The connection of a slot, opened if it is not there. */
-  connection(slot: number): ServerConnection {
-    const known = this.#connections[slot]
-    if (known?.isOpen) return known
-    const connection = known ?? new ServerConnection(this, slot)
-    this.#connections[slot] = connection
-    connection.reliesOnModern ||= this.#pool.isModern(this.server)
-    return connection
-  }
-
-  /** Sends a request of the pool's own over the first connection. */
-  ask(request: ServerRequest & { write(out: OutBuffer): void }): void {
-    const out = this.#pool.begin(this.server, request, 0)
-    if (out === undefined) request.onFailure(this.#pool.refusal)
-    else request.write(out)
-  }
-
-  /** Reads the note of the last return, if the server was used since the last time and no other thread does it. */
-  look(): void {
-    const requests = this.use[Use.requests]!
-    if (requests === this.#lookedAt || !this.#connections[0]?.isOpen) return
-    if (this.#pool.state.claimLook(this.server, Math.floor(Date.now() / WATCH_MS))) this.ask(new ReadNoteRequest(this))
-    this.#lookedAt = this.use[Use.requests]!
-  }
-
-  takeOver(old: ServerHost): void {
-    for (const [slot, connection] of old.#connections.entries()) {
-      if (connection === undefined || slot >= this.#connections.length || this.#connections[slot] !== undefined)
-        continue
-      old.#connections[slot] = undefined
-      this.#connections[slot] = connection
-      connection.moveTo(this)
-    }
-  }
-
-  drain(): void {
-    for (const connection of this.#connections) connection?.drain()
-  }
-
-  destroy(): void {
-    for (const connection of this.#connections) connection?.destroy()
-  }
-
-  flushLater(connection: ServerConnection): void {
-    this.#pool.flushLater(connection)
-  }
-
-  greet(out: OutBuffer): ServerRequest[] {
-    const version = new VersionRequest(this)
-    const note = new ReadNoteRequest(this)
-    version.write(out)
-    note.write(out)
-    return [version, note]
-  }
-
-  onAge(age: number): void {
-    this.#pool.state.setAge(this.server, age)
-  }
-
-  onReturnNote(atMs: number): void {
-    this.#pool.state.noteReturn(this.server, atMs)
-  }
-
-  onGreeted(connection: ServerConnection): boolean {
-    return !connection.reliesOnModern || this.#pool.isModern(this.server)
-  }
-
-  onReplies(): void {
-    const { state } = this.#pool
-    if (state.failures(this.server) !== 0) state.clearFailures(this.server)
-  }
-
-  onClosed(connection: ServerConnection, failure: FailureCode | undefined, blame: boolean): void {
-    if (this.#connections[connection.slot] === connection) this.#connections[connection.slot] = undefined
-    if (failure !== undefined && blame) this.#pool.onFailure(this.server, failure, connection.begunNs)
-  }
-
-  replace(connection: ServerConnection): ServerConnection | undefined {
-    return this.#pool.isClosed ? undefined : this.connection(connection.slot)
-  }
-
-  onFault(error: unknown): void {
-    this.#context.onFault(error)
   }
 }
