@@ -16,21 +16,26 @@ import type { FetchPlan } from './fetch-plan.ts'
 import type { Found } from './find-stored.ts'
 import type { Judged } from './judge-response.ts'
 import { writeLink } from './language-link.ts'
+import type { WayToIt } from './pool-write.ts'
 import type { RouteCache } from './route-runtime.ts'
 import { keyOfLink, keyOfVariant, markerCells, nextMarkerId, responseCells, storedOf } from './stored.ts'
 
 export class FetchFills {
   /** Tells what was purged while the fetch ran; given back with the last of the fills. */
   readonly ticket: FetchTicket
+  /** The fleet's number of its last purge when the fetch began; 0: it is not known, or nothing is shared. */
+  readonly fleetNumber: number
   readonly #cache: RouteCache
   readonly #key: string
   readonly #primaryKey: string
-  readonly #varyNames: string
+  /** What the response is found by, beside its primary key. */
+  #varyNames: string
   readonly #isRange: boolean
   readonly #gate: FillWriter | undefined
   #writer: FillWriter
   /** Of the marker under the primary key, this fetch's own one included; 0: none. */
   #markerId: number
+  #isNewMarker = false
   /** Under what language the response is to be found too; empty: none. */
   #languageKey = ''
   #isStreaming = false
@@ -49,6 +54,7 @@ export class FetchFills {
     this.#varyNames = found.varyNames
     this.#markerId = found.markerId
     this.ticket = ticket
+    this.fleetNumber = cache.cache.shared?.fleetNumber ?? 0
     this.#writer = writer
     this.#gate = gate
     this.#isRange = isRange
@@ -89,6 +95,8 @@ export class FetchFills {
     if (primary === undefined) return true
     this.#writer.leave()
     this.#writer = primary
+    this.#varyNames = ''
+    this.#markerId = 0
     return true
   }
 
@@ -108,6 +116,8 @@ export class FetchFills {
     const variant = tier.lead(keyOfVariant(this.#primaryKey, id, key), this.ticket)
     const isMarked = marker.start(markerCells(id), Buffer.from(varyNames, 'latin1'), 0)
     this.#markerId = id
+    this.#isNewMarker = true
+    this.#varyNames = varyNames
     if (isMarked) marker.complete()
     else marker.decline(reasonNumber('no-space'))
     if (marker !== this.#writer) this.#writer.leave()
@@ -117,6 +127,17 @@ export class FetchFills {
     }
     variant?.decline(reasonNumber('no-space'))
     return false
+  }
+
+  /** What leads to the response, for the pool. */
+  get way(): WayToIt {
+    return {
+      primaryKey: this.#primaryKey,
+      markerId: this.#markerId,
+      varyNames: this.#varyNames,
+      isNewMarker: this.#isNewMarker,
+      languageKey: this.#languageKey,
+    }
   }
 
   /** Whether a variant may be stored. One that is stored already may be renewed at any time. */

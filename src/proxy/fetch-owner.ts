@@ -1,4 +1,6 @@
 /** What a Fetch tells the request that it was made for, and the one that reads along. */
+
+import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import type { StoredMeta } from '../cache/policy/meta.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
@@ -6,7 +8,23 @@ import type { ContentRange } from '../http/range.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { OriginErrorCode } from '../net/origin-error.ts'
+import type { FetchPlan } from './fetch-plan.ts'
+import type { Found } from './find-stored.ts'
 import type { OriginRequest } from './origin-request.ts'
+import type { RequestContext } from './request-context.ts'
+import type { RouteCache } from './route-runtime.ts'
+
+/** `found`: what `findStored` says now; read during the call only, as `plan` is made of it. */
+export interface FetchRequest {
+  readonly context: RequestContext
+  readonly cache: RouteCache
+  readonly found: Found
+  readonly plan: FetchPlan
+  readonly directives: RequestDirectives | undefined
+  readonly owner: FetchOwner | undefined
+  /** The pool may be asked, but not the origin. */
+  readonly isPoolOnly: boolean
+}
 
 /** A response that is being stored, for the one that fetched it. */
 export interface Fill {
@@ -32,7 +50,7 @@ export interface FillListener {
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void
 }
 
-/** The request a fetch was made for. One of the last four is called, or `onFailed`, which may also follow `onFill`. */
+/** The request a fetch was made for. One of the last six is called, or `onFailed`, which may also follow `onFill`. */
 export interface FetchOwner extends FillListener {
   onInterim(head: ResponseHead): void
   /** The response is being stored. */
@@ -44,6 +62,10 @@ export interface FetchOwner extends FillListener {
    * and the pin is the owner's. `stored`: others may have the update too.
    */
   onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void
-  /** What is stored turned out not to be what the origin talks of: look again. */
+  /** What is stored turned out not to be what the origin talks of, or has come from the pool: look again. */
   onGone(): void
+  /** Another node has just seen that answers cannot be shared, for `reason`. */
+  onRefused(reason: Reason): void
+  /** Only the pool was to be asked, and it has nothing. */
+  onNotInPool(): void
 }

@@ -2,6 +2,7 @@
  * One fetch that may fill the cache, made for a Miss or, behind a stale answer, for nobody. It goes on when the client
  * that caused it goes away, since others may be reading.
  *
+ *     the pool, where there is one: pool-step.ts
  *     origin's head --304, something stored--> refresh the stored object
  *                   --may be stored----------> write into the store; everyone, its owner too, reads from there
  *                   --206, a part stored-----> the same, the stored bytes and those that come as one
@@ -27,7 +28,7 @@ import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { isUnanswered, unansweredCause } from './failure-cause.ts'
 import { FetchFills } from './fetch-fills.ts'
-import type { FetchOwner, FillListener } from './fetch-owner.ts'
+import type { FetchOwner, FetchRequest, FillListener } from './fetch-owner.ts'
 import { type FetchPlan, planFetch } from './fetch-plan.ts'
 import type { Found } from './find-stored.ts'
 import {
@@ -40,6 +41,7 @@ import {
 } from './judge-response.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
 import { PartJoin } from './part-join.ts'
+import { PoolStep, type PoolStepSink } from './pool-step.ts'
 import { isAboutPart } from './ranges.ts'
 import type { RequestContext } from './request-context.ts'
 import type { RouteCache } from './route-runtime.ts'
@@ -52,17 +54,7 @@ interface FillBegun {
   readonly union: ContentRange
 }
 
-/** `found`: what `findStored` says now; read during the call only, as `plan` is made of it. */
-export interface FetchRequest {
-  readonly context: RequestContext
-  readonly cache: RouteCache
-  readonly found: Found
-  readonly plan: FetchPlan
-  readonly directives: RequestDirectives | undefined
-  readonly owner: FetchOwner | undefined
-}
-
-export class Fetch implements OriginSink {
+export class Fetch implements OriginSink, PoolStepSink {
   #owner: FetchOwner | undefined
   /** Who is told how the fill goes on: the owner, until that says otherwise. */
   #listener: FillListener | undefined
@@ -76,6 +68,8 @@ export class Fetch implements OriginSink {
   readonly #directives: RequestDirectives | undefined
   readonly #plan: FetchPlan
   readonly #fills: FetchFills
+  /** undefined: the cache has no pool. */
+  readonly #pool: PoolStep | undefined
   #join: PartJoin | undefined = undefined
   /** What is being stored, and its bytes as they will be; of a fill that has begun. */
   #begun: FillBegun | undefined = undefined
@@ -94,6 +88,8 @@ export class Fetch implements OriginSink {
     this.#directives = directives
     this.#plan = plan
     this.#fills = fills
+    const { shared } = cache.cache
+    this.#pool = shared && new PoolStep(request, fills, this.#sent, shared)
     this.#requestMs = clock.nowMs
     this.#origin = new OriginRequest({ context, fills: true, validators: plan.lines, upgrade: undefined }, this)
   }
@@ -107,11 +103,30 @@ export class Fetch implements OriginSink {
   /** RFC 5861 §3: a stale answer was sent; one request in the whole machine brings the new one. */
   static refreshBehind(context: RequestContext, cache: RouteCache, found: Found): void {
     const plan = planFetch(context, cache, found)
-    Fetch.lead({ context, cache, found, plan, directives: undefined, owner: undefined })?.start()
+    const nobody = { directives: undefined, owner: undefined, isPoolOnly: false }
+    Fetch.lead({ context, cache, found, plan, ...nobody })?.start()
   }
 
   start(): void {
+    if (this.#pool === undefined) this.#origin.start()
+    else this.#pool.begin(this)
+  }
+
+  onOriginWanted(): void {
     this.#origin.start()
+  }
+
+  onPoolFilled(): void {
+    this.#owner?.onGone()
+  }
+
+  onPoolRefused(reason: Reason): void {
+    this.#fills.turnAway(0, reason, true)
+    this.#owner?.onRefused(reason)
+  }
+
+  onNotInPool(): void {
+    this.#owner?.onNotInPool()
   }
 
   /** From now on `listener` is told how the fill goes on, and nobody of anything else; undefined: nobody at all. */
@@ -216,6 +231,7 @@ export class Fetch implements OriginSink {
     else this.#fills.complete()
     this.#join?.end()
     this.#listener?.onFillProgress()
+    this.#pool?.stored(this.#fills.writer.key)
   }
 
   onFail(code: OriginErrorCode): void {
@@ -236,6 +252,7 @@ export class Fetch implements OriginSink {
     }
     if (this.#filling) counters.add(C.fillsFailed, 1)
     this.#filling = false
+    this.#pool?.end()
     this.#listener?.onFailed(this.#origin, code)
   }
 
@@ -282,8 +299,10 @@ export class Fetch implements OriginSink {
     if (decision.store) {
       const front = this.#frontOf(stale.key, judged)
       this.#tier.refresh(stale, front.meta, front.head, front.labels)
-    } else if (decision.concernsResource) this.#tier.remove(stale.key)
+    } else if (decision.concernsResource) this.#cache.cache.remove(stale.key)
     this.#fills.leave()
+    if (decision.store) this.#pool?.stored(stale.key)
+    else this.#pool?.end()
     if (isPinned) owner.onConfirmed(stale, decision.meta, fields, decision.store)
     else owner?.onGone()
   }
@@ -291,9 +310,10 @@ export class Fetch implements OriginSink {
   /** What is stored is not what the origin talks of: whoever wants it asks anew. */
   #forget(): void {
     const { stale, part } = this.#plan
-    this.#tier.remove((stale ?? part)?.key ?? this.#key)
+    this.#cache.cache.remove((stale ?? part)?.key ?? this.#key)
     this.#join?.end()
     this.#fills.leave()
+    this.#pool?.end()
     this.#owner?.onGone()
   }
 
@@ -310,8 +330,9 @@ export class Fetch implements OriginSink {
     // A new answer that may not be kept still says that the old one is no longer the answer.
     if (isHiddenByStale(head.status)) this.#noteFailure(false)
     else if (stale !== undefined && concernsResource && head.status < 500 && !isAboutPart(head.status)) {
-      this.#tier.remove(stale.key)
+      this.#cache.cache.remove(stale.key)
     }
+    this.#pool?.refused(reason, hitForMiss, concernsResource)
     const owner = this.#owner
     if (owner === undefined) this.#origin.cancel()
     else owner.onDeclined(this.#origin, head, reason)
@@ -333,6 +354,7 @@ export class Fetch implements OriginSink {
     this.#join?.end()
     this.#context.worker.counters.add(C.fillsFailed, 1)
     this.#fills.decline(reason, reason === 'too-large')
+    this.#pool?.refused(reason, reason === 'too-large', true)
     if (listener === undefined) {
       this.#origin.cancel()
       return

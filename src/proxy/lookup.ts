@@ -45,7 +45,7 @@ export function lookup(
   const directives = hasDirectives ? clientDirectives(facts, cache.settings) : undefined
   const { object } = findStored(cache, facts, route, connection)
   if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
-  if (directives?.onlyIfCached) {
+  if (directives?.onlyIfCached && cache.cache.shared === undefined) {
     const { status, message, reason } = notCached
     sendError(connection, head, route, status, message, { reason })
     return

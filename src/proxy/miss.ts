@@ -13,11 +13,11 @@
  */
 
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
-import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
+import { forwardOf, forwardStatus, hitStatus } from '../cache/policy/cache-status.ts'
 import { FlatFacts } from '../cache/policy/flat-facts.ts'
-import type { StoredMeta } from '../cache/policy/meta.ts'
+import { remainingMs, type StoredMeta } from '../cache/policy/meta.ts'
 import { selectBytes } from '../cache/policy/partial.ts'
-import { canServeStaleOnError, decideReuse, Reuse } from '../cache/policy/reuse.ts'
+import { canServeStaleOnError, decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import type { ResponseHead } from '../http/response-head.ts'
@@ -39,6 +39,7 @@ import { FillWait, type FillWaiter, followToRange } from './fill-wait.ts'
 import { type Found, findStored } from './find-stored.ts'
 import type { CacheWord } from './finish.ts'
 import type { OriginRequest } from './origin-request.ts'
+import { notCached } from './own-answers.ts'
 import { type Overflow, Pass, passInterim } from './pass.ts'
 import { covers } from './ranges.ts'
 import type { RequestContext } from './request-context.ts'
@@ -51,7 +52,6 @@ const MAX_LOOKS = 8
 export class Miss extends Exchange implements FetchOwner, FillWaiter {
   readonly #cache: RouteCache
   readonly #directives: RequestDirectives | undefined
-  readonly #reason: Reason
   readonly #wait: FillWait
   /** Stored, but not to be sent unasked; may bridge an outage. Not pinned. */
   #stale: StoredObject | undefined = undefined
@@ -59,6 +59,9 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   /** What its own fetch brings. */
   #fill: Fill | undefined = undefined
   #looks = 0
+  /** See `#whyNotFetched`. */
+  #notFetched: Reason = 'none'
+  #isFollower = false
   /** By itself; what is left is flushing. */
   #isAnswered = false
 
@@ -72,7 +75,6 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     super(connection, context)
     this.#cache = cache
     this.#directives = directives
-    this.#reason = reason
     this.#wait = new FillWait(this, cache, directives)
     context.missReason = reason
   }
@@ -89,10 +91,17 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     new Miss(connection, context, cache, reason, directives).#start(found)
   }
 
+  /** Why what is stored does not answer. */
+  get #reason(): Reason {
+    return this.context.missReason
+  }
+
   #start(found: Found): void {
     const { tier } = this.#cache.cache
     const { key } = found
     this.context.key = key
+    this.#notFetched = 'none'
+    this.#isFollower = false
     const plan = planFetch(this.context, this.#cache, found)
     this.#stale = plan.stale
     if (this.#bridge(found)) return
@@ -106,18 +115,26 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
       this.#fetchAlone(found, plan)
       return
     }
-    // The answer to HEAD has no body to store, so it leads no one; it may follow.
-    if (this.#isHead && tier.state(key, clock.nowMs) !== 'filling') {
-      this.onPass(this.#reason)
-      return
-    }
-    if (this.#isTooRare(found)) {
-      this.onPass('min-uses')
+    this.#notFetched = this.#whyNotFetched(found)
+    if (this.#notFetched !== 'none' && this.#cache.cache.shared === undefined) {
+      this.onNotInPool()
       return
     }
     const running = plan.kind === 'range' ? followToRange(this.#cache, key, this.context, this.#directives) : undefined
     if (running !== undefined) this.onJoined(running)
-    else if (this.#isHead || !this.#lead(found, plan)) this.#follow(plan.kind === 'range' ? plan.rangeKey : key, plan)
+    else if (this.#isFollower || !this.#lead(found, plan))
+      this.#follow(plan.kind === 'range' ? plan.rangeKey : key, plan)
+  }
+
+  /**
+   * Why the request leads no fetch, though the pool may be asked for it; `none`: it may lead, or follows. The answer to HEAD
+   * has no body to store, so it leads no one; it may follow.
+   */
+  #whyNotFetched(found: Found): Reason {
+    if (this.#directives?.onlyIfCached === true) return 'only-if-cached'
+    this.#isFollower = this.#isHead && this.#cache.cache.tier.state(found.key, clock.nowMs) === 'filling'
+    if (this.#isHead) return this.#isFollower ? 'none' : this.#reason
+    return this.#isTooRare(found) ? 'min-uses' : 'none'
   }
 
   get #isHead(): boolean {
@@ -127,7 +144,9 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   /** False: another request is fetching already. */
   #lead(found: Found, plan: FetchPlan): boolean {
     const { context } = this
-    this.#fetch = Fetch.lead({ context, cache: this.#cache, found, plan, directives: this.#directives, owner: this })
+    const isPoolOnly = this.#notFetched !== 'none'
+    const request = { context, cache: this.#cache, found, plan, directives: this.#directives, isPoolOnly, owner: this }
+    this.#fetch = Fetch.lead(request)
     if (this.#fetch === undefined) return false
     this.#wait.end() // its own fetch has the time limits of the backend
     this.#fetch.start()
@@ -221,6 +240,22 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     this.onLookAgain()
   }
 
+  onRefused(reason: Reason): void {
+    this.context.refusal = reason
+    this.onPass('hit-for-miss')
+  }
+
+  onNotInPool(): void {
+    if (this.#notFetched !== 'only-if-cached') {
+      this.onPass(this.#notFetched)
+      return
+    }
+    this.#wait.end()
+    this.#isAnswered = true
+    const { status, message, reason } = notCached
+    sendError(this.connection, this.context.head, this.context.route, status, message, { reason })
+  }
+
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void {
     this.#fill?.reader.close()
     if (code === undefined) this.onFetchFailed(0)
@@ -244,8 +279,9 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     const { object } = found
     if (object !== undefined && covers(this.#cache.cache.tier, this.context.facts, object)) {
       const reuse = decideReuse(storedOf(object).meta, object.softPurged, this.#directives, clock.nowMs)
-      const prefix = this.#collapsedPrefix(object)
-      if (reuse === Reuse.fresh && this.#deliver(object, 'collapsed', prefix)) return
+      if (storedOf(object).isFromPool) {
+        if (this.#deliverFromPool(found, object, reuse)) return
+      } else if (reuse === Reuse.fresh && this.#deliver(object, 'collapsed', this.#collapsedPrefix(object))) return
     }
     this.#start(found)
   }
@@ -292,15 +328,36 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     const stored = storedOf(object)
     const { nowMs } = clock
     const status = staleStatus(stored.meta, nowMs, 'stale-if-error')
-    return this.#deliver(object, 'stale', stored.prefix(nowMs, status, this.context.route))
+    return this.#deliver(object, 'stale', stored.prefix(nowMs, status, this.context.route), 'stale-if-error')
+  }
+
+  /** Sends what has just come from the pool, if it may answer; false: it may not, or has gone. */
+  #deliverFromPool(found: Found, object: StoredObject, reuse: number): boolean {
+    const { nowMs } = clock
+    const { context } = this
+    const stored = storedOf(object)
+    const leftMs = remainingMs(stored.meta, nowMs)
+    if (reuse === Reuse.fresh) {
+      const prefix = stored.prefix(nowMs, hitStatus(leftMs, 'memcached'), context.route)
+      return this.#deliver(object, 'hit', prefix, 'memcached')
+    }
+    context.missReason = reuseReasons[reuse]!
+    if (!isServed(reuse)) return false
+    if (reuse === Reuse.staleWhileRevalidate && !this.#isHead) Fetch.refreshBehind(context, this.#cache, found)
+    const reason = object.softPurged ? 'purged' : 'expired'
+    return this.#deliver(
+      object,
+      'stale',
+      stored.prefix(nowMs, staleStatus(stored.meta, nowMs, reason), context.route),
+      reason,
+    )
   }
 
   /** Sends a stored object; false when it has gone. */
-  #deliver(object: StoredObject, word: CacheWord, prefix: string): boolean {
+  #deliver(object: StoredObject, word: CacheWord, prefix: string, reason = this.#reason): boolean {
     if (!this.#cache.cache.tier.pin(object)) return false
     this.#wait.end()
     this.#isAnswered = true
-    const reason = word === 'stale' ? 'stale-if-error' : this.#reason
     deliverStored(this.#delivery(), object, storedOf(object), prefix, word, reason)
     return true
   }

@@ -287,7 +287,7 @@ function invalidate(context: RequestContext, head: ResponseHead): number {
     const cache = route?.cache
     if (route === undefined || cache === undefined) continue
     const key = cache.keyOf(new SentFacts(request, route, context), request)
-    cache.cache.tier.remove(key)
+    cache.cache.remove(key)
     // Under this key lies all there is for the URL, unless the key has more than the URL in it (a cookie, a class).
     const url = cache.urlTextOf(request)
     const isWhole = key === url || key === `${request.scheme}|${url}`

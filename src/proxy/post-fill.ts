@@ -13,7 +13,10 @@ import { type Reason, reasonNumber } from '../log/reasons.ts'
 import type { RouteTable } from '../routing/table.ts'
 import { clock } from '../util/clock.ts'
 import { type Judged, type Judgement, judgeResponse } from './judge-response.ts'
+import { noWay, shareStored } from './pool-write.ts'
 import type { RequestContext } from './request-context.ts'
+import type { RouteCache } from './route-runtime.ts'
+import type { CacheRuntime } from './runtime.ts'
 import { SentFacts } from './sent-facts.ts'
 import { frontOf } from './stored-front.ts'
 
@@ -40,11 +43,15 @@ export class PostFill {
   readonly #context: RequestContext
   readonly #writer: FillWriter
   readonly #maxBytes: number
+  readonly #cache: CacheRuntime
+  readonly #fleetNumber: number
 
-  private constructor(context: RequestContext, writer: FillWriter, maxBytes: number) {
+  private constructor(context: RequestContext, writer: FillWriter, cache: RouteCache, fleetNumber: number) {
     this.#context = context
     this.#writer = writer
-    this.#maxBytes = maxBytes
+    this.#maxBytes = cache.settings.maxObjectBytes
+    this.#cache = cache.cache
+    this.#fleetNumber = fleetNumber
   }
 
   /**
@@ -65,6 +72,7 @@ export class PostFill {
     const { minUses } = cache.settings
     if (minUses > 1 && tier.countUse(key) < minUses) return undefined
     const ticket = purges.beginFetch()
+    const fleetNumber = cache.cache.shared?.fleetNumber ?? 0
     const writer = ticket.mark === sequence ? tier.lead(key, ticket) : undefined
     if (writer === undefined) {
       ticket.drop()
@@ -76,7 +84,7 @@ export class PostFill {
       return undefined
     }
     context.worker.counters.add(C.fills, 1)
-    return new PostFill(context, writer, cache.settings.maxObjectBytes)
+    return new PostFill(context, writer, cache, fleetNumber)
   }
 
   /** Copies bytes[start, end). False: it outgrew the store and was given up. */
@@ -89,6 +97,7 @@ export class PostFill {
 
   complete(): void {
     this.#writer.complete()
+    shareStored(this.#cache, this.#writer.key, this.#fleetNumber, noWay, () => {})
   }
 
   /** `reason`: why it is not kept. */

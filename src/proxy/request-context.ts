@@ -40,6 +40,9 @@ export class RequestContext implements RequestView {
   /** Why what is stored does not answer the request; `none`: the cache was not asked. */
   missReason: Reason = 'none'
   key = ''
+  /** The key that the pool was asked for last, and how often it was. */
+  poolKey = ''
+  poolLooks = 0
   /** With the reason `hit-for-miss`: why the earlier response was not stored. */
   refusal: Reason = 'none'
   /** What `$cache.status` says in this answer. */

@@ -4,9 +4,11 @@
  */
 
 import { Balancer } from '../balance/balancer.ts'
+import { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
 import { PurgeLog } from '../cache/purge/purge-log.ts'
 import { compileUrlTexts } from '../cache/purge/url-text.ts'
 import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
+import { MetaItems } from '../cache/tiers/pool/meta-items.ts'
 import { VariantBudget } from '../cache/variant-budget.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
@@ -22,6 +24,7 @@ import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { type AddressSource, HeadFacts } from './facts.ts'
 import { RouteRuntime } from './route-runtime.ts'
+import { SharedTier } from './shared-tier.ts'
 import type { Worker } from './worker.ts'
 
 /**
@@ -81,6 +84,8 @@ export class CacheRuntime {
   /** Behind the memory; undefined: none. */
   readonly pool: Pool | undefined
   readonly purges: PurgeLog
+  /** What lies in the pool; undefined: there is none. */
+  readonly shared: SharedTier | undefined
   /** The texts of a request's URL under all keys that the cache is used with. */
   readonly urlTextsOf: (request: RequestFacts) => string[]
   readonly variants = new VariantBudget()
@@ -90,15 +95,22 @@ export class CacheRuntime {
   constructor(
     plan: CachePlan,
     memory: { readonly memoryId: number; readonly tier: MemoryTier; readonly purges: PurgeLog },
-    pool: Pool | undefined,
+    pool: { readonly pool: Pool; readonly shared: SharedTier } | undefined,
     urlTextsOf: (request: RequestFacts) => string[],
   ) {
     this.plan = plan
     this.memoryId = memory.memoryId
     this.tier = memory.tier
-    this.pool = pool
+    this.pool = pool?.pool
+    this.shared = pool?.shared
     this.purges = memory.purges
     this.urlTextsOf = urlTextsOf
+  }
+
+  /** Removes what lies under the key, here and in the pool. */
+  remove(key: string): void {
+    this.tier.remove(key)
+    this.shared?.entries.remove(key)
   }
 
   /** False when `most` requests wait for this key already. */
@@ -199,5 +211,9 @@ function keepCache(plan: CachePlan, whole: Plan, { shared, pools, before, worker
   const tier = isKept ? old.tier : new MemoryTier(value, worker.index)
   const purges = isKept ? old.purges : new PurgeLog(value, worker.index)
   const pool = plan.pool === undefined ? undefined : pools.get(plan.pool)
-  return new CacheRuntime(plan, { memoryId, tier, purges }, pool, compileUrlTexts(whole, plan.name))
+  const isSamePool = isKept && old.pool === pool
+  const makeShared = (pool: Pool): SharedTier =>
+    new SharedTier(plan.name, new MetaItems(pool), { fleet: new FleetNumbers(value, purges), purges }, worker.counters)
+  const behind = pool && { pool, shared: (isSamePool && old.shared) || makeShared(pool) }
+  return new CacheRuntime(plan, { memoryId, tier, purges }, behind, compileUrlTexts(whole, plan.name))
 }

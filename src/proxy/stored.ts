@@ -21,6 +21,8 @@ import type { RouteRuntime } from './route-runtime.ts'
  */
 const MARKER_CELL = META_CELLS - 1
 const LINK = -1
+/** The cell that is 1 where a response came from the pool. */
+const POOL_CELL = META_CELLS - 2
 
 export class Stored {
   readonly meta: StoredMeta
@@ -60,6 +62,11 @@ export class Stored {
   get varyNames(): string {
     this.#varyNames ??= this.#object.head.toString('latin1')
     return this.#varyNames
+  }
+
+  /** It came from the pool. */
+  get isFromPool(): boolean {
+    return this.#object.meta[POOL_CELL] === 1
   }
 
   /** Of a link: the key of the response it leads to. The object must be pinned at first. */
@@ -148,6 +155,12 @@ export function responseCells(meta: StoredMeta, purgeNumber: number): Float64Arr
   const cells = new Float64Array(META_CELLS)
   encodeMeta(meta, cells)
   cells[PURGE_CELL] = purgeNumber
+  return cells
+}
+
+/** The numbers of a response or marker that comes from the pool; gives `cells`. */
+export function fromPool(cells: Float64Array): Float64Array {
+  cells[POOL_CELL] = 1
   return cells
 }
 

@@ -5,6 +5,7 @@ import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { findStored } from './find-stored.ts'
 import { judgeHeadAnswer } from './judge-response.ts'
+import { noWay, shareStored } from './pool-write.ts'
 import type { RequestContext } from './request-context.ts'
 import { SentFacts } from './sent-facts.ts'
 import { storedOf } from './stored.ts'
@@ -28,6 +29,7 @@ export function updateByHead(
   const { tier, purges } = cache.cache
   // What is found has survived all purges up to this one, and so will have what takes its place.
   const ticket = purges.beginFetch()
+  const fleetNumber = cache.cache.shared?.fleetNumber ?? 0
   const { object } = findStored(cache, facts, route, connection)
   // After a purge only a GET makes it fresh again. Of what came later than the question the answer knows nothing.
   const isOlder = object !== undefined && storedOf(object).meta.responseMs <= requestMs
@@ -50,8 +52,10 @@ export function updateByHead(
   if (judged?.decision.store) {
     const front = frontOf(object.key, judged, cache, context, ticket.number)
     tier.refresh(object, front.meta, front.head, front.labels)
+    shareStored(cache.cache, object.key, fleetNumber, noWay, () => {})
   } else if (judged === undefined ? facts.header('authorization') === undefined : judged.decision.concernsResource) {
     tier.expire(object)
+    cache.cache.shared?.entries.remove(object.key)
   }
   tier.unpin(object)
   ticket.drop()

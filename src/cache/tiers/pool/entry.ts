@@ -14,6 +14,7 @@
  * whom a hash without a secret would be none either (doc/threat-model.md).
  */
 import { crc32 } from 'node:zlib'
+import { latin1Text } from '../../../http/latin1.ts'
 import { META_CELLS_USED } from '../../policy/meta.ts'
 
 /** What an entry is. In the bytes: append only. */
@@ -167,7 +168,7 @@ export class Entry {
   end = 0
 
   get labels(): string {
-    return this.bytes.toString('latin1', this.labelStart, this.headStart)
+    return latin1Text(this.bytes, this.labelStart, this.headStart)
   }
 
   /** A view. */
@@ -177,7 +178,7 @@ export class Entry {
 
   /** Of what is no response. */
   get text(): string {
-    return this.bytes.toString('latin1', this.headStart, this.bodyStart)
+    return latin1Text(this.bytes, this.headStart, this.bodyStart)
   }
 
   /** Of a body in segments: its id, as it stands in their keys. */

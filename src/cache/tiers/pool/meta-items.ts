@@ -28,10 +28,10 @@ export class MetaItems implements PoolItems {
   readonly #pool: Pool
   readonly #key = Buffer.alloc(MAX_KEY_BYTES)
 
-  /** `maxItemBytes`: of the pool's Plan. */
-  constructor(pool: Pool, maxItemBytes: number) {
+  constructor(pool: Pool) {
     this.#pool = pool
-    this.maxValueBytes = Math.min(maxItemBytes, MAX_VALUE_BYTES) - ITEM_OVERHEAD_BYTES
+    pool.watchReturns()
+    this.maxValueBytes = Math.min(pool.plan.maxItemBytes, MAX_VALUE_BYTES) - ITEM_OVERHEAD_BYTES
   }
 
   read(key: string, read: ItemRead): boolean {
