@@ -3,12 +3,18 @@ import { AdminFailure, type AdminRequest } from '../admin/protocol.ts'
 import { didYouMean, suggest } from '../config/suggest.ts'
 import { findOwners, type KeyOwner } from '../memcached/key-owner.ts'
 import { type PoolFacts, readPool } from '../memcached/pool-facts.ts'
+import type { PoolSet } from '../memcached/pool-set.ts'
 import { PoolState } from '../memcached/pool-state.ts'
 import { addressText } from '../net/listener.ts'
 import type { MemcachedPlan } from '../plan/memcached-plan.ts'
 import type { Target } from './messages.ts'
 
 type Live = Pick<Target, 'plan' | 'shared'>
+
+/** With the pools of the main thread. */
+export interface LivePools extends Live {
+  readonly pools: PoolSet
+}
 
 /** `pool` undefined: every pool. */
 export interface RingArguments {
@@ -58,7 +64,7 @@ export function findKeys(given: AdminRequest['arguments'], { plan, shared }: Liv
 }
 
 /** Throws an AdminFailure as above, or when no server or more than one is meant; then nothing has changed. */
-export function runDrain(given: AdminRequest['arguments'], { plan, shared }: Live): DrainResult {
+export function runDrain(given: AdminRequest['arguments'], { plan, shared, pools: own }: LivePools): DrainResult {
   const { drained } = given
   const name = readName(given.server, 'server')
   if (name === undefined) throw new AdminFailure('bad-request', '"server" is the name or the address of a server')
@@ -75,9 +81,9 @@ export function runDrain(given: AdminRequest['arguments'], { plan, shared }: Liv
     const where = found.map(({ pool, server }) => `"${pool.servers[server]!.label}" in pool "${pool.name}"`).join(', ')
     throw new AdminFailure('ambiguous', `"${name}" is ${where}; give --pool, and the name instead of the address`)
   }
-  const buffer = stateOf(shared, first.pool)
-  const changed = new PoolState(buffer).setDrained(first.server, drained)
-  const facts = readPool(first.pool, buffer, Date.now()).servers[first.server]!
+  const pool = own.get(first.pool.name)
+  const changed = drained ? pool.drain(first.server) : pool.undrain(first.server)
+  const facts = readPool(first.pool, stateOf(shared, first.pool), Date.now()).servers[first.server]!
   return { pool: first.pool.name, server: facts.label, drained, changed, share: facts.fullShare }
 }
 

@@ -13,6 +13,9 @@ import { AdminServer } from '../admin/server.ts'
 import { createCounters } from '../log/counters.ts'
 import { DaemonLog } from '../log/daemon-log.ts'
 import { describeError } from '../log/errno.ts'
+import type { PoolContext } from '../memcached/pool.ts'
+import { PoolSet } from '../memcached/pool-set.ts'
+import { MAIN_THREAD } from '../memcached/pool-state.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
@@ -85,6 +88,8 @@ class Supervisor {
   #sharedStates!: SharedStateFactory
   readonly #held = new HeldSockets()
   #target!: Target
+  /** The memcached pools of the main thread: for commands, and for what all nodes of a fleet do alike. */
+  #pools!: PoolSet
   /** Counts every attempt, so that no two Plans ever have one number. */
   #generation = 0
   #admin: AdminServer | undefined
@@ -152,6 +157,8 @@ class Supervisor {
     const plan = await probeAddresses(configured, undefined)
     const shared = this.#sharedStates.build(plan, undefined)
     this.#target = { generation: ++this.#generation, plan, shared }
+    this.#pools = this.#poolsOf(this.#target, undefined)
+    this.#pools.commit()
     if (plan.process.pidFile !== undefined) {
       const pidFile = resolve(plan.process.pidFile)
       writePidFile(pidFile)
@@ -241,19 +248,33 @@ class Supervisor {
     const shared = this.#sharedStates.build(plan, before)
     const target: Target = { generation: ++this.#generation, plan, shared }
     const admin = await this.#replaceAdmin(plan)
+    const pools = this.#poolsOf(target, this.#pools)
     try {
       await this.#pool.apply(target)
     } catch (error) {
+      pools.rollback()
       admin.undo()
       throw error
     }
     admin.commit()
+    pools.commit()
+    this.#pools = pools
     this.#target = target
     this.#sharedStates.tallies.retire(counted(before), counted(target))
     this.#held.retain(addressesOf(plan))
     if (losesCache(before.shared, shared)) collectGarbageSoon()
     this.#log.configure(plan.logs.daemon)
     return describeDiff(diffPlans(before.plan, plan))
+  }
+
+  #poolsOf({ plan, shared }: Target, before: PoolSet | undefined): PoolSet {
+    const context: PoolContext = {
+      worker: MAIN_THREAD,
+      log: (level, message, fields) => this.#log.log(level, message, fields),
+      onFault: (error) =>
+        this.#log.log('error', 'unexpected error in the main thread', { error: describeError(error) }),
+    }
+    return new PoolSet(plan.memcached, shared.pools, context, before)
   }
 
   #logReload(result: ReloadResult): void {
@@ -309,6 +330,7 @@ class Supervisor {
     this.#sweeper.close()
     await this.#watch.close()
     await this.#pool?.terminate()
+    this.#pools?.destroy()
     this.#held.retain([])
     this.#cleanFiles()
     this.#log.log('info', 'stopped', { uptimeSec: this.#uptimeSec() })
@@ -375,7 +397,7 @@ class Supervisor {
   /** Between two reloads, as one that is under way has copied already what it keeps. */
   async #drainServer(given: AdminRequest['arguments']): Promise<DrainResult> {
     await this.#reloader.idle()
-    const result = runDrain(given, this.#target)
+    const result = runDrain(given, { ...this.#target, pools: this.#pools })
     const { pool, server, drained, changed } = result
     if (changed)
       this.#log.log('info', drained ? 'memcached server drained' : 'memcached server undrained', { pool, server })

@@ -8,6 +8,7 @@
 import type { MemcachedPlan } from '../plan/memcached-plan.ts'
 import { assert } from '../util/assert.ts'
 import { Pool, type PoolContext } from './pool.ts'
+import { MAIN_THREAD } from './pool-state.ts'
 
 /** The state of a pool, as the main thread made it; `id` tells whether it is the one that a thread knows. */
 export interface SharedPoolState {
@@ -26,6 +27,7 @@ const IDLE_LOOK_MS = 5
 
 export class PoolSet {
   readonly #entries: ReadonlyMap<string, Entry>
+  readonly #isMainThread: boolean
   #before: PoolSet | undefined
 
   constructor(
@@ -35,6 +37,7 @@ export class PoolSet {
     before: PoolSet | undefined,
   ) {
     this.#before = before
+    this.#isMainThread = context.worker === MAIN_THREAD
     this.#entries = new Map(plans.map((plan) => [plan.name, keepPool(plan, states, context, before)]))
   }
 
@@ -63,7 +66,8 @@ export class PoolSet {
       const old = before?.entryOf(name)?.pool
       if (old === pool) continue
       if (old !== undefined) pool.takeOver(old)
-      if (pool.plan.preconnect) pool.preconnect()
+      // The main thread serves nobody: a connection of its own would rarely be used.
+      if (pool.plan.preconnect && !this.#isMainThread) pool.preconnect()
     }
     for (const pool of before?.all ?? []) if (this.entryOf(pool.name)?.pool !== pool) pool.close()
   }
