@@ -11,8 +11,9 @@
  *              uint16 targets, then each: uint16 length, latin1
  *
  * All little-endian. Orders are numbered without gaps from the first on, so a reader that knows the orders up to k finds
- * everything it lacks, or sees that something is lost. A new log begins with the time in microseconds: higher than any
- * number of one that was lost, for no fleet purges a million times a second.
+ * everything it lacks, or sees that something is lost. A new log begins about with the time in microseconds: above all
+ * numbers of one that was lost, as no fleet purges a million times a second; and so far from those of any other, whatever
+ * the clocks say, that a number tells which log it is of.
  */
 import { crc32 } from 'node:zlib'
 import type { PurgeOrder, PurgeScope } from './order.ts'
@@ -45,6 +46,8 @@ const MAX_TARGET_BYTES = 0xffff
 const MAX_NUMBER = 2 ** 52
 /** A new log begins so far above the known one, where the clock is behind. */
 const LEAP = 1_000_000
+/** And by chance up to so much higher: about 18 minutes of the clock, of which a log uses as many numbers as it has orders. */
+const SCATTER = 2 ** 30
 
 const scopes: readonly PurgeScope[] = ['url', 'prefix', 'glob', 'tag', 'all']
 const SOFT = 1
@@ -55,9 +58,9 @@ export function lastOf({ first, orders }: FleetLog): number {
   return first + orders.length - 1
 }
 
-/** A log without orders whose numbers are greater than `known` and all that a lost log has given. */
-export function emptyLog(nowMs: number, known: number): FleetLog {
-  return { first: Math.max(Math.floor(nowMs * 1000), known + LEAP), orders: [] }
+/** A log without orders whose numbers are above `known` and no other log's; `chance`: 0 to 1. */
+export function emptyLog(nowMs: number, known: number, chance: number): FleetLog {
+  return { first: Math.max(Math.floor(nowMs * 1000), known + LEAP) + Math.floor(chance * SCATTER), orders: [] }
 }
 
 /** Bytes of an order in the log, or undefined: it cannot be written there. */

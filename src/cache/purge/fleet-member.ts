@@ -85,6 +85,7 @@ export class FleetMember {
   readonly #onGap: (reason: GapReason) => void
   /** It follows a log; before that the rows are those of another one. */
   #isAttached = false
+  #turns = 0
   /** Everything was purged because the log was lost, and no new one has been found or begun since. */
   #isLost = false
   /** The log as it was read last, `stamp` undefined: it may be another one by now. */
@@ -108,8 +109,12 @@ export class FleetMember {
     this.#onGap = onGap
   }
 
-  /** T1 to T4. Whether the log was reached and nothing waits any more; never rejects. One at a time. */
+  /**
+   * T1 to T4. Whether the log was reached and nothing waits any more; never rejects. One at a time. The first is to have
+   * ended before anything is stored that purges of other nodes may concern.
+   */
   async turn(): Promise<boolean> {
+    this.#turns++
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const outcome = (await this.#refresh()) ? await this.#exchange() : 'unreachable'
       if (outcome === 'unreachable') {
@@ -165,28 +170,23 @@ export class FleetMember {
     const step = compareLog(this.#isAttached ? this.#rows.known : 0, this.#log)
     if (step.kind === 'begin') {
       if (step.reason !== undefined && !this.#isLost && !this.#purgeAll(step.reason)) return 'busy'
-      this.#isLost = step.reason !== undefined
-      return this.#begin()
+      return this.#begin(step.reason)
     }
     const log = this.#log!
     if (!this.#isAttached && !this.#attach(log.first - 1)) return 'busy'
-    if (step.kind === 'gap') {
-      if (!this.#purgeAll(step.reason)) return 'busy'
-      this.#addRow(log.first - 1)
-    }
+    if (step.kind === 'gap' && !this.#adopt(log, step.reason)) return 'busy'
     this.#isLost = false
     if (!this.#apply(log, this.#rows.known + 1)) return 'busy'
     return this.queue.length === 0 ? 'done' : this.#publish(log)
   }
 
   /** Begins a log of our own, with what waits here as its first orders. */
-  async #begin(): Promise<Outcome> {
-    const log = emptyLog(this.#nowMs(), this.#rows.known)
+  async #begin(reason: GapReason | undefined): Promise<Outcome> {
+    const log = emptyLog(this.#nowMs(), this.#rows.known, Math.random())
     const written = await this.#write(log)
     if (typeof written === 'string') return written
-    if (!this.#isAttached) {
-      if (!this.#attach(log.first - 1)) return 'busy'
-    } else this.#addRow(log.first - 1)
+    const isOurs = reason === undefined ? this.#attach(log.first - 1) : this.#adopt(log, reason)
+    if (!isOurs) return 'busy'
     this.#isLost = false
     return this.#obeyWritten(written)
   }
@@ -215,14 +215,28 @@ export class FleetMember {
 
   /** Begins with this log. Orders after number `base` are in it. */
   #attach(base: number): boolean {
-    if (this.#rows.known > 0 && !this.#purgeAll('log moved')) return false
+    const reason = this.#rows.known > 0 ? 'log moved' : this.#turns > 1 ? 'log found late' : undefined
+    if (reason !== undefined && !this.#purgeAll(reason)) return false
     this.#rows.restart(base, this.#own.bound(this.#purges.last))
     this.#isAttached = true
     return true
   }
 
+  /**
+   * Goes on with a log in place of the one that is known. Between the two others may have been, with purges that nobody can
+   * find any more; so everything is purged although it was when the loss was seen.
+   */
+  #adopt(log: FleetLog, reason: GapReason): boolean {
+    if (!this.#purgeAll(reason)) return false
+    this.#addRow(log.first - 1)
+    return true
+  }
+
+  /** One loss is one gap, until there is a log again. */
   #purgeAll(reason: GapReason): boolean {
     if (!this.#purges.purgeAll(true)) return false
+    if (this.#isLost) return true
+    this.#isLost = true
     this.#gaps++
     this.#onGap(reason)
     return true

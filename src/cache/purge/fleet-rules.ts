@@ -11,6 +11,8 @@ export type GapReason =
   | 'orders lost'
   /** The cache follows another log from now on. */
   | 'log moved'
+  /** The node has served without it so far. */
+  | 'log found late'
 
 export type Step =
   | { readonly kind: 'none' }

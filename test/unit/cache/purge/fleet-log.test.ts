@@ -47,7 +47,7 @@ describe('the log of the fleet', () => {
   })
 
   test('may be empty', () => {
-    const empty = emptyLog(1_800_000_000_000, 0)
+    const empty = emptyLog(1_800_000_000_000, 0, 0)
     assert.deepEqual(decodeLog(encodeLog(empty)), empty)
     assert.equal(lastOf(empty), 1_800_000_000_000_000 - 1)
   })
@@ -84,9 +84,10 @@ describe('the log of the fleet', () => {
     assert.deepEqual(decodeLog(forged(() => {})), log)
   })
 
-  test('begins with the time in microseconds, or a leap above what is known', () => {
-    assert.equal(emptyLog(1_800_000_000_000, 5).first, 1_800_000_000_000_000)
-    assert.equal(emptyLog(1_800_000_000_000, 1_900_000_000_000_000).first, 1_900_000_001_000_000)
+  test('begins with the time in microseconds, or a leap above what is known, and somewhere behind it', () => {
+    assert.equal(emptyLog(1_800_000_000_000, 5, 0).first, 1_800_000_000_000_000)
+    assert.equal(emptyLog(1_800_000_000_000, 5, 0.5).first, 1_800_000_536_870_912)
+    assert.equal(emptyLog(1_800_000_000_000, 1_900_000_000_000_000, 0).first, 1_900_000_001_000_000)
   })
 
   test('drops its oldest orders for new ones, and goes on counting', () => {

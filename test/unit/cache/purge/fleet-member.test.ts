@@ -191,6 +191,17 @@ describe('a node that starts', () => {
     assert.deepEqual(two.gaps, [])
   })
 
+  test('while the log is out of reach purges what it has stored meanwhile when it finds it', async () => {
+    const server = new FakeServer()
+    const one = new Node(server)
+    server.gate = async () => 'down'
+    assert.equal(await one.member.turn(), false)
+    const since = one.worker.last
+    server.gate = async () => 'well'
+    assert.ok(await one.member.turn())
+    assert.deepEqual([one.gaps, one.verdict(since, other)], [['log found late'], GONE])
+  })
+
   test('takes what is older than the log for purged', async () => {
     const server = new FakeServer(2000)
     const one = new Node(server)
