@@ -20,7 +20,7 @@ export const Expect = {
 
 export abstract class ServerRequest {
   /** A value of Expect. */
-  readonly expect: number
+  expect: number
   /** It may be sent once more when an idle connection turns out to be dead: only gets that change nothing. */
   mayRepeat = false
   // Of the connection:

@@ -24,6 +24,13 @@ export interface BoundAddress {
   readonly socket: BoundSocket
 }
 
+export interface ListenerOptions {
+  /** A socket that has the address already, and that belongs to the listener from now on. */
+  readonly bound?: BoundSocket | undefined
+  /** Connections the kernel holds until they are accepted; it cuts this down to net.core.somaxconn. */
+  readonly backlog?: number
+}
+
 interface AcceptingHandle {
   onconnection: (error: number, handle: object | undefined) => void
 }
@@ -60,16 +67,15 @@ export class Listener {
   /**
    * Listens, or rejects with the system's error (`code` EADDRINUSE, EACCES, EADDRNOTAVAIL ...).
    * `buffer` receives what any connection of this listener reads; `attach` is called for each accepted connection.
-   * `bound`: a socket that has the address already, and that belongs to the listener from now on.
    */
   static async open(
     address: ListenAddress,
     buffer: Buffer,
     attach: (socket: Socket) => Reader,
-    bound?: BoundSocket,
+    { bound, backlog = BACKLOG }: ListenerOptions = {},
   ): Promise<Listener> {
     const server = createServer()
-    await listen(server, address, bound)
+    await listen(server, address, bound, backlog)
     const accepting = (server as unknown as { _handle: AcceptingHandle | null })._handle
     assert(typeof accepting?.onconnection === 'function', 'net.Server accepts through a handle with onconnection')
     accepting.onconnection = (error, handle) => {
@@ -92,10 +98,15 @@ export class Listener {
 }
 
 /** Comes back in the turn of the event loop in which the socket began to listen, before it can accept anybody. */
-function listen(server: Server, address: ListenAddress, bound: BoundSocket | undefined): Promise<void> {
+function listen(
+  server: Server,
+  address: ListenAddress,
+  bound: BoundSocket | undefined,
+  backlog: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(bound === undefined ? listenOptions(address) : { handle: bound, backlog: BACKLOG }, () => {
+    server.listen(bound === undefined ? listenOptions(address, backlog) : { handle: bound, backlog }, () => {
       server.off('error', reject)
       server.on('error', () => {})
       try {
@@ -109,9 +120,9 @@ function listen(server: Server, address: ListenAddress, bound: BoundSocket | und
   })
 }
 
-function listenOptions(address: ListenAddress): ListenOptions {
-  if (address.kind === 'unix') return { path: address.path, backlog: BACKLOG }
-  return { port: address.port, ...hostOption(address.host), reusePort: true, exclusive: true, backlog: BACKLOG }
+function listenOptions(address: ListenAddress, backlog: number): ListenOptions {
+  if (address.kind === 'unix') return { path: address.path, backlog }
+  return { port: address.port, ...hostOption(address.host), reusePort: true, exclusive: true, backlog }
 }
 
 /** `*` listens on every address of both families, as Node does when no host is given. */
@@ -119,7 +130,7 @@ function hostOption(host: string): { host?: string } {
   return host === '*' ? {} : { host }
 }
 
-/** Connections the kernel holds until they are accepted; it cuts this down to net.core.somaxconn. */
+/** Of whoever does not say. */
 const BACKLOG = 4096
 
 /** `127.0.0.1:80`, `[::1]:80`, `*:80`, `unix:/run/x.sock`: as messages and status print an address. */

@@ -130,7 +130,7 @@ export class Engine {
   ): Promise<ListenerRuntime> {
     const listener = new ListenerRuntime(address, plan, runtime)
     const attach = (socket: Socket): ClientConnection => this.#accept(socket, listener)
-    listener.socket = await Listener.open(address, this.#worker.readBuffer, attach, bound)
+    listener.socket = await Listener.open(address, this.#worker.readBuffer, attach, { bound })
     return listener
   }
 

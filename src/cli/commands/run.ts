@@ -1,10 +1,10 @@
 /** `shellac`: the daemon, in the foreground. */
 import { resolve } from 'node:path'
 import { runDaemon } from '../../daemon/supervisor.ts'
+import { VERSION } from '../../util/version.ts'
 import type { Command, Invocation } from '../command.ts'
 import { entryName, findEntry, loadForDaemon } from '../config-entry.ts'
 import { UsageError } from '../options.ts'
-import { VERSION } from '../version.ts'
 
 export const run: Command = {
   name: 'run',

@@ -1,7 +1,7 @@
 /** `shellac version`. */
 import { EXIT_OK } from '../../daemon/exit-codes.ts'
+import { VERSION } from '../../util/version.ts'
 import type { Command } from '../command.ts'
-import { VERSION } from '../version.ts'
 
 export const version: Command = {
   name: 'version',
