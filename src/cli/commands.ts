@@ -7,6 +7,7 @@ import { config } from './commands/config.ts'
 import { explain } from './commands/explain.ts'
 import { fmt } from './commands/fmt.ts'
 import { importCommand } from './commands/import.ts'
+import { mcBench } from './commands/mc-bench.ts'
 import { pool } from './commands/pool.ts'
 import { purge } from './commands/purge.ts'
 import { routes } from './commands/routes.ts'
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   check,
   fmt,
   importCommand,
+  mcBench,
   routes,
   explain,
   config,

@@ -20,7 +20,10 @@ export const exitCodes: readonly { readonly code: number; readonly doc: string }
     code: EXIT_START,
     doc: 'the daemon cannot start: address in use, permission, pid file, admin socket, memory, or what "strict" asks for',
   },
-  { code: EXIT_FAILED, doc: 'the daemon was asked and could not do it, or no worker could be kept alive' },
+  {
+    code: EXIT_FAILED,
+    doc: 'the daemon was asked and could not do it, or no worker could be kept alive; for mc-bench: a wrong reply, or none',
+  },
   {
     code: EXIT_FORCED,
     doc: 'a second SIGTERM, SIGINT or SIGQUIT ended the daemon at once, requests in flight with it',
