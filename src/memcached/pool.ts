@@ -62,6 +62,8 @@ export class Pool implements ServerOwner {
   readonly #servers: readonly PoolServer[]
   /** The servers again, if they speak text; else empty. */
   readonly #textServers: readonly TextServer[]
+  /** The servers again, if they want user and password; else empty. */
+  readonly #saslServers: readonly SaslServer[]
   readonly #commands: Float64Array
   readonly #dirty: ServerConnection[] = []
   readonly #flushAll = () => this.#flush()
@@ -84,6 +86,7 @@ export class Pool implements ServerOwner {
     const numbers = plan.servers.map((_, server) => server)
     const { auth } = plan
     const saslServers = auth === undefined ? [] : numbers.map((server) => new SaslServer(server, this, auth))
+    this.#saslServers = saslServers
     this.#textServers = auth === undefined ? numbers.map((server) => new TextServer(server, this)) : []
     this.#servers = auth === undefined ? this.#textServers : saslServers
     this.items = auth === undefined ? undefined : new SaslItems(saslServers, (key) => this.#ownerOfText(key))
@@ -104,6 +107,11 @@ export class Pool implements ServerOwner {
 
   get placement(): Placement {
     return this.#placement
+  }
+
+  /** As `items`, for keys that lie on one server whoever owns them, ejected or not. */
+  itemsAt(server: number): ItemStore | undefined {
+    return this.items === undefined ? undefined : new SaslItems(this.#saslServers, () => server)
   }
 
   /** No request is queued or unanswered. */

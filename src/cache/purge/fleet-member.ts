@@ -36,8 +36,8 @@ export interface FleetItem {
 export interface FleetStore {
   /** Most bytes the item may have. */
   readonly maxBytes: number
-  look(): Promise<string | 'absent' | 'unreachable'>
-  read(): Promise<FleetItem | 'absent' | 'unreachable'>
+  /** `known`: the stamp of what was read before; `same`: it still is that. */
+  read(known: string | undefined): Promise<FleetItem | 'same' | 'absent' | 'unreachable'>
   /** Over the item with this CAS value, or undefined: only if there is none. `last`: changes with every new log. */
   write(value: Buffer, last: number, over: string | undefined): Promise<'stored' | 'changed' | 'unreachable'>
 }
@@ -88,7 +88,7 @@ export class FleetMember {
   #turns = 0
   /** Everything was purged because the log was lost, and no new one has been found or begun since. */
   #isLost = false
-  /** The log as it was read last, `stamp` undefined: it may be another one by now. */
+  /** The log as it was read last; `stamp` undefined: it has to be read whatever it is, as it was written since, or is none. */
   #stamp: string | undefined = undefined
   #log: FleetLog | undefined = undefined
   #cas: string | undefined = undefined
@@ -149,17 +149,14 @@ export class FleetMember {
 
   /** T1, T2. */
   async #refresh(): Promise<boolean> {
-    const stamp = this.#stamp === undefined ? '' : await this.#store.look()
-    if (stamp === 'unreachable') return false
-    if (stamp !== '' && stamp === this.#stamp) return true
-    const item = stamp === 'absent' ? stamp : await this.#store.read()
+    const item = await this.#store.read(this.#stamp)
     if (item === 'unreachable') return false
-    if (item === 'absent') this.#note('absent', undefined, undefined)
-    else this.#note(item.stamp, decodeLog(item.value), item.cas)
+    if (item === 'absent') this.#note(undefined, undefined, undefined)
+    else if (item !== 'same') this.#note(item.stamp, decodeLog(item.value), item.cas)
     return true
   }
 
-  #note(stamp: string, log: FleetLog | undefined, cas: string | undefined): void {
+  #note(stamp: string | undefined, log: FleetLog | undefined, cas: string | undefined): void {
     this.#stamp = stamp
     this.#log = log
     this.#cas = cas

@@ -24,12 +24,10 @@ export class FakeServer implements FleetStore {
     this.maxBytes = maxBytes
   }
 
-  async look(): Promise<string> {
-    return (await this.gate()) === 'well' ? (this.item?.stamp ?? 'absent') : 'unreachable'
-  }
-
-  async read(): Promise<FleetItem | 'absent' | 'unreachable'> {
-    return (await this.gate()) === 'well' ? (this.item ?? 'absent') : 'unreachable'
+  async read(known: string | undefined): Promise<FleetItem | 'same' | 'absent' | 'unreachable'> {
+    if ((await this.gate()) !== 'well') return 'unreachable'
+    if (this.item?.stamp === known && known !== undefined) return 'same'
+    return this.item ?? 'absent'
   }
 
   async write(value: Buffer, _last: number, over: string | undefined): Promise<'stored' | 'changed' | 'unreachable'> {

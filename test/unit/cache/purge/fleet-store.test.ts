@@ -1,0 +1,146 @@
+/** The fleet's log on a real memcached, in the protocol of both kinds of pools. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { FleetItem, FleetStore } from '../../../../src/cache/purge/fleet-member.ts'
+import { fleetLogKey, fleetLogServer, openFleetStore } from '../../../../src/cache/purge/fleet-store.ts'
+import type { Pool } from '../../../../src/memcached/pool.ts'
+import { prepareMemcached, startMemcached, type TestMemcached } from '../../../support/memcached.ts'
+import { poolPlan, testPool } from '../../../support/memcached-pool.ts'
+import { startSaslMemcached } from '../../../support/sasl-memcached.ts'
+import { waitFor } from '../../../support/wait.ts'
+import { Node } from './support/fleet.ts'
+
+const auth = { user: 'shop', password: 'a secret: %&?' }
+const value = Buffer.from('some log, of which this is the head, and more')
+
+interface Kind {
+  readonly name: string
+  start(): Promise<TestMemcached>
+  readonly overrides: Parameters<typeof poolPlan>[1]
+}
+
+const kinds: Kind[] = [
+  { name: 'without auth', start: () => startMemcached(), overrides: { timeoutMs: 300 } },
+  { name: 'with auth', start: () => startSaslMemcached(auth.user, auth.password), overrides: { timeoutMs: 300, auth } },
+]
+
+async function itemIn(store: FleetStore, known?: string): Promise<FleetItem> {
+  const item = await store.read(known)
+  assert.ok(typeof item !== 'string', String(item))
+  return item
+}
+
+for (const { name, start, overrides } of kinds) {
+  describe(`a log in a pool ${name}`, () => {
+    test('is written only over what was read, and every change shows', async () => {
+      const server = await start()
+      const { pool, faults } = testPool(poolPlan([server.address], overrides))
+      const store = openFleetStore(pool, 'shop')
+      assert.deepEqual([await store.read(undefined), await store.read('x')], ['absent', 'absent'])
+      assert.equal(await store.write(value, 7, '123'), 'changed', 'over nothing')
+      assert.equal(await store.write(value, 7, undefined), 'stored')
+      assert.equal(await store.write(value, 8, undefined), 'changed', 'there is one')
+      const first = await itemIn(store)
+      assert.deepEqual(first.value, value)
+      assert.equal(await store.read(first.stamp), 'same')
+      const longer = Buffer.concat([value, value])
+      assert.equal(await store.write(longer, 8, first.cas), 'stored')
+      assert.equal(await store.write(value, 9, first.cas), 'changed')
+      const second = await itemIn(store, first.stamp)
+      assert.deepEqual(second.value, longer)
+      assert.notEqual(second.stamp, first.stamp)
+      assert.equal(await openFleetStore(pool, 'other').read(undefined), 'absent', 'every cache has its own')
+      assert.deepEqual(faults, [])
+    })
+
+    test('carries purges from node to node', async () => {
+      const server = await start()
+      const plan = poolPlan([server.address], overrides)
+      const nodes = [0, 1].map(() => new Node(openFleetStore(testPool(plan).pool, 'shop')))
+      const [one, two] = nodes as [Node, Node]
+      for (const node of nodes) assert.ok(await node.member.turn())
+      const number = two.numbers.current()
+      for (let round = 0; round < 3; round++) {
+        one.purge({ scope: 'url', isHard: false, targets: ['a|/x'] })
+        two.purge({ scope: 'tag', isHard: true, targets: ['t'] })
+        await Promise.all(nodes.map((node) => node.member.turn()))
+        for (const node of nodes) assert.ok(await node.member.turn())
+      }
+      for (const node of nodes) {
+        assert.deepEqual([node.member.stats().applied, node.gaps], [3, []])
+        assert.equal(node.judge(number, { url: 'a|/x', tags: [] }), 1)
+        assert.equal(node.judge(number, { url: 'a|/x', tags: ['t'] }), 2)
+        assert.equal(node.judge(node.numbers.current(), { url: 'a|/x', tags: ['t'] }), 0)
+      }
+      assert.equal(one.numbers.current(), two.numbers.current())
+    })
+
+    test('is out of reach while its server is stopped, and lost when that was started anew', async () => {
+      const server = await start()
+      const { pool } = testPool(poolPlan([server.address], overrides))
+      const node = new Node(openFleetStore(pool, 'shop'))
+      assert.ok(await node.member.turn())
+      await server.pause()
+      node.purge({ scope: 'all', isHard: false, targets: [] })
+      assert.equal(await node.member.turn(), false)
+      server.resume()
+      await waitFor('the log', () => node.member.turn())
+      assert.deepEqual([node.member.stats().pending, node.gaps], [0, []])
+      await server.kill()
+      assert.equal(await node.member.turn(), false)
+      await server.start()
+      await waitFor('the log', () => node.member.turn())
+      assert.deepEqual(node.gaps, ['log lost'])
+    })
+  })
+}
+
+test('a server that gives the same CAS values again is not mistaken', async () => {
+  const server = await startMemcached()
+  const plan = poolPlan([server.address], { timeoutMs: 300 })
+  const [one, two] = [0, 1].map(() => new Node(openFleetStore(testPool(plan).pool, 'shop'))) as [Node, Node]
+  for (const node of [one, two]) assert.ok(await node.member.turn())
+  // A look that remembers the item.
+  assert.ok(await one.member.turn())
+  const [before] = (await server.ask(`mg ${fleetLogKey('shop')} c s\r\n`)).split('\r\n')
+  await server.kill()
+  await server.start()
+  await waitFor('the log', () => two.member.turn())
+  assert.equal(
+    (await server.ask(`mg ${fleetLogKey('shop')} c s\r\n`)).split('\r\n')[0],
+    before,
+    'as it was for the test',
+  )
+  await waitFor('the log', () => one.member.turn())
+  assert.deepEqual(one.gaps, ['orders lost'])
+})
+
+test('the log stays on its server while that is ejected', async () => {
+  const servers = [await startMemcached(), await startMemcached(), await prepareMemcached()]
+  const pool: Pool = testPool(
+    poolPlan(
+      servers.map(({ address }) => address),
+      { timeoutMs: 300, eject: { afterFailures: 1, forMs: 60_000 } },
+    ),
+  ).pool
+  // A cache whose log lies on the server that is down.
+  const names = Array.from({ length: 100 }, (_, n) => `cache-${n}`)
+  const name = names.find((one) => fleetLogServer(pool, fleetLogKey(one)) === 2)!
+  const node = new Node(openFleetStore(pool, name))
+  assert.equal(await node.member.turn(), false)
+  const key = Buffer.from(fleetLogKey(name))
+  assert.notEqual(pool.ownerOf(key, 0, key.length), 2, 'it is ejected')
+  await servers[2]!.start()
+  assert.ok(await node.member.turn())
+  assert.match(await servers[2]!.ask(`mg ${fleetLogKey(name)} s\r\n`), /^HD s24\r\n$/)
+})
+
+test('a value that is no log of any size is none', async () => {
+  const server = await startMemcached({ args: ['-I', '4m'] })
+  const { pool } = testPool(poolPlan([server.address], { timeoutMs: 2000 }))
+  const node = new Node(openFleetStore(pool, 'shop'))
+  const huge = 'x'.repeat(2 * 1024 * 1024)
+  assert.equal(await server.ask(`ms ${fleetLogKey('shop')} ${huge.length}\r\n${huge}\r\n`), 'HD\r\n')
+  assert.ok(await node.member.turn())
+  assert.deepEqual([node.gaps, node.numbers.current() > 0], [[], true])
+})
