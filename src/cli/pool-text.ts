@@ -2,6 +2,7 @@
 import type { DrainResult } from '../daemon/pool-commands.ts'
 import type { KeyOwner } from '../memcached/key-owner.ts'
 import type { PoolFacts, PoolServerFacts } from '../memcached/pool-facts.ts'
+import type { ProxyFacts } from '../memcached-proxy/proxy-facts.ts'
 import { percentText, table } from './columns.ts'
 
 /** What an operator looks at first: who lives, who owns how much, who is slow. */
@@ -27,12 +28,30 @@ export function poolTable(pools: readonly PoolFacts[]): string[] {
   )
 }
 
-/** What the clients of memcached proxies asked of each pool; empty: nothing. */
-export function commandTable(pools: readonly PoolFacts[]): string[] {
-  const rows = pools.flatMap(({ name, commands }) =>
-    Object.entries(commands).map(([command, count]) => [name, command, count] as const),
+/** Who is connected to the memcached proxies, and what went wrong with them. */
+export function proxyTable(proxies: readonly ProxyFacts[]): string[] {
+  return table(
+    ['memcached-proxy', 'pool', 'clients', 'accepted', 'turned away', 'lost', 'refused', 'failed', 'failed over'],
+    proxies.map(({ name, pool, tallies }) => [
+      name,
+      pool,
+      tallies.clientConnections,
+      tallies.accepted,
+      tallies.turnedAway,
+      tallies.clientErr,
+      tallies.refused,
+      tallies.forwardError,
+      tallies.failedOver,
+    ]),
   )
-  return rows.length === 0 ? [] : ['', ...table(['pool', 'command', 'count'], rows)]
+}
+
+/** What they asked; empty: nothing. */
+export function commandTable(proxies: readonly ProxyFacts[]): string[] {
+  const rows = proxies.flatMap(({ name, commands }) =>
+    commands.map((one) => [name, one.name, one.count, latencyText(one.p50Ms), latencyText(one.p99Ms)]),
+  )
+  return rows.length === 0 ? [] : ['', ...table(['memcached-proxy', 'command', 'requests', 'p50', 'p99'], rows)]
 }
 
 /** Each pool by itself, with all its counters in the words of twemproxy. */
@@ -55,9 +74,14 @@ export function poolStatsText(pools: readonly PoolFacts[]): string {
       ]),
     )
     const head = `pool ${pool.name}: ${pool.distribution} over ${pool.hash}${tag}`
-    return [head, '', ...poolTable([pool]), '', ...counters, ...commandTable([pool])].join('\n')
+    return [head, '', ...poolTable([pool]), '', ...counters, ...commandCounts(pool)].join('\n')
   })
   return `${parts.join('\n\n')}\n`
+}
+
+function commandCounts({ commands }: PoolFacts): string[] {
+  const rows = Object.entries(commands)
+  return rows.length === 0 ? [] : ['', ...table(['command of clients', 'requests'], rows)]
 }
 
 /** A line for each key and pool. */

@@ -6,7 +6,7 @@ import { counterTable } from '../log/counters.ts'
 import { reasons } from '../log/reasons.ts'
 import { hitRatio } from '../log/route-counters.ts'
 import { percentText, table } from './columns.ts'
-import { commandTable, poolTable } from './pool-text.ts'
+import { commandTable, poolTable, proxyTable } from './pool-text.ts'
 
 export function statusText(status: DaemonStatus): string {
   const lines = [
@@ -33,6 +33,7 @@ export function statusText(status: DaemonStatus): string {
   ]
   if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches))
   if (status.backends.length > 0) lines.push('', ...backendTable(status))
+  if (status.memcachedProxies.length > 0) lines.push('', ...proxyTable(status.memcachedProxies))
   if (status.pools.length > 0) lines.push('', ...poolTable(status.pools))
   return `${lines.join('\n')}\n`
 }
@@ -59,7 +60,10 @@ export function statsText(stats: DaemonStats): string {
     ),
   ]
   if (stats.caches.length > 0) lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches))
-  if (stats.pools.length > 0) lines.push('', ...poolTable(stats.pools), ...commandTable(stats.pools))
+  if (stats.pools.length > 0) lines.push('', ...poolTable(stats.pools))
+  if (stats.memcachedProxies.length > 0) {
+    lines.push('', ...proxyTable(stats.memcachedProxies), ...commandTable(stats.memcachedProxies))
+  }
   if (stats.routes !== undefined) lines.push('', ...routeTable(stats.routes))
   return `${lines.join('\n')}\n`
 }

@@ -1,4 +1,5 @@
 /** Help on the program itself, from the tables of commands, options and exit codes. */
+import { guides } from '../config/guides.ts'
 import { exitCodes } from '../daemon/exit-codes.ts'
 import type { Command } from './command.ts'
 import { type OptionName, type OptionRecord, optionTable } from './options.ts'
@@ -17,9 +18,9 @@ export function usageText(commands: readonly Command[]): string {
     'exit codes:',
     ...columns(exitCodes.map(({ code, doc }) => [String(code), doc])),
     '',
-    '"shellac help WORD" explains a statement of the configuration, or a word of nginx, Varnish, HAProxy and Squid;',
-    '"shellac help statements", "units" and "reasons" list all there are; "caching", "keys", "purging" and "testing"',
-    'explain what several statements do together',
+    '"shellac help WORD" explains a statement of the configuration, or a word of nginx, Varnish, HAProxy, Squid, twemproxy',
+    'and mcrouter; "shellac help statements", "units" and "reasons" list all there are; what several statements do together',
+    `is explained by "shellac help" and one of: ${guides.map(({ name }) => name).join(', ')}`,
   ].join('\n')}\n`
 }
 

@@ -107,6 +107,97 @@ site * { proxy app; use-cache pages; }`,
     ],
   },
   {
+    name: 'memcached-tier',
+    paragraphs: [
+      'A "memcached" block names servers that share keys among them: a pool. Which server owns a key follows from the names ' +
+        'of the servers, their weights, "hash" and "distribution", so every machine that has the same block finds the same ' +
+        'server, and so do twemproxy and libmemcached. "shellac pool ring KEY" tells it. When a server is added, the keys that ' +
+        'it takes over move and no others; a reload keeps the connections of the rest and says what share of the keys moved.',
+      'With "tier memcached NAME;" a cache keeps what it stores in the pool too. What is not in memory is looked for there ' +
+        'before the origin is asked, and what is found fills the memory: the memory of many machines is one cache, and a ' +
+        'machine that starts anew begins warm. Objects over "max-item" lie in several pieces. Without "tier memory" each hit ' +
+        'comes from the pool. Values are stored in a form of our own, with a checksum; what is not one is a miss.',
+      'A pool that is slow, down, full or flushed costs a request at most "timeout", and a server that fails "eject" times in ' +
+        'a row is out until it answers again. Clients never see it: the origin is asked, as if nothing had been stored.',
+      'With "collapse { scope cluster; }" one machine fetches a missing object and the others wait for it, at most for "wait"; ' +
+        'if it dies, another one takes over. Purges reach every machine that shares the pool within two seconds, by URL, ' +
+        'prefix, glob and tag, wherever they were given. A machine that cannot tell whether it missed one empties its memory ' +
+        'of that cache rather than answer with what was purged.',
+      'A server that was out may hold what was changed or purged meanwhile elsewhere. Whoever takes it back leaves a note on ' +
+        'it, and no machine uses what it holds from before. Whoever can write to the servers decides what clients get: keep ' +
+        'them on a network of your own. For servers that want user and password there is "auth", over memjs and the binary ' +
+        'protocol; such a pool serves caches only.',
+    ],
+    example: `memcached edge {
+    server mc1 10.0.1.1:11211;
+    server mc2 10.0.1.2:11211;
+    server mc3 10.0.1.3:11211 weight 2;
+    timeout 50ms;
+    eject after 3 for 30s;
+}
+cache pages {
+    tier memory 256MiB;
+    tier memcached edge;
+    ttl origin else 2m;
+    grace 10m;
+    collapse { scope cluster; wait 5s; }
+}
+site * { proxy app; use-cache pages; }`,
+    commands: [
+      'shellac pool',
+      'shellac pool stats --pool edge',
+      'shellac pool drain mc2',
+      'shellac purge --tag product-17',
+    ],
+  },
+  {
+    name: 'memcached-proxy',
+    paragraphs: [
+      'A "memcached-proxy" is one memcached server to its clients. Each request goes to the server of the pool that owns its ' +
+        'key, over few connections that all clients of a worker share; a get of many keys is split and put together again. ' +
+        'Replies come in the order of the requests. It understands the classic text commands and the meta commands; clients ' +
+        'of the binary protocol are disconnected. "version", "stats", "quit" and "mn" are answered by the proxy itself; ' +
+        '"flush_all" is refused unless "flush-all" allows it; what manages servers never reaches them.',
+      'Servers never see "noreply" or the quiet flag "q": they answer each request, and the proxy keeps to itself what the ' +
+        'client does not want. So a lost reply is never taken for the next one. A request that is malformed is answered with ' +
+        'an error in its place, and the connection goes on where the next request can be found.',
+      'A server that does not answer within "timeout" costs those who asked it an error (SERVER_ERROR and a text, as twemproxy ' +
+        'has it); after "eject" failures in a row its keys belong to the others, until it answers a question in the ' +
+        'background. It comes back with the values it had: a client may then read what was changed meanwhile on another server. ' +
+        'That cannot be helped here; give values an expiry time, or empty a server before it is taken back.',
+      '"failover POOL" answers gets where the pool fails, or misses while the owner is out. "replicate POOL" gets every write ' +
+        'too, at the same time, and answers where the pool fails; values that one of them missed stay different. "warm from ' +
+        'POOL" is asked for what a get misses; what it has is copied with "add", so that a newer value stays, and what is ' +
+        'written or deleted is deleted there. "route prefix TEXT to POOL" gives keys that begin so a pool of their own, ' +
+        'without those three.',
+      'Who comes from nutcracker: "shellac import nutcracker FILE" writes the configuration, every key stays on its server, and ' +
+        '"stats" serves the same JSON. "shellac stats" adds commands and latencies, "shellac pool" the servers.',
+    ],
+    example: `memcached edge {
+    server mc1 10.0.1.1:11211;
+    server mc2 10.0.1.2:11211;
+    hash-tag "{}";
+    timeout 250ms;
+}
+memcached spare { server 10.0.2.1:11211; }
+memcached tests { server 10.0.3.1:11211; }
+memcached-proxy local {
+    listen 127.0.0.1:11211;
+    listen unix:/run/shellac/memcached.sock mode 0660;
+    stats 127.0.0.1:22222;
+    pool edge;
+    failover spare;
+    route prefix test: to tests;
+    allow 127.0.0.0/8;
+}
+site * { proxy app; }`,
+    commands: [
+      "shellac pool ring 'user:{17}:name' 'user:{17}:mail'",
+      'shellac import nutcracker nutcracker.yml > shellac.conf',
+      "printf 'set a 0 60 1\\r\\nx\\r\\nget a\\r\\n' | nc 127.0.0.1 11211",
+    ],
+  },
+  {
     name: 'testing',
     paragraphs: [
       'A test block claims what must come of one request: given what is stored, and what the origin answers or how it ' +

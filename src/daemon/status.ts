@@ -6,6 +6,7 @@ import { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import { type CounterSums, sumCounters } from '../log/counters.ts'
 import { hitRatio, type RouteCounts } from '../log/route-counters.ts'
 import type { PoolFacts } from '../memcached/pool-facts.ts'
+import { type ProxyFacts, readProxy } from '../memcached-proxy/proxy-facts.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
@@ -57,6 +58,7 @@ export interface DaemonStatus {
   readonly caches: readonly CacheStatus[]
   readonly backends: readonly BackendStatus[]
   readonly pools: readonly PoolFacts[]
+  readonly memcachedProxies: readonly ProxyFacts[]
 }
 
 /** A cache with what it was asked for: the sum over the routes that use it. */
@@ -70,6 +72,7 @@ export interface DaemonStats extends CounterSums {
   readonly uptimeSec: number
   readonly caches: readonly CacheStats[]
   readonly pools: readonly PoolFacts[]
+  readonly memcachedProxies: readonly ProxyFacts[]
   /** Only when asked for. */
   readonly routes?: readonly RouteTally[]
 }
@@ -109,6 +112,10 @@ export function describeBackends(target: Target, nowMs: number): BackendStatus[]
   })
 }
 
+export function describeProxies({ plan, shared }: Pick<Target, 'plan' | 'shared'>): ProxyFacts[] {
+  return plan.memcachedProxies.map((proxy) => readProxy(proxy, shared.memcachedProxies.get(proxy.name)!))
+}
+
 export function describeStats(
   counters: SharedArrayBuffer,
   { plan, shared }: Target,
@@ -119,7 +126,13 @@ export function describeStats(
     const counts = tallies.ofCache(cache.name, { plan, routes: shared.routes })
     return { ...cache, counts, hitRatio: hitRatio(counts) ?? null }
   })
-  return { uptimeSec, ...sumCounters(counters), caches, pools: describePools({ plan, shared }, Date.now()) }
+  return {
+    uptimeSec,
+    ...sumCounters(counters),
+    caches,
+    pools: describePools({ plan, shared }, Date.now()),
+    memcachedProxies: describeProxies({ plan, shared }),
+  }
 }
 
 /** Attached to read only. */

@@ -39,7 +39,14 @@ import type { CountedPlan } from './route-tallies.ts'
 import { losesCache, releaseWorker, SharedStateFactory } from './shared-state.ts'
 import { SignalTable } from './signals.ts'
 import type { DaemonStats, DaemonStatus } from './status.ts'
-import { describeBackends, describeCaches, describeListeners, describeStats, describeWorkers } from './status.ts'
+import {
+  describeBackends,
+  describeCaches,
+  describeListeners,
+  describeProxies,
+  describeStats,
+  describeWorkers,
+} from './status.ts'
 import { checkWorld } from './strict.ts'
 import { workerHeapBytes } from './worker-heap.ts'
 import { resolveWorkers, WorkerPool } from './worker-pool.ts'
@@ -422,6 +429,7 @@ class Supervisor {
       caches: describeCaches(this.#target.shared),
       backends: describeBackends(this.#target, Date.now()),
       pools: describePools(this.#target, Date.now()),
+      memcachedProxies: describeProxies(this.#target),
     }
   }
 

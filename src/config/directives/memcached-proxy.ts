@@ -81,8 +81,8 @@ export const failover = directive({
   shape: reference('memcached', identifier),
   phase: 'fetch',
   doc:
-    'A pool that gets are answered from while the server that owns the key is out or does not answer. Everything else ' +
-    'goes to the owner alone.',
+    'A pool that answers gets where the pool fails, and where it misses while the server that owns the key is out. ' +
+    'Everything else goes to the pool alone.',
   example: 'failover spare;',
   peers: ['FailoverRoute', 'FailoverWithExptimeRoute', 'MissFailoverRoute'],
 })
@@ -91,7 +91,9 @@ export const replicate = directive({
   name: 'replicate',
   shape: reference('memcached', identifier),
   phase: 'fetch',
-  doc: 'A pool that gets every write too. Keys are read from either of the two. They are not made equal otherwise.',
+  doc:
+    'A pool that gets every write too, at the same time; keys are read from it where the pool fails. The answer is that of ' +
+    'the pool, and where that fails, of this one. The two are not made equal otherwise.',
   example: 'replicate copy;',
   peers: ['AllSyncRoute', 'AllAsyncRoute', 'AllFastestRoute', 'AllMajorityRoute', 'AllInitialRoute', 'REPLICAS'],
 })
@@ -106,8 +108,8 @@ export const warm = directive({
   shape: warmShape,
   phase: 'fetch',
   doc:
-    'A pool that gets ask which miss in "pool"; what they find there is copied over. It fills a new pool from an old ' +
-    'one; take the statement away when the old one is gone.',
+    'A pool that gets ask which miss in "pool"; what they find there is copied over, with its flags and what is left of its ' +
+    'time. What is written or deleted in the pool is deleted in the old one. Take the statement away when that is gone.',
   example: 'warm from old;',
   peers: ['WarmUpRoute', 'MigrateRoute'],
 })

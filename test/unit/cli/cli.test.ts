@@ -152,6 +152,7 @@ const status: DaemonStatus = {
   caches: [],
   backends: [],
   pools: [],
+  memcachedProxies: [],
 }
 const reloaded: ReloadResult = {
   ok: true,
@@ -168,7 +169,13 @@ const reloaded: ReloadResult = {
 async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket: string; stops: () => number }> {
   const socket = join(tempDir(), 'admin.sock')
   let stops = 0
-  const stats: DaemonStats = { uptimeSec: 5, ...sumCounters(createCounters(1)), caches: [], pools: [] }
+  const stats: DaemonStats = {
+    uptimeSec: 5,
+    ...sumCounters(createCounters(1)),
+    caches: [],
+    pools: [],
+    memcachedProxies: [],
+  }
   const actions = {
     status: () => Promise.resolve(status),
     stats: () => ({ ...stats, counters: { ...stats.counters, hits: 7 } }),

@@ -1,4 +1,4 @@
-/** The test blocks of what is shipped: each configuration has some, and they hold. */
+/** The test blocks of what is shipped: each configuration that has a site has some, and they hold. */
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
@@ -10,11 +10,12 @@ const examples = readdirSync('examples').filter((name) => name.endsWith('.conf')
 
 for (const path of ['shellac.conf', ...examples.map((name) => `examples/${name}`)]) {
   test(`the tests of ${path} hold`, () => {
-    const report = runTests(loadConfig({ kind: 'file', path }, { ...realFileAccess, env: () => undefined }))
+    const loaded = loadConfig({ kind: 'file', path }, { ...realFileAccess, env: () => undefined })
+    const report = runTests(loaded)
     assert.deepEqual(
       report.diagnostics.map(({ message }) => message),
       [],
     )
-    assert.notEqual(report.passed, 0)
+    assert.equal(report.passed > 0, loaded.sites.length > 0)
   })
 }
