@@ -55,6 +55,24 @@ export class Output {
     this.#renew(socket)
   }
 
+  /** `head` (latin1) and a body, bytes[start, end), which the caller overwrites as soon as this returns. */
+  writeHeadAndCopy(socket: Socket, head: string, bytes: Buffer, start: number, end: number): void {
+    if (head.length + end - start <= SMALL_BYTES) {
+      const scratch = this.#scratch
+      const at = scratch.write(head, 0, 'latin1')
+      bytes.copy(scratch, at, start, end)
+      socket.write(this.#view(at + end - start))
+    } else {
+      const copy = this.#copy(socket, bytes, start, end)
+      socket.cork()
+      socket.write(this.#headBytes(head))
+      socket.write(copy.subarray(0, end - start))
+      socket.uncork()
+      this.#reclaim(socket, copy)
+    }
+    this.#renew(socket)
+  }
+
   /** `head` (latin1) and a body in several pieces. */
   writeHeadAndPieces(socket: Socket, head: string, pieces: readonly Buffer[]): void {
     socket.cork()

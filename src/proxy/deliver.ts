@@ -105,7 +105,7 @@ export function deliverAs(delivery: Delivery, rendering: Rendering): void {
   const { output } = connection.worker
   const tail = connectionLine(connection)
   if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
-    const kept = edited(delivery, notModifiedFields(fields), 304, word)
+    const kept = editedFor(delivery, notModifiedFields(fields), 304, word)
     const text = `HTTP/1.1 304 Not Modified\r\n${behindLength(prefix)}${tail}${fieldLines(kept)}\r\n`
     output.writeText(connection.socket, text)
     end(delivery, object, text.length, 304, word, reason)
@@ -118,7 +118,7 @@ export function deliverAs(delivery: Delivery, rendering: Rendering): void {
     sendRanges(delivery, rendering, answer)
     return
   }
-  const text = `${prefix}${tail}${fieldLines(edited(delivery, [...fields], meta.status, word))}\r\n`
+  const text = `${prefix}${tail}${fieldLines(editedFor(delivery, [...fields], meta.status, word))}\r\n`
   const bodyBytes = head.method === 'HEAD' ? 0 : object.bodyBytes
   output.writeHeadAndPieces(connection.socket, text, head.method === 'HEAD' ? [] : object.body)
   end(delivery, object, text.length + bodyBytes, meta.status, word, reason)
@@ -129,7 +129,7 @@ function sendRanges(delivery: Delivery, rendering: Rendering, answer: RangeAnswe
   const { object, prefix, word, reason } = rendering
   const { status, contentLength } = answer
   const start = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nContent-Length: ${contentLength}\r\n`
-  const lines = fieldLines(edited(delivery, answer.fields, status, word))
+  const lines = fieldLines(editedFor(delivery, answer.fields, status, word))
   const text = `${start}${behindLength(prefix)}${connectionLine(connection)}${lines}\r\n`
   connection.worker.output.writeHeadAndPieces(connection.socket, text, piecesOf(answer, object.body))
   end(delivery, object, text.length + contentLength, status, word, reason)
@@ -152,17 +152,22 @@ export function conditionsOf(head: RequestHead): {
 }
 
 /** Runs the route's response edits on `fields`, in place. */
-function edited(delivery: Delivery, fields: string[], status: number, word: CacheWord): string[] {
-  const { route, facts } = delivery
+function editedFor(delivery: Delivery, fields: string[], status: number, word: CacheWord): string[] {
+  const { connection, head, route } = delivery
   if (route.responseEdits.isEmpty) return fields
-  const context = new RequestContext(delivery.connection, delivery.head, route)
+  return edited(new RequestContext(connection, head, route), fields, status, word)
+}
+
+/** The same for a request that has waited. */
+export function edited(context: RequestContext, fields: string[], status: number, word: CacheWord): string[] {
+  const { route, facts } = context
   context.cacheWord = word
   route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
   return fields
 }
 
 /** What a prefix ends with: Age and Cache-Status, without start line and length. */
-function behindLength(prefix: string): string {
+export function behindLength(prefix: string): string {
   return prefix.slice(prefix.indexOf('\r\nAge: ') + 2)
 }
 

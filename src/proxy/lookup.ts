@@ -6,6 +6,7 @@
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { clientDirectives, decideLookup, RequestTrait } from '../cache/policy/request.ts'
 import { decideReuse, isServed, Reuse, reuseReasons } from '../cache/policy/reuse.ts'
+import type { NoEntry } from '../cache/tiers/pool/pool-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { F } from '../http/fields.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -20,6 +21,7 @@ import { findStored, found } from './find-stored.ts'
 import { Miss } from './miss.ts'
 import { notCached } from './own-answers.ts'
 import { Pass } from './pass.ts'
+import { PoolAnswer } from './pool-answer.ts'
 import { covers } from './ranges.ts'
 import { RequestContext } from './request-context.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
@@ -45,31 +47,45 @@ export function lookup(
   const directives = hasDirectives ? clientDirectives(facts, cache.settings) : undefined
   const { object } = findStored(cache, facts, route, connection)
   if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
+  if (object === undefined && PoolAnswer.suits(head, cache)) {
+    const search = { cache, shared: cache.cache.shared!, key: found.key }
+    new PoolAnswer(connection, new RequestContext(connection, head, route), search, directives, goOn).start()
+    return
+  }
   if (directives?.onlyIfCached && cache.cache.shared === undefined) {
     const { status, message, reason } = notCached
     sendError(connection, head, route, status, message, { reason })
     return
   }
-  startMiss(connection, head, facts, route, cache, directives)
+  startMiss(connection, new RequestContext(connection, head, route), cache, directives)
 }
 
-/** The object is missing, or must be validated first. */
+/** The pool alone does not answer the request: as if it had just come. */
+function goOn({ connection, context, cache, key, directives }: PoolAnswer, why: NoEntry): void {
+  const { head, facts, route } = context
+  const { object } = findStored(cache, facts, route, connection)
+  if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
+  // In a fleet it is asked once more, by the one of this machine who may be elected to fetch.
+  if (why === 'failed' || (why === 'absent' && cache.settings.collapse.scope === 'machine')) context.poolKey = key
+  startMiss(connection, context, cache, directives, why === 'failed' ? 'pool-failed' : 'absent')
+}
+
+/** The object is missing, or must be validated first. `absent`: the reason where there is none at all. */
 function startMiss(
   connection: ClientConnection,
-  head: RequestHead,
-  facts: HeadFacts,
-  route: RouteRuntime,
+  context: RequestContext,
   cache: RouteCache,
   directives: RequestDirectives | undefined,
+  absent: Reason = 'absent',
 ): void {
   const { object } = found
-  let reason: Reason = found.reason
+  let reason: Reason = found.reason === 'absent' ? absent : found.reason
   if (object !== undefined) {
     reason = reuseReasons[decideReuse(storedOf(object).meta, object.softPurged, directives, clock.nowMs)]!
     // Else it was there and fresh, and has been evicted since.
-    if (reason === 'none') reason = covers(cache.cache.tier, facts, object) ? 'absent' : 'part-missing'
+    if (reason === 'none') reason = covers(cache.cache.tier, context.facts, object) ? 'absent' : 'part-missing'
   }
-  Miss.start(connection, new RequestContext(connection, head, route), cache, found, reason, directives)
+  Miss.start(connection, context, cache, found, reason, directives)
 }
 
 /** Sends the stored response if it may answer; false: it may not, or it has gone meanwhile. */

@@ -6,7 +6,7 @@
 
 import type { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
 import { decodeLabels, labelTexts } from '../cache/purge/labels.ts'
-import type { PurgeLog } from '../cache/purge/purge-log.ts'
+import { type PurgeLog, Verdict } from '../cache/purge/purge-log.ts'
 import type { Entry } from '../cache/tiers/pool/entry.ts'
 import type { PoolItems } from '../cache/tiers/pool/items.ts'
 import { type PoolCounts, PoolTier } from '../cache/tiers/pool/pool-tier.ts'
@@ -38,6 +38,7 @@ export class SharedTier {
    * that was taken before the entry was asked for.
    */
   verdict(key: string, entry: Entry): number {
+    if (this.#fleet.isUntouched(entry.fleetNumber)) return Verdict.untouched
     const labels = decodeLabels(key, entry.labels)
     return this.#fleet.judge(entry.fleetNumber, this.#purges.hashLabels(labelTexts(labels)), labels.url)
   }

@@ -37,6 +37,13 @@ export class FleetNumbers {
     return this.#rows.known
   }
 
+  /** True when there was no purge at all since a fetch that began at the fleet number; the quick way past `judge`. */
+  isUntouched(fleetNumber: number): boolean {
+    const known = this.#rows.known
+    if (known === 0 || !(fleetNumber > 0) || fleetNumber > known + MAX_AHEAD) return false
+    return this.#rows.since(fleetNumber) >= this.#purges.last
+  }
+
   /**
    * What purges have done to an object whose fetch began, on whatever node, at the fleet number: a number of Verdict.
    * `labels`: from `hashLabels` of the purge log; `url`: the object's, as its labels say.
