@@ -49,7 +49,7 @@ export interface ConnectionHost {
   greet(out: OutBuffer): ServerRequest[]
   /** All greetings are answered. False: what was queued meanwhile must not be sent to this server. */
   onGreeted(connection: ServerConnection): boolean
-  /** Some replies came: the server is well. */
+  /** Requests were answered: the server is well. */
   onReplies(): void
   /** It is closed. `blame`: a failure of the server, to be counted against it. */
   onClosed(connection: ServerConnection, failure: FailureCode | undefined, blame: boolean): void
@@ -150,6 +150,7 @@ export class ServerConnection {
 
   /** Writes what waits, if the connection can take it. Called once in each turn in which something was begun. */
   flush(): void {
+    if (this.#state === 'closed') return
     this.#measure()
     this.#countWaiting()
     if (this.#state !== 'open' || this.#unwritten === 0) return
@@ -260,7 +261,7 @@ export class ServerConnection {
         if (found === Found.bad) this.#lose(Failure.badReply, true)
         break
       }
-      replies++
+      if (this.#greetings === 0) replies++ // who greets and then answers nothing is not well
       this.#answer(request)
       if (this.#state === 'closed') return
     }

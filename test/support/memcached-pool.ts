@@ -4,6 +4,7 @@ import { Pool, type PoolContext } from '../../src/memcached/pool.ts'
 import { createPoolState, MAIN_THREAD } from '../../src/memcached/pool-state.ts'
 import type { Reply } from '../../src/memcached/reply.ts'
 import { Expect, ServerRequest } from '../../src/memcached/server-request.ts'
+import type { Resolver } from '../../src/net/resolver.ts'
 import type { MemcachedPlan } from '../../src/plan/memcached-plan.ts'
 import type { ListenAddress } from '../../src/plan/plan.ts'
 import { onTestEnd } from './cleanup.ts'
@@ -41,7 +42,12 @@ export interface TestPool {
 }
 
 /** A pool that ends with the test. `shared`: the state of another pool that this one is to share. */
-export function testPool(plan: MemcachedPlan, shared?: SharedArrayBuffer, worker: number = MAIN_THREAD): TestPool {
+export function testPool(
+  plan: MemcachedPlan,
+  shared?: SharedArrayBuffer,
+  worker: number = MAIN_THREAD,
+  resolver?: Resolver,
+): TestPool {
   const state = shared ?? createPoolState(plan, 2)
   const faults: unknown[] = []
   const messages: string[] = []
@@ -49,6 +55,7 @@ export function testPool(plan: MemcachedPlan, shared?: SharedArrayBuffer, worker
     worker,
     log: (_, message) => messages.push(message),
     onFault: (error) => faults.push(error),
+    ...(resolver === undefined ? {} : { resolver }),
   }
   const pool = new Pool(plan, state, context)
   onTestEnd(() => pool.destroy())
