@@ -14,6 +14,7 @@ import type { FailureCode } from '../memcached/failure.ts'
 import { failureTexts } from '../memcached/failure.ts'
 import { Code, type Reply } from '../memcached/reply.ts'
 import { Expect, ServerRequest } from '../memcached/server-request.ts'
+import { decodedKey, decodeKey } from './base64-key.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { Command } from './commands.ts'
 import { CHUNK_BYTES, type Chunk, put } from './reply-arena.ts'
@@ -216,7 +217,8 @@ export class Slot extends ServerRequest {
 
 function putHead(to: Buffer, start: number, line: ValueLine, bytes: Buffer): number {
   let at = put(to, start, valueHead, 0, valueHead.length)
-  at = put(to, at, bytes, line.keyStart, line.keyEnd)
+  const decoded = line.isBase64 ? decodeKey(bytes, line.keyStart, line.keyEnd) : 0
+  at = decoded > 0 ? put(to, at, decodedKey, 0, decoded) : put(to, at, bytes, line.keyStart, line.keyEnd)
   to[at++] = 0x20
   at = put(to, at, bytes, line.flagsStart, line.flagsEnd)
   to[at++] = 0x20

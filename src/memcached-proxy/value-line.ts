@@ -4,6 +4,7 @@ export const valueHead = Buffer.from('VALUE ')
 export const endOfValues = Buffer.from('END\r\n')
 
 const SPACE = 0x20
+const LETTER_B = 0x62
 const LETTER_K = 0x6b
 const LETTER_F = 0x66
 const LETTER_C = 0x63
@@ -21,12 +22,15 @@ export class ValueLine {
   /** Equal when no cas id was asked for. */
   casStart = 0
   casEnd = 0
+  /** The key is written in base64: it was so when the item was stored, whatever it was asked for by. */
+  isBase64 = false
 
   /** Reads `VA <size> k<key> f<flags> ...` in bytes[start, lineEnd); false when size, key or flags are missing. */
   parse(bytes: Buffer, start: number, lineEnd: number): boolean {
     this.keyEnd = this.keyStart = 0
     this.flagsEnd = this.flagsStart = 0
     this.casEnd = this.casStart = 0
+    this.isBase64 = false
     this.sizeStart = start + CODE_BYTES
     let at = this.sizeStart
     while (at < lineEnd && bytes[at] !== SPACE) at++
@@ -45,12 +49,14 @@ export class ValueLine {
       } else if (letter === LETTER_C) {
         this.casStart = from
         this.casEnd = at
+      } else if (letter === LETTER_B) {
+        this.isBase64 = true
       }
     }
     return this.sizeEnd > this.sizeStart && this.keyEnd > this.keyStart && this.flagsEnd > this.flagsStart
   }
 
-  /** Bytes of the line it becomes: words, the spaces between them, line end. */
+  /** Bytes of the line it becomes, at most: words, the spaces between them, line end. */
   get length(): number {
     const words = this.keyEnd - this.keyStart + this.flagsEnd - this.flagsStart + this.sizeEnd - this.sizeStart
     return valueHead.length + words + 2 + (this.casEnd > this.casStart ? this.casEnd - this.casStart + 1 : 0) + 2
