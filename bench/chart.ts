@@ -1,12 +1,9 @@
 /**
- * The chart: CPU per request, one group of horizontal bars per case, one bar per server.
+ * The charts: CPU per request or operation, one group of horizontal bars per case, one bar per program.
  *
  * Each group has a scale of its own, its longest bar filling the width, because 100 KB costs ten times what 1 KB does.
  * Text and ground follow the reader's colour scheme; the bars' colours are readable on both.
  */
-import type { Figure, Row } from './report.ts'
-import type { ServerName } from './servers.ts'
-
 const WIDTH = 760
 const MARGIN = 16
 const LABEL_WIDTH = 84
@@ -16,11 +13,20 @@ const BAR_STEP = 20
 const GROUP_GAP = 34
 const TOP = 82
 
-const looks: Readonly<Record<ServerName, { readonly title: string; readonly colour: string }>> = {
+const looks = {
   shellac: { title: 'Shellac', colour: '#d9822b' },
   nginx: { title: 'nginx', colour: '#3f9c5a' },
   haproxy: { title: 'HAProxy', colour: '#4a86c5' },
   varnish: { title: 'Varnish', colour: '#8f6bb8' },
+  nutcracker: { title: 'nutcracker', colour: '#b5546b' },
+} as const
+
+export type ChartedName = keyof typeof looks
+
+export interface ChartGroup {
+  readonly title: string
+  /** CPU time, microseconds; NaN is drawn as the word "invalid". */
+  readonly bars: readonly { readonly name: ChartedName; readonly micros: number }[]
 }
 
 const STYLE = `
@@ -35,43 +41,41 @@ const STYLE = `
       .ground { fill: #0d1117 }
     }`
 
-/** An SVG document; invalid figures are drawn as the word. */
-export function drawChart(rows: readonly Row[], servers: readonly ServerName[]): string {
-  const groupHeight = servers.length * BAR_STEP + GROUP_GAP
-  const height = TOP + rows.length * groupHeight - MARGIN
-  const groups = rows.map((row, index) => drawGroup(row, servers, TOP + index * groupHeight))
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="CPU time per request">
+/** An SVG document. */
+export function drawChart(title: string, groups: readonly ChartGroup[]): string {
+  let top = TOP
+  const drawn: string[] = []
+  for (const group of groups) {
+    drawn.push(drawGroup(group, top))
+    top += group.bars.length * BAR_STEP + GROUP_GAP
+  }
+  const height = top - MARGIN
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${title}">
   <style>${STYLE}
   </style>
   <rect class="ground" width="${WIDTH}" height="${height}"/>
-  <text class="title" x="${MARGIN}" y="28">CPU time per request, one worker</text>
+  <text class="title" x="${MARGIN}" y="28">${title}</text>
   <text class="dim" x="${MARGIN}" y="47">microseconds, shorter is better; each group has its own scale</text>
-${groups.join('\n')}
+${drawn.join('\n')}
 </svg>
 `
 }
 
-function drawGroup(row: Row, servers: readonly ServerName[], top: number): string {
-  const longest = Math.max(...servers.map((name) => microsOf(row.figures[name]) ?? 0))
-  const bars = servers.map((name, index) => drawBar(name, row.figures[name], longest, top + 10 + index * BAR_STEP))
-  return [`  <text class="case" x="${MARGIN}" y="${top}">${row.case.title}</text>`, ...bars].join('\n')
+function drawGroup({ title, bars }: ChartGroup, top: number): string {
+  const longest = Math.max(0, ...bars.map(({ micros }) => (Number.isNaN(micros) ? 0 : micros)))
+  const drawn = bars.map(({ name, micros }, index) => drawBar(name, micros, longest, top + 10 + index * BAR_STEP))
+  return [`  <text class="case" x="${MARGIN}" y="${top}">${title}</text>`, ...drawn].join('\n')
 }
 
-function drawBar(name: ServerName, figure: Figure | undefined, longest: number, y: number): string {
-  const micros = microsOf(figure)
+function drawBar(name: ChartedName, micros: number, longest: number, y: number): string {
   const left = MARGIN + LABEL_WIDTH
   const room = WIDTH - left - MARGIN - VALUE_WIDTH
-  const length = micros === undefined || longest === 0 ? 0 : (micros / longest) * room
-  const value = micros === undefined ? 'invalid' : `${micros.toFixed(1)} µs`
+  const length = Number.isNaN(micros) || longest === 0 ? 0 : (micros / longest) * room
+  const value = Number.isNaN(micros) ? 'invalid' : `${micros.toFixed(1)} µs`
   const baseline = y + BAR - 4
   return [
     `  <text class="dim" x="${left - 8}" y="${baseline}" text-anchor="end">${looks[name].title}</text>`,
     `  <rect x="${left}" y="${y}" width="${length.toFixed(1)}" height="${BAR}" rx="2" fill="${looks[name].colour}"/>`,
     `  <text x="${(left + length + 8).toFixed(1)}" y="${baseline}">${value}</text>`,
   ].join('\n')
-}
-
-function microsOf(figure: Figure | undefined): number | undefined {
-  if (!figure || 'invalid' in figure || Number.isNaN(figure.cpuMicros)) return undefined
-  return figure.cpuMicros
 }

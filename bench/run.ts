@@ -1,7 +1,7 @@
 /** `npm run bench`: all servers, all cases, in turns; then medians, ratios, a JSON file and a chart. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Case } from './cases.ts'
-import { drawChart } from './chart.ts'
+import { type ChartGroup, drawChart } from './chart.ts'
 import { machineFacts } from './machine.ts'
 import { InvalidRun, measure, type Sample } from './measure.ts'
 import { parseOptions } from './options.ts'
@@ -71,6 +71,14 @@ function save(all: readonly Row[]): void {
   const { rounds, seconds } = options
   const record = { date, rounds, seconds, machine: machineFacts(), versions, results: all }
   writeFileSync(new URL(`${date}.json`, folder), `${JSON.stringify(record, undefined, 2)}\n`)
-  writeFileSync(new URL(`${date}.svg`, folder), drawChart(all, options.servers))
+  writeFileSync(new URL(`${date}.svg`, folder), drawChart('CPU time per request, one worker', all.map(groupOf)))
   console.error(`written: bench/results/${date}.json and ${date}.svg`)
+}
+
+function groupOf({ case: { title }, figures }: Row): ChartGroup {
+  const bars = options.servers.map((name) => {
+    const figure = figures[name]
+    return { name, micros: figure === undefined || 'invalid' in figure ? Number.NaN : figure.cpuMicros }
+  })
+  return { title, bars }
 }

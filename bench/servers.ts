@@ -9,7 +9,7 @@ import { look } from './http.ts'
 import { type Started, startPinned, versionOf } from './process.ts'
 
 /** Core of the server under test, and core of origin and load generator. */
-const SERVER_CORE = '0'
+export const SERVER_CORE = '0'
 export const LOAD_CORE = '1'
 
 export type ServerName = 'shellac' | 'nginx' | 'haproxy' | 'varnish'
@@ -39,15 +39,17 @@ interface Server {
   version(): string
 }
 
+/** The one place that says how Shellac is run when it is measured. */
+export const shellacCommand = (config: string): string[] => [process.execPath, MAIN, '-c', config]
+
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 
 /** Shellac first: the report divides by the others in this order. */
 export const servers: Readonly<Record<ServerName, Server>> = {
   shellac: {
     template: 'shellac.conf',
-    // The one place that says how Shellac is run when it is measured.
-    command: (config) => [process.execPath, MAIN, '-c', config],
-    version: () => `${versionOf(process.execPath, MAIN, 'version')} on Node ${process.version}`,
+    command: shellacCommand,
+    version: shellacVersion,
   },
   nginx: {
     template: 'nginx.conf',
@@ -69,6 +71,10 @@ export const servers: Readonly<Record<ServerName, Server>> = {
     ],
     version: () => versionOf('varnishd', '-V'),
   },
+}
+
+export function shellacVersion(): string {
+  return `${versionOf(process.execPath, MAIN, 'version')} on Node ${process.version}`
 }
 
 let scratch: string | undefined
@@ -113,7 +119,12 @@ export async function startOrigin(): Promise<Origin> {
   }
 }
 
-function fillTemplate(name: string, template: string, words: Record<string, number>): { config: string; dir: string } {
+/** The template of `peers/` with its words filled in, in a folder of its own for each `name`. */
+export function fillTemplate(
+  name: string,
+  template: string,
+  words: Readonly<Record<string, number>>,
+): { readonly config: string; readonly dir: string } {
   const dir = join(scratchFolder(), name)
   mkdirSync(dir, { recursive: true })
   const user = process.getuid?.() === 0 ? 'user root;' : ''
@@ -127,7 +138,7 @@ function fillTemplate(name: string, template: string, words: Record<string, numb
   return { config, dir }
 }
 
-async function untilListening(name: string, port: number, started: Started): Promise<RunningServer> {
+export async function untilListening(name: string, port: number, started: Started): Promise<RunningServer> {
   for (let tries = 0; tries < 300; tries++) {
     if (await listens(port)) return { ...started, port }
     if (!started.isRunning()) break

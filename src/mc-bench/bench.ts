@@ -28,17 +28,22 @@ export interface McBenchProgress {
   readonly wrong: number
 }
 
+/** Who wants to know of a load while it goes on. */
+export interface McBenchWatcher {
+  /** Once a second. */
+  readonly onProgress: (progress: McBenchProgress) => void
+  /** Every key is set; from now on it counts. */
+  readonly onRun?: () => void
+}
+
 /** Resolves with what was counted, also when nothing answers: `stalled` says so. */
-export function runMcBench(
-  options: McBenchOptions,
-  onProgress: (progress: McBenchProgress) => void,
-): Promise<McBenchReport> {
-  return new Promise((resolve) => new McBench(options, onProgress, resolve).start())
+export function runMcBench(options: McBenchOptions, watcher: McBenchWatcher): Promise<McBenchReport> {
+  return new Promise((resolve) => new McBench(options, watcher, resolve).start())
 }
 
 class McBench implements LoadLeader {
   readonly #options: McBenchOptions
-  readonly #onProgress: (progress: McBenchProgress) => void
+  readonly #watcher: McBenchWatcher
   readonly #onEnd: (report: McBenchReport) => void
   readonly #shared: Shared
   readonly #connections: readonly LoadConnection[]
@@ -54,13 +59,9 @@ class McBench implements LoadLeader {
   #timer: NodeJS.Timeout | undefined
   #endTimer: NodeJS.Timeout | undefined
 
-  constructor(
-    options: McBenchOptions,
-    onProgress: (progress: McBenchProgress) => void,
-    onEnd: (report: McBenchReport) => void,
-  ) {
+  constructor(options: McBenchOptions, watcher: McBenchWatcher, onEnd: (report: McBenchReport) => void) {
     this.#options = options
-    this.#onProgress = onProgress
+    this.#watcher = watcher
     this.#onEnd = onEnd
     const values = new Values(options.keys, options.keyPrefix, options.valueBytes)
     this.#shared = { values, ledger: new Ledger(options.keys), tally: new Tally() }
@@ -124,6 +125,7 @@ class McBench implements LoadLeader {
     tally.wrongs.push(...wrongs)
     this.#shared.tally = tally
     this.#phase = 'run'
+    this.#watcher.onRun?.()
     this.#operationsBefore = 0
     this.#startedMs = this.#progressMs = performance.now()
     if (Number.isFinite(this.#options.durationMs)) {
@@ -156,7 +158,7 @@ class McBench implements LoadLeader {
     const done = tally.operations - this.#operationsBefore
     if (done > 0) this.#answeredMs = nowMs
     if (this.#phase === 'preload' || this.#phase === 'run') {
-      this.#onProgress({
+      this.#watcher.onProgress({
         phase: this.#phase,
         seconds: (nowMs - this.#startedMs) / 1000,
         operations: tally.operations,

@@ -56,7 +56,7 @@ export const mcBench: Command = {
   doc: 'load a memcached server or proxy with gets, multi-gets and sets, check every reply, show latencies',
   run: async ({ operands, options, terminal }: Invocation) => {
     const read = readOptions(operands[0], options)
-    const report = await runMcBench(read, (progress) => terminal.err(progressText(progress)))
+    const report = await runMcBench(read, { onProgress: (progress) => terminal.err(progressText(progress)) })
     terminal.out(options.has('json') ? `${JSON.stringify(report, undefined, 2)}\n` : reportText(report))
     const isStale = report.stale > 0 && !options.has('allow-stale')
     return report.wrong > 0 || report.stalled || isStale ? EXIT_FAILED : EXIT_OK

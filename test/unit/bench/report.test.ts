@@ -42,7 +42,16 @@ test('the table has a line per server and shows what is invalid', () => {
 })
 
 test('the chart draws one bar per server, longest to the full width, and a scheme for the dark', () => {
-  const svg = drawChart([row], ['shellac', 'nginx', 'haproxy'])
+  const svg = drawChart('CPU time', [
+    {
+      title: first.title,
+      bars: [
+        { name: 'shellac', micros: 8 },
+        { name: 'nginx', micros: 16 },
+        { name: 'haproxy', micros: Number.NaN },
+      ],
+    },
+  ])
   const widths = [...svg.matchAll(/<rect x="\d+" y="\d+" width="([\d.]+)"/g)].map((match) => Number(match[1]))
   assert.equal(widths.length, 3)
   assert.ok(Math.abs((widths[0] ?? 0) * 2 - (widths[1] ?? 0)) < 0.2)

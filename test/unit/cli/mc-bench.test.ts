@@ -190,7 +190,7 @@ describe('shellac mc-bench', () => {
         preload: true,
         stallMs: 500,
       },
-      ({ phase }) => phases.push(phase),
+      { onProgress: ({ phase }) => phases.push(phase), onRun: () => phases.push('began') },
     )
     assert.deepEqual([found.stalled, found.operations, found.wrong], [true, 0, 0])
     assert.ok((found.errorTexts.ECONNREFUSED ?? 0) >= 2)
