@@ -5,7 +5,7 @@
  * memcached gives up its privileges unless told otherwise and will not run as root without a word, hence `-u`.
  */
 import { readFileSync } from 'node:fs'
-import { connect, type NetConnectOpts } from 'node:net'
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { ListenAddress } from '../../src/plan/plan.ts'
 import { onTestEnd, stopChild } from './cleanup.ts'
@@ -121,7 +121,7 @@ export class TestMemcached {
       conversation.send(request)
       return await conversation.readUntil(end)
     } finally {
-      conversation.socket.destroy()
+      await hangUp(conversation.socket)
     }
   }
 
@@ -142,7 +142,7 @@ export class TestMemcached {
         socket.destroy()
         resolve(answers)
       }
-      socket.once('connect', () => end(true))
+      socket.once('connect', () => hangUp(socket).then(() => end(true)))
       socket.once('error', () => end(false))
     })
   }
@@ -183,4 +183,12 @@ export async function prepareMemcached(options: MemcachedOptions = {}): Promise<
   const path = options.unix === true ? join(tempDir('memcached-'), 'mc.sock') : ''
   const port = path === '' ? (options.port ?? (await freePort())) : 0
   return new TestMemcached(port, path, options)
+}
+
+/** Closes in order, and comes back when the server has closed too: it counts the connection no longer. */
+async function hangUp(socket: Socket): Promise<void> {
+  socket.end()
+  socket.resume()
+  await waitFor('the server to close', () => socket.readableEnded || socket.destroyed)
+  socket.destroy()
 }
