@@ -69,6 +69,13 @@ export const optionTable = [
     doc: 'with purge: remove what is purged',
   },
   {
+    name: 'local',
+    short: undefined,
+    value: undefined,
+    repeatable: false,
+    doc: 'with purge: on this machine only, also in a cache that others share',
+  },
+  {
     name: 'soft',
     short: undefined,
     value: undefined,

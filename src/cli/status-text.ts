@@ -31,7 +31,7 @@ export function statusText(status: DaemonStatus): string {
       status.listeners.map((one) => [listenerName(one), one.addresses.join(' ')]),
     ),
   ]
-  if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches))
+  if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches), ...fleetTable(status.caches))
   if (status.backends.length > 0) lines.push('', ...backendTable(status))
   if (status.memcachedProxies.length > 0) lines.push('', ...proxyTable(status.memcachedProxies))
   if (status.pools.length > 0) lines.push('', ...poolTable(status.pools))
@@ -59,7 +59,8 @@ export function statsText(stats: DaemonStats): string {
       [...causes, ...refused].filter((row) => row[1] > 0).sort((a, b) => b[1] - a[1]),
     ),
   ]
-  if (stats.caches.length > 0) lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches))
+  if (stats.caches.length > 0)
+    lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches), ...fleetTable(stats.caches))
   if (stats.pools.length > 0) lines.push('', ...poolTable(stats.pools))
   if (stats.memcachedProxies.length > 0) {
     lines.push('', ...proxyTable(stats.memcachedProxies), ...commandTable(stats.memcachedProxies))
@@ -130,6 +131,27 @@ function cacheTable(caches: readonly CacheStatus[]): string[] {
       purges.purges,
     ]),
   )
+}
+
+/** Caches that other nodes share: how it stands with their purges. */
+function fleetTable(caches: readonly CacheStatus[]): string[] {
+  const shared = caches.flatMap(({ name, fleet }) => (fleet === null ? [] : [{ name, fleet }]))
+  if (shared.length === 0) return []
+  const rows = table(
+    ['cache', 'purge log in', 'on server', 'number', 'seen', 'waiting', 'obeyed', 'gaps', 'failures'],
+    shared.map(({ name, fleet }) => [
+      name,
+      fleet.pool,
+      fleet.server,
+      fleet.sequence,
+      fleet.lagMs === null ? 'never' : `${durationText(fleet.lagMs / 1000)} ago`,
+      fleet.pending,
+      fleet.applied,
+      fleet.gaps,
+      fleet.failures,
+    ]),
+  )
+  return ['', ...rows]
 }
 
 function backendTable(status: DaemonStatus): string[] {

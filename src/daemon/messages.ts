@@ -1,10 +1,13 @@
 /**
- * What main thread and workers say to each other. Nothing here is on the path of a request.
+ * What main thread and workers say to each other. Nothing here is on the path of a request but a purge.
  *
- * A worker answers each request but `reopen-logs` once, with the sequence number it came with; `log` comes unasked.
+ * A worker answers each request but `reopen-logs` and `published` once, with the sequence number it came with; `log` and
+ * `publish` come unasked. For the word that answers `publish` a client waits, but not for long; see purge-wait.ts.
  */
+import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import type { BoundAddress } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { Publication } from '../proxy/fleet-publisher.ts'
 import type { SharedState } from '../proxy/runtime.ts'
 
 /** One generation of the configuration, as every worker is to serve it. */
@@ -40,8 +43,12 @@ export type ToWorker =
   | { readonly type: 'facts'; readonly sequence: number }
   | { readonly type: 'drain'; readonly sequence: number }
   | { readonly type: 'reopen-logs' }
+  /** What became of a publication of the worker. */
+  | { readonly type: 'published'; readonly number: number; readonly state: FleetState }
 
 export type FromWorker =
+  /** A purge that the worker has obeyed and other nodes are to hear of; answered with `published`. */
+  | { readonly type: 'publish'; readonly publication: Publication }
   | { readonly type: 'done'; readonly sequence: number; readonly facts: WorkerFacts }
   | { readonly type: 'failed'; readonly sequence: number; readonly error: WorkerError }
   | {

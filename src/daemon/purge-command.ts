@@ -1,11 +1,13 @@
 /** `purge` of the admin socket: its arguments, and what comes of them in each cache. */
 import { AdminFailure, type AdminRequest } from '../admin/protocol.ts'
+import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import { obeyOrder, type PurgeOrder, type PurgeScope, refuseOrder } from '../cache/purge/order.ts'
 import { PurgeLog } from '../cache/purge/purge-log.ts'
 import { UrlRequest, urlPattern } from '../cache/purge/url-request.ts'
 import { compileUrlTexts } from '../cache/purge/url-text.ts'
 import type { CachePlan, Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
+import type { FleetPurges } from './fleet-purges.ts'
 
 /** The arguments of the command; `cache` undefined: every cache, `mode` undefined: as the cache's `purge` block says. */
 export interface PurgeArguments {
@@ -13,40 +15,61 @@ export interface PurgeArguments {
   readonly targets: readonly string[]
   readonly cache?: string | undefined
   readonly mode?: 'soft' | 'hard' | undefined
+  /** Only here, also where other nodes share the cache. */
+  readonly isLocal?: boolean | undefined
 }
 
 export interface PurgeResult {
   readonly scope: PurgeScope
-  readonly caches: readonly { readonly name: string; readonly mode: 'soft' | 'hard' }[]
+  readonly caches: readonly PurgedCache[]
+}
+
+export interface PurgedCache {
+  readonly name: string
+  readonly mode: 'soft' | 'hard'
+  /** Whether other nodes will hear of it: `pending` means when the pool is back; undefined: it concerns no other node. */
+  readonly fleet?: FleetState | undefined
 }
 
 /** What is live. */
 interface Live {
   readonly plan: Plan
   readonly shared: SharedState
+  readonly fleets: Pick<FleetPurges, 'purge'>
 }
 
 const MAIN_THREAD = -1
 const scopes: readonly PurgeScope[] = ['url', 'prefix', 'glob', 'tag', 'all']
 
-/** Purges at once, in all threads. Throws an AdminFailure, and then has purged nothing unless the code is `busy`. */
-export function runPurge(given: AdminRequest['arguments'], { plan, shared }: Live): PurgeResult {
+/**
+ * Purges at once, in all threads, and has other nodes told. Rejects with an AdminFailure, and then has purged nothing unless
+ * the code is `busy`.
+ */
+export async function runPurge(given: AdminRequest['arguments'], live: Live): Promise<PurgeResult> {
+  const { plan } = live
   const wanted = readArguments(given)
   const orders = cachesOf(wanted, plan).map((cache) => ({ cache, order: orderFor(wanted, cache, plan) }))
   for (const { order } of orders) {
     const refusal = refuseOrder(order)
     if (refusal !== undefined) throw new AdminFailure('bad-request', refusal)
   }
-  for (const { cache, order } of orders) {
-    const log = new PurgeLog(shared.caches.get(cache.name)!.value, MAIN_THREAD)
-    if (!obeyOrder(log, order)) throw new AdminFailure('busy', 'a worker has just died; purge again')
-  }
-  const caches = orders.map(({ cache, order }) => ({ name: cache.name, mode: order.isHard ? 'hard' : 'soft' }) as const)
-  return { scope: wanted.scope, caches }
+  const caches = orders.map(async ({ cache, order }): Promise<PurgedCache> => {
+    const mode = order.isHard ? 'hard' : 'soft'
+    const isShared = cache.pool !== undefined && wanted.isLocal !== true
+    const fleet = isShared ? live.fleets.purge(cache.name, order) : undefined
+    const isObeyed = isShared ? fleet !== undefined : obeyHere(cache, order, live)
+    if (!isObeyed) throw new AdminFailure('busy', 'a worker has just died; purge again')
+    return { name: cache.name, mode, fleet: await fleet }
+  })
+  return { scope: wanted.scope, caches: await Promise.all(caches) }
+}
+
+function obeyHere({ name }: CachePlan, order: PurgeOrder, { shared }: Live): boolean {
+  return obeyOrder(new PurgeLog(shared.caches.get(name)!.value, MAIN_THREAD), order)
 }
 
 function readArguments(given: AdminRequest['arguments']): PurgeArguments {
-  const { scope, targets = [], cache, mode } = given
+  const { scope, targets = [], cache, mode, isLocal } = given
   const known = scopes.find((one) => one === scope)
   if (known === undefined) throw new AdminFailure('bad-request', `"scope" is one of ${scopes.join(', ')}`)
   if (!Array.isArray(targets) || targets.some((target) => typeof target !== 'string')) {
@@ -56,7 +79,10 @@ function readArguments(given: AdminRequest['arguments']): PurgeArguments {
   if (mode !== undefined && mode !== 'soft' && mode !== 'hard') {
     throw new AdminFailure('bad-request', '"mode" is "soft" or "hard"')
   }
-  return { scope: known, targets, cache, mode }
+  if (isLocal !== undefined && typeof isLocal !== 'boolean') {
+    throw new AdminFailure('bad-request', '"isLocal" is true or false')
+  }
+  return { scope: known, targets, cache, mode, isLocal }
 }
 
 function cachesOf({ cache }: PurgeArguments, plan: Plan): readonly CachePlan[] {

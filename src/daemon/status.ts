@@ -10,6 +10,7 @@ import { type ProxyFacts, readProxy } from '../memcached-proxy/proxy-facts.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
+import type { FleetPurges, FleetStatus } from './fleet-purges.ts'
 import { type ListenPoint, listenPoints } from './listen-points.ts'
 import type { Target, WorkerFacts } from './messages.ts'
 import { describePools } from './pool-commands.ts'
@@ -26,6 +27,8 @@ export interface CacheStatus {
   readonly name: string
   readonly tier: ReturnType<MemoryTier['stats']>
   readonly purges: PurgeLogStats
+  /** How it stands with the purges of other nodes that share the cache; null: there are none. */
+  readonly fleet: FleetStatus | null
 }
 
 export interface BackendStatus {
@@ -95,11 +98,13 @@ export function describeWorkers(facts: readonly (WorkerFacts | undefined)[]): Wo
   }))
 }
 
-export function describeCaches(shared: SharedState): CacheStatus[] {
+/** `fleets`: of those whose caches other nodes share. */
+export function describeCaches(shared: SharedState, fleets: Pick<FleetPurges, 'statusOf'>): CacheStatus[] {
   return [...shared.caches].map(([name, { value }]) => ({
     name,
     tier: new MemoryTier(value, NO_WORKER).stats(),
     purges: new PurgeLog(value, NO_WORKER).stats(),
+    fleet: fleets.statusOf(name) ?? null,
   }))
 }
 
@@ -118,11 +123,11 @@ export function describeProxies({ plan, shared }: Pick<Target, 'plan' | 'shared'
 
 export function describeStats(
   counters: SharedArrayBuffer,
-  { plan, shared }: Target,
+  { plan, shared, fleets }: Target & { readonly fleets: Pick<FleetPurges, 'statusOf'> },
   tallies: RouteTallies,
   uptimeSec: number,
 ): DaemonStats {
-  const caches = describeCaches(shared).map((cache): CacheStats => {
+  const caches = describeCaches(shared, fleets).map((cache): CacheStats => {
     const counts = tallies.ofCache(cache.name, { plan, routes: shared.routes })
     return { ...cache, counts, hitRatio: hitRatio(counts) ?? null }
   })

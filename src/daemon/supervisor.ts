@@ -23,6 +23,7 @@ import { probeAddresses } from './address-probe.ts'
 import { adminCommands } from './admin-commands.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_FORCED, EXIT_OK, EXIT_START } from './exit-codes.ts'
+import { FleetPurges } from './fleet-purges.ts'
 import { HeldSockets } from './held-sockets.ts'
 import { addressesOf } from './listen-points.ts'
 import type { Load, Loaded } from './loaded.ts'
@@ -82,6 +83,7 @@ class Supervisor {
       this.#log.log('warn', message, { cache, folds, help: 'purge by tag or prefix, or enlarge "tier memory"' })
     },
   )
+  readonly #fleets = new FleetPurges((level, message, fields) => this.#log.log(level, message, fields))
   readonly #startedMs = performance.now()
   #state: DaemonStatus['state'] = 'starting'
   readonly #finished = Promise.withResolvers<number>()
@@ -178,11 +180,14 @@ class Supervisor {
       entry: this.#options.workerEntry ?? ownWorkerEntry(),
       log: (level, message, fields) => this.#log.log(level, message, fields),
       release: (worker) => this.#release(worker),
+      publish: (worker, publication) => this.#fleets.publish(worker, publication),
       takeSockets: () => this.#held.take(addressesOf(this.#target.plan)),
       onHopeless: () => this.#giveUp(),
     })
     this.#admin = await this.#openAdmin(plan)
+    const fleets = await this.#fleets.prepare(this.#target, this.#pools)
     await this.#pool.start(this.#target)
+    fleets.commit()
     if (identity !== undefined) {
       this.#holdPorts(plan)
       dropPrivileges(identity, this.#ownedFiles())
@@ -192,6 +197,7 @@ class Supervisor {
   async #announce(loaded: Loaded): Promise<void> {
     this.#state = 'serving'
     this.#sweeper.start()
+    this.#fleets.start()
     const { plan, generation } = this.#target
     if (loaded.failedTests > 0) this.#log.log('error', 'tests of the configuration fail', { diagnostics: loaded.text })
     else if (loaded.warnings > 0) this.#log.log('warn', 'the configuration has warnings', { diagnostics: loaded.text })
@@ -256,15 +262,18 @@ class Supervisor {
     const target: Target = { generation: ++this.#generation, plan, shared }
     const admin = await this.#replaceAdmin(plan)
     const pools = this.#poolsOf(target, this.#pools)
+    const fleets = await this.#fleets.prepare(target, pools)
     try {
       await this.#pool.apply(target)
     } catch (error) {
+      fleets.rollback()
       pools.rollback()
       admin.undo()
       throw error
     }
     admin.commit()
     pools.commit()
+    fleets.commit()
     this.#pools = pools
     this.#target = target
     this.#sharedStates.tallies.retire(counted(before), counted(target))
@@ -320,6 +329,7 @@ class Supervisor {
 
   #release(worker: number): void {
     releaseWorker(this.#target.shared, worker)
+    this.#fleets.releaseWorker(worker)
     // A unix socket is listened on by the first worker alone, and its file is in the way of the next.
     if (worker !== 0) return
     for (const address of addressesOf(this.#target.plan)) {
@@ -335,6 +345,7 @@ class Supervisor {
 
   async #takeDown(): Promise<void> {
     this.#sweeper.close()
+    this.#fleets.close()
     await this.#watch.close()
     await this.#pool?.terminate()
     this.#pools?.destroy()
@@ -391,7 +402,7 @@ class Supervisor {
       stats: (withRoutes) => this.#stats(withRoutes),
       reload: () => this.#whenStarted(() => this.#reloader.request('command')),
       diff: () => this.#whenStarted(() => this.#preview()),
-      purge: (given) => this.#whenStarted(() => runPurge(given, this.#target)),
+      purge: (given) => this.#whenStarted(() => runPurge(given, { ...this.#target, fleets: this.#fleets })),
       reopenLogs: () => this.#whenStarted(() => this.#reopenLogs()),
       pools: (given) => reportPools(given, this.#target),
       poolRing: (given) => findKeys(given, this.#target),
@@ -426,7 +437,7 @@ class Supervisor {
       workerRestarts: this.#pool.restarts,
       workers,
       listeners: describeListeners(this.#target.plan),
-      caches: describeCaches(this.#target.shared),
+      caches: describeCaches(this.#target.shared, this.#fleets),
       backends: describeBackends(this.#target, Date.now()),
       pools: describePools(this.#target, Date.now()),
       memcachedProxies: describeProxies(this.#target),
@@ -435,7 +446,7 @@ class Supervisor {
 
   #stats(withRoutes: boolean): DaemonStats {
     const { tallies } = this.#sharedStates
-    const stats = describeStats(this.#counters, this.#target, tallies, this.#uptimeSec())
+    const stats = describeStats(this.#counters, { ...this.#target, fleets: this.#fleets }, tallies, this.#uptimeSec())
     return withRoutes ? { ...stats, routes: tallies.ofRoutes(counted(this.#target)) } : stats
   }
 

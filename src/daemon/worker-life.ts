@@ -9,6 +9,7 @@ import { C, Counters } from '../log/counters.ts'
 import { errorCode } from '../log/errno.ts'
 import type { BoundAddress } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
+import { FleetPublisher } from '../proxy/fleet-publisher.ts'
 import type { SharedState } from '../proxy/runtime.ts'
 import { assert, unreachable } from '../util/assert.ts'
 import type { FromWorker, Target, ToWorker, WorkerFacts, WorkerStart } from './messages.ts'
@@ -21,6 +22,7 @@ export interface EngineOptions {
   readonly accessLog: AccessLog
   readonly counters: Counters
   readonly log: WorkerLog
+  readonly fleet: FleetPublisher
 }
 
 /** What a worker wants of its engine; proxy/engine.ts is one. */
@@ -56,8 +58,9 @@ export function runWorker(createEngine: (options: EngineOptions) => WorkerEngine
     problem: (level, message, fields) => send({ type: 'log', level, message, fields, once: `${level} ${fields.file}` }),
     dropped: (lines) => counters.add(C.logLinesDropped, lines),
   })
-  const engine = createEngine({ worker: start.worker, workers: start.workers, accessLog, counters, log })
-  const life = new WorkerLife(engine, accessLog, send)
+  const fleet = new FleetPublisher((publication) => send({ type: 'publish', publication }))
+  const engine = createEngine({ worker: start.worker, workers: start.workers, accessLog, counters, log, fleet })
+  const life = new WorkerLife(engine, accessLog, fleet, send)
   port.on('message', (message: ToWorker) => life.receive(message))
   process.on('exit', () => accessLog.flushSync())
   keepPulse(start)
@@ -66,15 +69,17 @@ export function runWorker(createEngine: (options: EngineOptions) => WorkerEngine
 class WorkerLife {
   readonly #engine: WorkerEngine
   readonly #accessLog: AccessLog
+  readonly #fleet: FleetPublisher
   readonly #send: (message: FromWorker) => void
   #generation = 0
   #prepared: Target | undefined
   /** One after the other, in the order they came. */
   #last: Promise<void> = Promise.resolve()
 
-  constructor(engine: WorkerEngine, accessLog: AccessLog, send: (message: FromWorker) => void) {
+  constructor(engine: WorkerEngine, accessLog: AccessLog, fleet: FleetPublisher, send: (message: FromWorker) => void) {
     this.#engine = engine
     this.#accessLog = accessLog
+    this.#fleet = fleet
     this.#send = send
   }
 
@@ -97,6 +102,9 @@ class WorkerLife {
         return
       case 'reopen-logs':
         this.#accessLog.reopen()
+        return
+      case 'published':
+        this.#fleet.onState(message.number, message.state)
         return
       default:
         unreachable(message)

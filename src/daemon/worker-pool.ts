@@ -8,8 +8,10 @@
  *   when every one of them has said yes do they commit, which cannot fail; else all of them forget it.
  */
 import { availableParallelism } from 'node:os'
+import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import { describeError } from '../log/errno.ts'
 import type { BoundAddress } from '../net/listener.ts'
+import type { Publication } from '../proxy/fleet-publisher.ts'
 import { CrashBackoff } from './crash-backoff.ts'
 import type { FromWorker, Target, WorkerFacts } from './messages.ts'
 import { PulseWatch } from './pulse-watch.ts'
@@ -26,6 +28,8 @@ export interface PoolOptions {
   readonly log: PoolLog
   /** Frees what a dead worker held in shared memory, before its replacement starts. */
   readonly release: (worker: number) => void
+  /** Brings a worker's purge to the other nodes; resolves with how far it came. */
+  readonly publish: (worker: number, publication: Publication) => Promise<FleetState>
   /** Sockets for a worker that replaces another, out of what the main thread holds for that; see held-sockets.ts. */
   readonly takeSockets: () => readonly BoundAddress[]
   /** Every worker is down and none could be started again. */
@@ -59,6 +63,7 @@ export class WorkerPool {
           entry: options.entry,
           heapBytes: options.heapBytes,
           onLog: (message) => this.#log(worker, message),
+          publish: (publication) => options.publish(worker, publication),
           onExit: (slot, exitCode, error) => this.#exited(slot, exitCode, error),
         }),
       )

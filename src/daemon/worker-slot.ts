@@ -4,7 +4,9 @@
  */
 import type { BoundSocket } from 'node:net'
 import { type Transferable, Worker } from 'node:worker_threads'
+import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import type { BoundAddress } from '../net/listener.ts'
+import type { Publication } from '../proxy/fleet-publisher.ts'
 import type { FromWorker, Target, ToWorker, WorkerError, WorkerFacts, WorkerStart } from './messages.ts'
 
 /** Why a worker did not do what it was asked: its own words, or its end. */
@@ -27,6 +29,7 @@ export interface SlotOptions {
   readonly entry: URL
   readonly heapBytes: number
   readonly onLog: (message: FromWorker & { type: 'log' }) => void
+  readonly publish: (publication: Publication) => Promise<FleetState>
   /** The thread has ended and none of its code runs any more; `error` is what it threw. */
   readonly onExit: (slot: WorkerSlot, exitCode: number, error: unknown) => void
 }
@@ -75,7 +78,7 @@ export class WorkerSlot {
     this.startedMs = performance.now()
     this.postedGeneration = 0
     this.#error = undefined
-    worker.on('message', (message: FromWorker) => this.#receive(message))
+    worker.on('message', (message: FromWorker) => this.#receive(worker, message))
     worker.on('error', (error) => {
       this.#error = error
     })
@@ -132,15 +135,25 @@ export class WorkerSlot {
     })
   }
 
-  #receive(message: FromWorker): void {
+  #receive(worker: Worker, message: FromWorker): void {
     if (message.type === 'log') {
       this.#options.onLog(message)
+      return
+    }
+    if (message.type === 'publish') {
+      void this.#publish(worker, message.publication)
       return
     }
     const waiter = this.#waiters.get(message.sequence)
     this.#waiters.delete(message.sequence)
     if (message.type === 'done') waiter?.resolve(message.facts)
     else waiter?.reject(failureOf(message.error))
+  }
+
+  /** The word is for the thread that asked: its successor counts from 1 again. */
+  async #publish(worker: Worker, publication: Publication): Promise<void> {
+    const state = await this.#options.publish(publication)
+    worker.postMessage({ type: 'published', number: publication.number, state } satisfies ToWorker)
   }
 
   #ended(exitCode: number): void {

@@ -7,6 +7,7 @@ import { addressText, type BoundAddress, Listener } from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { ClientConnection } from './client-connection.ts'
+import type { FleetPublisher } from './fleet-publisher.ts'
 import { ListenerRuntime } from './listener-runtime.ts'
 import { Runtime, type SharedState } from './runtime.ts'
 import { Worker, type WorkerLog } from './worker.ts'
@@ -17,6 +18,7 @@ export interface EngineOptions {
   readonly accessLog: AccessLog
   readonly counters: Counters
   readonly log: WorkerLog
+  readonly fleet: FleetPublisher
 }
 
 export class Engine {
@@ -79,6 +81,7 @@ export class Engine {
       if (plan !== undefined) listener.follow(plan, runtime)
       else this.#closeListener(name, listener)
     }
+    runtime.connectPools()
     if (before === undefined) return
     before.retire(runtime)
     if (before.losesCacheTo(runtime)) collectGarbageSoon()

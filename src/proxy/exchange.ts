@@ -1,7 +1,7 @@
 /**
- * A request in work: what its connection tells it. One of five, which may take turns on one request:
+ * A request in work: what its connection tells it. One of six, of which the first five may take turns on one request:
  * Miss (waits for a fetch), FillStream (streams what that stores), Rejoin (goes on where the store could not), Pass
- * (streams an origin's response), Tunnel (after 101).
+ * (streams an origin's response), Tunnel (after 101); PurgeWait (a purge on its way to the other nodes).
  */
 import type { ClientConnection } from './client-connection.ts'
 import type { RequestContext } from './request-context.ts'

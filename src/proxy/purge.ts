@@ -4,6 +4,7 @@
  *     PURGE /a             that URL, all variants; with Purge-Scope: prefix, glob or all, more
  *     PURGEKEY /           the tags in Surrogate-Key, Cache-Tag or xkey
  */
+import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import { obeyOrder, type PurgeOrder, type PurgeScope, refuseOrder } from '../cache/purge/order.ts'
 import { fieldTags, purgeTagFields } from '../cache/purge/tags.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -14,6 +15,8 @@ import { sendAnswer, sendError } from './answer.ts'
 import type { ClientConnection } from './client-connection.ts'
 import type { HeadFacts } from './facts.ts'
 import { purgeForbidden, refusePurge } from './own-answers.ts'
+import { PurgeWait } from './purge-wait.ts'
+import { RequestContext } from './request-context.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 import type { CacheRuntime } from './runtime.ts'
 
@@ -29,9 +32,25 @@ export function purge(connection: ClientConnection, head: RequestHead, facts: He
   const order = orderOf(facts, cache)
   const refusal = typeof order === 'string' ? order : refuseOrder(order)
   if (refusal !== undefined) sendError(connection, head, route, 400, refusal)
-  else if (!obeyOrder(cache.purges, order as PurgeOrder)) {
+  else obey(connection, head, route, order as PurgeOrder)
+}
+
+/** At once here, and by way of the pool on all nodes that share it. */
+function obey(connection: ClientConnection, head: RequestHead, route: RouteRuntime, order: PurgeOrder): void {
+  const { cache } = route.cache!
+  const { fleet } = cache
+  if (!(fleet === undefined ? obeyOrder(cache.purges, order) : fleet.obey(order))) {
     sendError(connection, head, route, 503, 'purges are held up by a thread that has just died; try again')
-  } else answer(connection, head, route, order as PurgeOrder, cache)
+    return
+  }
+  connection.worker.counters.add(C.purges, 1)
+  if (fleet === undefined) {
+    answer(connection, head, route, order, undefined)
+    return
+  }
+  const context = new RequestContext(connection, head, route)
+  const wait = new PurgeWait(connection, context, (state) => answer(connection, context.head, route, order, state))
+  wait.begin(cache, order)
 }
 
 /** The order in a request, or what is wrong with it. */
@@ -65,18 +84,19 @@ function patternOf(request: RequestFacts, cache: CacheRuntime): string {
   return text.startsWith('/') ? target : text.slice(0, text.indexOf('|')) + target
 }
 
+/** `fleet` undefined: no other node shares the cache. */
 function answer(
   connection: ClientConnection,
   head: RequestHead,
   route: RouteRuntime,
   { scope, isHard, targets }: PurgeOrder,
-  cache: CacheRuntime,
+  fleet: FleetState | undefined,
 ): void {
-  connection.worker.counters.add(C.purges, 1)
   const mode = isHard ? 'hard' : 'soft'
+  const cache = route.cache!.cache.plan.name
   sendAnswer(connection, head, route, {
     status: 200,
-    body: `${JSON.stringify({ purged: scope, mode, cache: cache.plan.name, targets })}\n`,
+    body: `${JSON.stringify({ purged: scope, mode, cache, targets, fleet })}\n`,
     contentType: 'application/json',
     fields: '',
     reason: 'purged',

@@ -5,10 +5,13 @@
 
 import { Balancer } from '../balance/balancer.ts'
 import { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
+import { FleetPurger } from '../cache/purge/fleet-purger.ts'
 import { PurgeLog } from '../cache/purge/purge-log.ts'
 import { compileUrlTexts } from '../cache/purge/url-text.ts'
 import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
+import type { PoolItems } from '../cache/tiers/pool/items.ts'
 import { MetaItems } from '../cache/tiers/pool/meta-items.ts'
+import { StoreItems } from '../cache/tiers/pool/store-items.ts'
 import { VariantBudget } from '../cache/variant-budget.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
@@ -86,6 +89,8 @@ export class CacheRuntime {
   readonly purges: PurgeLog
   /** What lies in the pool; undefined: there is none. */
   readonly shared: SharedTier | undefined
+  /** For purges, which then concern all nodes; undefined: no other node shares the cache. */
+  readonly fleet: FleetPurger | undefined
   /** The texts of a request's URL under all keys that the cache is used with. */
   readonly urlTextsOf: (request: RequestFacts) => string[]
   readonly variants = new VariantBudget()
@@ -95,7 +100,7 @@ export class CacheRuntime {
   constructor(
     plan: CachePlan,
     memory: { readonly memoryId: number; readonly tier: MemoryTier; readonly purges: PurgeLog },
-    pool: { readonly pool: Pool; readonly shared: SharedTier } | undefined,
+    pool: { readonly pool: Pool; readonly shared: SharedTier; readonly fleet: FleetPurger } | undefined,
     urlTextsOf: (request: RequestFacts) => string[],
   ) {
     this.plan = plan
@@ -103,6 +108,7 @@ export class CacheRuntime {
     this.tier = memory.tier
     this.pool = pool?.pool
     this.shared = pool?.shared
+    this.fleet = pool?.fleet
     this.purges = memory.purges
     this.urlTextsOf = urlTextsOf
   }
@@ -171,6 +177,11 @@ export class Runtime {
     return condition(new HeadFacts(head, source), { status, header: () => undefined, headers: () => [] })
   }
 
+  /** The first miss of a cache must not spend the time it has for its pool on connecting. */
+  connectPools(): void {
+    for (const cache of this.caches.values()) cache.pool?.preconnect()
+  }
+
   /** Whether a cache of this Plan does not live on in `after`. */
   losesCacheTo(after: Runtime): boolean {
     return [...this.caches].some(([name, cache]) => after.caches.get(name)?.tier !== cache.tier)
@@ -213,7 +224,15 @@ function keepCache(plan: CachePlan, whole: Plan, { shared, pools, before, worker
   const pool = plan.pool === undefined ? undefined : pools.get(plan.pool)
   const isSamePool = isKept && old.pool === pool
   const makeShared = (pool: Pool): SharedTier =>
-    new SharedTier(plan.name, new MetaItems(pool), { fleet: new FleetNumbers(value, purges), purges }, worker.counters)
-  const behind = pool && { pool, shared: (isSamePool && old.shared) || makeShared(pool) }
+    new SharedTier(plan.name, itemsOf(pool), { fleet: new FleetNumbers(value, purges), purges }, worker.counters)
+  const behind = pool && {
+    pool,
+    shared: (isSamePool && old.shared) || makeShared(pool),
+    fleet: new FleetPurger(value, purges, worker.index),
+  }
   return new CacheRuntime(plan, { memoryId, tier, purges }, behind, compileUrlTexts(whole, plan.name))
+}
+
+function itemsOf(pool: Pool): PoolItems {
+  return pool.items === undefined ? new MetaItems(pool) : new StoreItems(pool, pool.items)
 }

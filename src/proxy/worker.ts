@@ -9,6 +9,7 @@ import { TimerWheel } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { HeadFacts } from './facts.ts'
+import type { FleetPublisher } from './fleet-publisher.ts'
 
 export type WorkerLog = (level: 'info' | 'warn' | 'error', message: string, fields: object) => void
 
@@ -23,6 +24,7 @@ export class Worker {
   readonly counters: Counters
   readonly accessLog: AccessLog
   readonly log: WorkerLog
+  readonly fleet: FleetPublisher
   readonly wheel: TimerWheel
   readonly resolver: Resolver
   readonly output = new Output((error) => this.logFault(error))
@@ -40,11 +42,18 @@ export class Worker {
   readonly #ticker: NodeJS.Timeout
   #requestNumber = 0
 
-  constructor(options: { worker: number; counters: Counters; accessLog: AccessLog; log: WorkerLog }) {
+  constructor(options: {
+    worker: number
+    counters: Counters
+    accessLog: AccessLog
+    log: WorkerLog
+    fleet: FleetPublisher
+  }) {
     this.index = options.worker
     this.counters = options.counters
     this.accessLog = options.accessLog
     this.log = options.log
+    this.fleet = options.fleet
     this.wheel = new TimerWheel(clock.monotonicMs, TICK_MS, (error) => this.logFault(error))
     this.resolver = new Resolver()
     this.facts = new HeadFacts(this.head, { clientAddress: '' })

@@ -17,11 +17,11 @@
 import type { MemoryTierShared } from '../tiers/memory-tier.ts'
 import { appendOrders, decodeLog, emptyLog, encodeLog, type FleetLog, lastOf } from './fleet-log.ts'
 import { FleetOwn } from './fleet-own.ts'
-import type { FleetQueue } from './fleet-queue.ts'
+import { FleetQueue } from './fleet-queue.ts'
 import { FleetRows } from './fleet-rows.ts'
 import { compareLog, type GapReason } from './fleet-rules.ts'
 import { purgeLayout } from './layout.ts'
-import { obeyOrder } from './order.ts'
+import { obeyOrder, type PurgeOrder } from './order.ts'
 import type { PurgeLog } from './purge-log.ts'
 
 /** What a server says of the item: `stamp` is another one after every change. */
@@ -55,8 +55,8 @@ export interface MemberStats {
   readonly gaps: number
   /** Turns that did not reach the log. */
   readonly failures: number
-  /** Time since a turn last reached it; undefined: none has. */
-  readonly lagMs: number | undefined
+  /** Time since a turn last reached it; null: none has. */
+  readonly lagMs: number | null
 }
 
 export interface MemberContext {
@@ -64,7 +64,8 @@ export interface MemberContext {
   /** The main thread's. */
   readonly purges: PurgeLog
   readonly store: FleetStore
-  readonly queue: FleetQueue
+  /** 16 hexadecimal digits that no other member has. */
+  readonly node: string
   readonly nowMs: () => number
   readonly onGap: (reason: GapReason) => void
 }
@@ -72,19 +73,22 @@ export interface MemberContext {
 /** `changed`: the log is not as it was read; `busy`: the purge log is held by a thread that has died. */
 type Outcome = 'done' | 'changed' | 'busy' | 'unreachable'
 
+/** At least so many orders have room in a log; larger ones are cut. */
+const MIN_ORDERS = 8
 /** Lost races for the CAS value before the rest waits for the next turn. */
 const MAX_ROUNDS = 16
 
 export class FleetMember {
   readonly queue: FleetQueue
   readonly #purges: PurgeLog
-  readonly #store: FleetStore
+  #store: FleetStore
   readonly #rows: FleetRows
   readonly #own: FleetOwn
   readonly #nowMs: () => number
   readonly #onGap: (reason: GapReason) => void
   /** It follows a log; before that the rows are those of another one. */
   #isAttached = false
+  #isClosed = false
   #turns = 0
   /** Everything was purged because the log was lost, and no new one has been found or begun since. */
   #isLost = false
@@ -95,12 +99,12 @@ export class FleetMember {
   #applied = 0
   #gaps = 0
   #failures = 0
-  #reachedMs: number | undefined = undefined
+  #reachedMs: number | null = null
 
-  constructor({ shared, purges, store, queue, nowMs, onGap }: MemberContext) {
+  constructor({ shared, purges, store, node, nowMs, onGap }: MemberContext) {
     const workers = shared.pins.length
     const { fleetAt, fleetRows, ownAt } = purgeLayout(shared.bytes, workers)
-    this.queue = queue
+    this.queue = new FleetQueue(node, store.maxBytes / MIN_ORDERS)
     this.#purges = purges
     this.#store = store
     this.#rows = new FleetRows(shared.purges, fleetAt, fleetRows)
@@ -116,7 +120,9 @@ export class FleetMember {
   async turn(): Promise<boolean> {
     this.#turns++
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const outcome = (await this.#refresh()) ? await this.#exchange() : 'unreachable'
+      const isRead = await this.#refresh()
+      if (this.#isClosed) return false
+      const outcome = isRead ? await this.#exchange() : 'unreachable'
       if (outcome === 'unreachable') {
         this.#failures++
         this.#stamp = undefined
@@ -128,6 +134,23 @@ export class FleetMember {
       this.#stamp = undefined
     }
     return false
+  }
+
+  /** Adds an order of this node, which a FleetPurger has obeyed. `published` is called when it is in the log. */
+  publish(order: PurgeOrder, thread: number, published: () => void): void {
+    this.queue.add(order, thread, this.#nowMs(), published)
+  }
+
+  /** Goes on over another way to the same log. */
+  reopen(store: FleetStore): void {
+    this.#store = store
+    this.#stamp = undefined
+    this.queue.fit(store.maxBytes / MIN_ORDERS, this.#nowMs())
+  }
+
+  /** A turn that runs changes nothing here any more. */
+  close(): void {
+    this.#isClosed = true
   }
 
   /** Gives back what a thread held that has ended. */
@@ -143,7 +166,7 @@ export class FleetMember {
       applied: this.#applied,
       gaps: this.#gaps,
       failures: this.#failures,
-      lagMs: this.#reachedMs === undefined ? undefined : this.#nowMs() - this.#reachedMs,
+      lagMs: this.#reachedMs === null ? null : Math.max(0, this.#nowMs() - this.#reachedMs),
     }
   }
 
@@ -205,6 +228,7 @@ export class FleetMember {
     // At most half of it, lest the orders of others are gone before everybody has read them.
     const after = appendOrders(log, this.queue.head(maxBytes / 2), maxBytes)
     const outcome = await this.#store.write(encodeLog(after), lastOf(after), this.#cas)
+    if (this.#isClosed) return 'unreachable'
     return outcome === 'stored' ? after : outcome
   }
 

@@ -20,7 +20,7 @@ export interface Queued {
 
 export class FleetQueue {
   readonly #node: string
-  readonly #maxOrderBytes: number
+  #maxOrderBytes: number
   #queue: Queued[] = []
   #bytes = 0
   #lastId = 0
@@ -70,6 +70,12 @@ export class FleetQueue {
     const [taken] = this.#queue.splice(at, 1)
     this.#bytes -= orderBytes(taken!.order)!
     return taken
+  }
+
+  /** From now on orders have at most so many bytes. */
+  fit(maxOrderBytes: number, nowMs: number): void {
+    this.#maxOrderBytes = maxOrderBytes
+    if (this.#queue.some(({ order }) => orderBytes(order)! > maxOrderBytes)) this.#collapse(nowMs)
   }
 
   /** How many purges of the thread wait. */

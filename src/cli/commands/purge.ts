@@ -1,6 +1,6 @@
 /** `shellac purge`: makes stored responses stale or removes them, in the running daemon. */
 import { EXIT_OK } from '../../daemon/exit-codes.ts'
-import type { PurgeArguments, PurgeResult } from '../../daemon/purge-command.ts'
+import type { PurgeArguments, PurgedCache, PurgeResult } from '../../daemon/purge-command.ts'
 import type { Command, Invocation } from '../command.ts'
 import { type OptionName, type OptionValues, UsageError } from '../options.ts'
 import { ANSWER_TIMEOUT_MS, ask, base, print } from './talk.ts'
@@ -21,11 +21,17 @@ const nouns: Readonly<Record<PurgeArguments['scope'], readonly [string, string]>
   all: ['everything', 'everything'],
 }
 
+/** Where other nodes share the cache. */
+const fleetTexts: Readonly<Record<NonNullable<PurgedCache['fleet']>, string>> = {
+  published: 'here and, within two seconds, on the other nodes',
+  pending: 'here; the pool does not answer, and the other nodes will hear of it when it does',
+}
+
 export const purge: Command = {
   name: 'purge',
   operands: '[URL|TAG ...]',
   maxOperands: MAX_OPERANDS,
-  options: [...base, 'cache', 'hard', 'soft', ...scopeOptions, 'json'],
+  options: [...base, 'cache', 'hard', 'soft', 'local', ...scopeOptions, 'json'],
   doc: 'make stored responses stale, or with --hard remove them: by URL, prefix, glob or tag, or all of them',
   run: (invocation) => {
     const given = readPurge(invocation)
@@ -51,7 +57,8 @@ function readPurge({ options, operands }: Invocation): PurgeArguments {
     throw new UsageError(`name ${scope === 'url' ? 'a URL' : `a ${scope}`} to purge, or give --all`)
   }
   if (operands.join('').length > MAX_LETTERS) throw new UsageError('this is too much for one purge; give it in parts')
-  return { scope, targets: operands, cache: options.get('cache')?.[0], mode: readMode(options) }
+  const cache = options.get('cache')?.[0]
+  return { scope, targets: operands, cache, mode: readMode(options), isLocal: options.has('local') }
 }
 
 function readMode(options: OptionValues): PurgeArguments['mode'] {
@@ -62,5 +69,10 @@ function readMode(options: OptionValues): PurgeArguments['mode'] {
 function purgeText({ targets }: PurgeArguments, { scope, caches }: PurgeResult): string {
   const [one, several] = nouns[scope]
   const what = scope === 'all' ? one : `${targets.length} ${targets.length === 1 ? one : several}`
-  return caches.map(({ name, mode }) => `cache "${name}": purged ${what} (${mode})\n`).join('')
+  return caches
+    .map(({ name, mode, fleet }) => {
+      const where = fleet === undefined ? '' : `, ${fleetTexts[fleet]}`
+      return `cache "${name}": purged ${what} (${mode})${where}\n`
+    })
+    .join('')
 }

@@ -12,6 +12,7 @@ import type { Plan } from '../../../src/plan/plan.ts'
 import type { ClientConnection } from '../../../src/proxy/client-connection.ts'
 import type { EngineOptions } from '../../../src/proxy/engine.ts'
 import { HeadFacts } from '../../../src/proxy/facts.ts'
+import { FleetPublisher } from '../../../src/proxy/fleet-publisher.ts'
 import { RequestContext } from '../../../src/proxy/request-context.ts'
 import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
 import { Runtime, type SharedState } from '../../../src/proxy/runtime.ts'
@@ -29,6 +30,7 @@ export function workerOptions(): EngineOptions {
     counters: new Counters(createCounters(1), 0),
     accessLog: new AccessLog(undefined, { problem: () => {} }),
     log: () => {},
+    fleet: new FleetPublisher(() => {}),
   }
 }
 

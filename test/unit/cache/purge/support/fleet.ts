@@ -3,12 +3,10 @@ import assert from 'node:assert/strict'
 import { decodeLog, type FleetLog } from '../../../../../src/cache/purge/fleet-log.ts'
 import { type FleetItem, FleetMember, type FleetStore } from '../../../../../src/cache/purge/fleet-member.ts'
 import { FleetNumbers } from '../../../../../src/cache/purge/fleet-numbers.ts'
-import { FleetOwn } from '../../../../../src/cache/purge/fleet-own.ts'
-import { FleetQueue } from '../../../../../src/cache/purge/fleet-queue.ts'
+import { FleetPurger } from '../../../../../src/cache/purge/fleet-purger.ts'
 import type { GapReason } from '../../../../../src/cache/purge/fleet-rules.ts'
 import { labelTexts } from '../../../../../src/cache/purge/labels.ts'
-import { purgeLayout } from '../../../../../src/cache/purge/layout.ts'
-import { obeyOrder, type PurgeOrder } from '../../../../../src/cache/purge/order.ts'
+import type { PurgeOrder } from '../../../../../src/cache/purge/order.ts'
 import { PurgeLog } from '../../../../../src/cache/purge/purge-log.ts'
 import { createMemoryTier } from '../../../../../src/cache/tiers/memory-tier.ts'
 
@@ -66,7 +64,7 @@ export class Node {
   readonly member: FleetMember
   readonly gaps: GapReason[] = []
   readonly shared
-  readonly #own: FleetOwn
+  readonly #purger: FleetPurger
 
   constructor(server: FleetStore, options: { bytes?: number; nowMs?: () => number } = {}) {
     const { bytes = 4 * 1024 * 1024, nowMs = () => Date.now() } = options
@@ -74,8 +72,7 @@ export class Node {
     this.worker = new PurgeLog(this.shared, 0)
     this.main = new PurgeLog(this.shared, -1)
     this.numbers = new FleetNumbers(this.shared, this.worker)
-    const layout = purgeLayout(this.shared.bytes, 1)
-    this.#own = new FleetOwn(this.shared.purges, layout.ownAt, 2)
+    this.#purger = new FleetPurger(this.shared, this.worker, 0)
     this.member = this.follow(server, nowMs)
   }
 
@@ -86,7 +83,7 @@ export class Node {
       shared: this.shared,
       purges: this.main,
       store: server,
-      queue: new FleetQueue(node, server.maxBytes / 8),
+      node,
       nowMs,
       onGap: (reason) => this.gaps.push(reason),
     })
@@ -94,9 +91,8 @@ export class Node {
 
   /** As a worker does. */
   purge(order: PurgeOrder, published: () => void = () => {}): void {
-    this.#own.begin(0, this.worker.last)
-    assert.ok(obeyOrder(this.worker, order))
-    this.member.queue.add(order, 0, Date.now(), published)
+    assert.ok(this.#purger.obey(order))
+    this.member.publish(order, this.#purger.thread, published)
   }
 
   /** Of an object of the shared tier. */
