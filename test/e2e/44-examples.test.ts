@@ -6,9 +6,11 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Daemon, runShellac, startShellac } from '../support/daemon.ts'
 import type { ReceivedResponse } from '../support/http-message.ts'
+import { connectMemcached, startMemcached } from '../support/memcached.ts'
 import { connectClient, exchange } from '../support/scripted-client.ts'
 import { ok, reply, type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
 import { tempDir } from '../support/temp.ts'
+import { waitFor } from '../support/wait.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const MEBIBYTE = 1024 * 1024
@@ -196,6 +198,68 @@ test('the magazine keeps ranges of films, and fetches a recording whole for whoe
     asked.map(({ fields }) => fields.get('range')),
     [undefined],
   )
+})
+
+test('the memcached proxy has each key on one of three servers, and gets from the spare while one is out', async () => {
+  const [mc1, mc2, mc3, spare] = await Promise.all([1, 2, 3, 4].map(() => startMemcached()))
+  const shellac = await startExample('memcached-proxy', {
+    MC1: mc1!.text,
+    MC2: mc2!.text,
+    MC3: mc3!.text,
+    SPARE: spare!.text,
+    STATS: '%listen:stats%',
+    ADMIN: '%dir%/admin.sock',
+  })
+  const client = await connectMemcached({ port: shellac.port, host: '127.0.0.1' })
+  const say = async (request: string, end: RegExp): Promise<string> => {
+    client.send(request)
+    return client.readUntil(end)
+  }
+  const keys = Array.from({ length: 60 }, (_, index) => `cart:{${index}}`)
+  for (const key of keys) assert.equal(await say(`set ${key} 0 0 1\r\nx\r\n`, /\n$/), 'STORED\r\n')
+  const items = await Promise.all([mc1!, mc2!, mc3!].map(async (server) => Number(await server.stat('curr_items'))))
+  // Each server has the note of its own return besides, if it was ever out; none was.
+  assert.equal(items[0]! + items[1]! + items[2]!, keys.length)
+  assert.ok(items.every((count) => count > 0))
+
+  assert.equal(await say('set spare:1 0 0 1\r\ny\r\n', /\n$/), 'STORED\r\n')
+  assert.match(await spare!.ask('get spare:1\r\n', /END\r\n$/), /VALUE spare:1 /)
+
+  const owners = JSON.parse((await shellac.command('pool', 'ring', '--json', '--pool', 'sessions', ...keys)).stdout)
+  const lost = keys.find((_, index) => owners[index].owner === 'mc2')!
+  assert.equal(await spare!.ask(`set ${lost} 0 0 1\r\nz\r\n`), 'STORED\r\n')
+  await mc2!.kill()
+  // While it is not yet ejected its gets fail over too.
+  assert.equal(await say(`get ${lost}\r\n`, /END\r\n$/), `VALUE ${lost} 0 1\r\nz\r\nEND\r\n`)
+  const statistics = await connectMemcached({ port: shellac.portOf('stats'), host: '127.0.0.1' })
+  assert.equal(JSON.parse(await statistics.readUntil(/\n$/)).service, 'nutcracker')
+})
+
+test('two machines with the distributed cache ask the origin once, and a purge on one reaches the other', async () => {
+  const origin = await startOrigin(() =>
+    ok(`page ${origin.requests.length}`, 'Cache-Control: max-age=60', 'Surrogate-Key: product-17'),
+  )
+  const servers = await Promise.all([1, 2, 3].map(() => startMemcached()))
+  const [mc1, mc2, mc3] = servers.map(({ text }) => text)
+  const env = { APP: at(origin), MC1: mc1!, MC2: mc2!, MC3: mc3!, ADMIN: '%dir%/admin.sock', CACHE_SIZE: '16MiB' }
+  const [here, there] = await Promise.all([1, 2].map(() => startExample('distributed-cache', env)))
+  assert.equal(outcome(await get(here!, '/p/17')), 'stored')
+  await waitFor('the page in the pool', async () => {
+    const counts = await Promise.all(servers.map((server) => server.stat('curr_items')))
+    return counts.some((count) => Number(count) > 0)
+  })
+  const shared = await get(there!, '/p/17')
+  assert.equal(shared.body.toString(), 'page 1')
+  assert.equal(origin.requests.length, 1)
+
+  assert.equal((await here!.command('purge', '--hard', '--tag', 'product-17')).code, 0)
+  const again = await get(here!, '/p/17')
+  assert.equal(again.body.toString(), 'page 2')
+  await waitFor('the purge on the other machine', async () => {
+    return (await get(there!, '/p/17')).body.toString() === again.body.toString()
+  })
+  assert.equal(origin.requests.length, 2)
+  assert.equal(outcome(await get(there!, '/api/cart')), 'bypass')
 })
 
 test('the default configuration starts as it is shipped, in front of a server on its port', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startShellac } from '../support/daemon.ts'
+import { connectMemcached } from '../support/memcached.ts'
 import { exchange } from '../support/scripted-client.ts'
 import { ok, startOrigin } from '../support/scripted-origin.ts'
 import { config } from './daemon-config.ts'
@@ -42,9 +43,9 @@ test('a worker that dies is replaced at once, the others and the cache go on', a
   assert.equal(status.workerRestarts, 2)
 })
 
-/** A port that only root may open, and nobody has. */
-function privilegedPort(): number {
-  for (let port = 1023; port > 512; port--) {
+/** A port that only root may open, and nobody has; below `most`. */
+function privilegedPort(most = 1024): number {
+  for (let port = most - 1; port > 512; port--) {
     try {
       new BoundSocket({ host: '127.0.0.1', port }).close()
       return port
@@ -59,12 +60,15 @@ test('a worker that dies after root was given up is replaced on a port below 102
   skip: process.getuid!() !== 0 && 'needs root',
 }, async () => {
   const port = privilegedPort()
+  const memcachedPort = privilegedPort(port)
   const shellac = await startShellac({
     config: `shellac 1;
 process { workers 2; user nobody; }
 reload { watch off; }
 admin { listen unix:%dir%/admin.sock; }
 listener web { address 127.0.0.1:${port}; }
+memcached edge { server a 127.0.0.1:${memcachedPort}; }
+memcached-proxy local { listen 127.0.0.1:${memcachedPort}; pool edge; }
 site * { route all { path /**; respond 200 "here"; } }`,
     nodeArgs: ['--import', HOOK],
     env: { CRASH_FILE: '%dir%/crash' },
@@ -75,5 +79,10 @@ site * { route all { path /**; respond 200 "here"; } }`,
     writeFileSync(join(shellac.dir, 'crash'), String(worker))
     await shellac.waitForLog('worker replaced', before)
   }
-  for (let at = 0; at < 20; at++) assert.equal((await exchange(port, GET)).status, 200)
+  for (let at = 0; at < 20; at++) {
+    assert.equal((await exchange(port, GET)).status, 200)
+    const client = await connectMemcached({ port: memcachedPort, host: '127.0.0.1' })
+    client.send('version\r\n')
+    assert.match(await client.line(), /^VERSION /)
+  }
 })

@@ -98,7 +98,8 @@ export const hashTag = directive({
   phase: 'start',
   doc:
     'Two characters, the opening and the closing one. Of a key that holds both, with something between them, only that ' +
-    'part is hashed: with "{}" the keys user:{17}:name and user:{17}:mail lie on one server.',
+    'part is hashed: with "{}" the keys user:{17}:name and user:{17}:mail lie on one server. Numbers alone are spread badly ' +
+    'by the default "hash"; take "murmur" with them.',
   example: 'hash-tag "{}";',
   peers: ['hash_tag', 'hash_stop'],
 })
