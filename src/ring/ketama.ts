@@ -22,6 +22,8 @@ const POINTS_PER_SERVER = 160
 const POINTS_PER_DIGEST = 4
 /** Ranks below this: value and rank of a point share one number, and 2³² * 2¹⁶ is still exact. */
 const RANKS = 2 ** 16
+/** 256 KiB of starts. */
+const MAX_START_BITS = 16
 
 export function buildKetama(live: readonly LiveServer[]): Owners {
   const order: number[] = []
@@ -50,36 +52,48 @@ function digestsOf(weight: number, total: number, servers: number): number {
 }
 
 class KetamaOwners implements Owners {
-  /** In ascending order; `servers[i]` owns points[i]. */
-  readonly #points: Uint32Array
+  /** In ascending order; `servers[i]` owns points[i]. Behind the last one stands 2³², owned as the first. */
+  readonly #points: Float64Array
   readonly #servers: Uint32Array
+  /** By the first bits of a hash: the first point that may be at or after it. Replaces a binary search, ten steps for 800 points. */
+  readonly #starts: Uint32Array
+  readonly #shift: number
 
   constructor(points: Uint32Array, servers: Uint32Array) {
-    this.#points = points
-    this.#servers = servers
+    this.#points = new Float64Array(points.length + 1)
+    this.#points.set(points)
+    this.#points[points.length] = 2 ** 32
+    this.#servers = new Uint32Array(servers.length + 1)
+    this.#servers.set(servers)
+    this.#servers[servers.length] = servers[0]!
+    // About as many starts as points, so that a look-up meets one or two of these.
+    const bits = Math.min(Math.max(Math.ceil(Math.log2(points.length)), 1), MAX_START_BITS)
+    this.#shift = 32 - bits
+    this.#starts = new Uint32Array(2 ** bits)
+    let point = 0
+    for (let start = 0; start < this.#starts.length; start++) {
+      while (points[point]! < start * 2 ** this.#shift) point++
+      this.#starts[start] = point
+    }
   }
 
   get size(): number {
-    return this.#points.length
+    return this.#points.length - 1
   }
 
   ownerOf(hash: number): number {
     const points = this.#points
     const value = hash >>> 0
-    let low = 0
-    let high = points.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (points[middle]! < value) low = middle + 1
-      else high = middle
-    }
-    return this.#servers[low === points.length ? 0 : low]!
+    let at = this.#starts[value >>> this.#shift]!
+    while (points[at]! < value) at++
+    return this.#servers[at]!
   }
 
   addShares(shares: number[]): void {
-    let before = this.#points.at(-1)! - 2 ** 32
-    for (const [i, point] of this.#points.entries()) {
+    let before = this.#points[this.size - 1]! - 2 ** 32
+    for (let i = 0; i < this.size; i++) {
       const server = this.#servers[i]!
+      const point = this.#points[i]!
       shares[server] = shares[server]! + (point - before) / 2 ** 32
       before = point
     }
