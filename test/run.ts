@@ -15,7 +15,7 @@ const CONCURRENCY = 2
 /** No single test may take longer, milliseconds. */
 const TEST_TIMEOUT_MS = 180_000
 
-const problem = installMissing(['nginx', 'memcached', 'curl', 'wrk', 'openssl', 'prlimit'])
+const problem = installMissing(['nginx', 'memcached', 'curl', 'wrk', 'openssl', 'prlimit', 'saslpasswd2'])
 if (problem !== undefined) {
   console.error(problem)
   process.exit(1)

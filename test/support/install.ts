@@ -8,8 +8,12 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** The Debian and Ubuntu package of each program that has another name. */
-const PACKAGES: ReadonlyMap<string, string> = new Map([['prlimit', 'util-linux']])
+/** The Debian and Ubuntu packages of each program that has another name, or that needs more than its own. */
+const PACKAGES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['prlimit', ['util-linux']],
+  // The mechanism PLAIN, for memcached too, is only recommended by what needs it.
+  ['saslpasswd2', ['sasl2-bin', 'libsasl2-modules']],
+])
 const POLICY = '/usr/sbin/policy-rc.d'
 /** Where a service's program may lie that an ordinary user's PATH leaves out. */
 const ADMIN_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/sbin']
@@ -34,7 +38,7 @@ export function findMissing(programs: readonly string[]): string[] {
 }
 
 function packagesOf(programs: readonly string[]): string[] {
-  return programs.map((program) => PACKAGES.get(program) ?? program)
+  return programs.flatMap((program) => PACKAGES.get(program) ?? program)
 }
 
 function searchPath(): string[] {

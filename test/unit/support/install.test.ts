@@ -16,3 +16,14 @@ test('what is missing is named, with the way to get it, where it may not be inst
   assert.match(problem, /not installed: no-such-program\./)
   assert.match(problem, /apt-get install --no-install-recommends no-such-program/)
 })
+
+test('a program of another package is asked for by that, with what it needs besides', () => {
+  const folders = process.env.PATH
+  process.env.PATH = '/nonexistent'
+  try {
+    const problem = installMissing(['no-such-program', 'prlimit'], false) ?? ''
+    assert.match(problem, /--no-install-recommends no-such-program util-linux$/m)
+  } finally {
+    process.env.PATH = folders
+  }
+})
