@@ -116,7 +116,8 @@ site * { proxy app; use-cache pages; }`,
       'With "tier memcached NAME;" a cache keeps what it stores in the pool too. What is not in memory is looked for there ' +
         'before the origin is asked, and what is found fills the memory: the memory of many machines is one cache, and a ' +
         'machine that starts anew begins warm. Objects over "max-item" lie in several pieces. Without "tier memory" each hit ' +
-        'comes from the pool. Values are stored in a form of our own, with a checksum; what is not one is a miss.',
+        'comes from the pool. Machines share what caches of the same name keep. Values are stored in a form of our own, with a ' +
+        'checksum; what is not one is a miss.',
       'A pool that is slow, down, full or flushed costs a request at most "timeout", and a server that fails "eject" times in ' +
         'a row is out until it answers again. Clients never see it: the origin is asked, as if nothing had been stored.',
       'With "collapse { scope cluster; }" one machine fetches a missing object and the others wait for it, at most for "wait"; ' +

@@ -7,7 +7,7 @@ import { placesText } from './help.ts'
 import { valueTypes } from './value-types.ts'
 
 /** When the language last changed, for the foot of the page; a generator has no clock to ask. */
-const MAN_DATE = '2026-11-20'
+const MAN_DATE = '2026-11-29'
 
 /** Ends with a newline. */
 export function configManPage(): string {
