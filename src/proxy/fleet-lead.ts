@@ -7,11 +7,12 @@
  *               --something stale lies there---------------> ask for the lease beside it
  *                                                              --won: once more, as it may be new by now--> lead
  *                                                              --another node's-------------------------> wait
- *               --no answer--------------------------------> lead, without a lease
+ *               --no answer--------------------------------> again, a few times; then lead, without a lease
  *     time is over (`collapse { wait TIME; }`)-------------> lead, without a lease
  *
  * One request of each node takes part, the leader of its local fill; the others wait for that. What the other node brings is
- * found by the next look-up.
+ * found by the next look-up. This is the one place where a pool that did not answer is asked again: the burst of requests
+ * that an election is for makes answers late, too, and a server that is gone is soon ejected and then costs nothing.
  */
 import { ItemRead, Lease } from '../cache/tiers/pool/items.ts'
 import type { Reason } from '../log/reasons.ts'
@@ -21,6 +22,9 @@ import { type LeaseOutcome, PoolLookup, type PoolQuestion, type PoolSink } from 
 
 /** Pauses between look-ups: short, since most origins answer soon, and then doubled. */
 const [FIRST_PAUSE_MS, LAST_PAUSE_MS] = [8, 200]
+
+/** So often in a row the pool may fail to answer before this node goes by itself. */
+const MAX_FAILURES = 3
 
 /** Exactly one is called, once. */
 export interface LeadSink {
@@ -36,6 +40,8 @@ export class FleetLead implements PoolSink {
   readonly #untilMs: number
   #pauseMs = FIRST_PAUSE_MS
   #hasLeaseBeside = false
+  /** In a row. */
+  #failures = 0
 
   constructor(question: PoolQuestion, sink: LeadSink) {
     this.#question = question
@@ -49,9 +55,10 @@ export class FleetLead implements PoolSink {
   }
 
   onPoolMiss(outcome: LeaseOutcome): void {
+    if (outcome !== 'failed') this.#failures = 0
     if (this.#hasLeaseBeside) this.#lead(true)
     else if (outcome === 'won') this.#lead(false)
-    else if (outcome === 'failed') this.#sink.onLead(undefined)
+    else if (outcome === 'failed') this.onNoLease()
     else if (outcome === 'taken') this.#wait()
     else this.#askBeside()
   }
@@ -76,7 +83,8 @@ export class FleetLead implements PoolSink {
   }
 
   onNoLease(): void {
-    this.#sink.onLead(undefined)
+    if (++this.#failures < MAX_FAILURES) this.#wait()
+    else this.#sink.onLead(undefined)
   }
 
   #askBeside(): void {

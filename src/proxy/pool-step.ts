@@ -9,7 +9,7 @@
  *               refused  it may not be stored; in a fleet the others hear of it
  *               end      nothing came of it
  *
- * A pool that has failed is not asked again for the same request.
+ * A pool that has failed is not asked again for the same request, but for one who may be elected.
  */
 
 import { preferredVariant } from '../cache/language-variant.ts'
@@ -80,7 +80,7 @@ export class PoolStep implements PoolSink, LeadSink {
     if (isPoolOnly) {
       this.#fills.leave()
       this.#sink!.onNotInPool()
-    } else if (this.#isElected && outcome !== 'failed') new FleetLead(this.#question, this).start(outcome)
+    } else if (this.#isElected) new FleetLead(this.#question, this).start(outcome)
     else this.#sink!.onOriginWanted()
   }
 

@@ -1,6 +1,6 @@
 /**
  * Items of a pool as the tier uses them: read, written, removed, and led. Behind it are either our own connections with
- * the meta protocol (`meta-items.ts`) or memjs (`memjs-items.ts`).
+ * the meta protocol (`meta-items.ts`) or memjs (`store-items.ts`).
  *
  * Leading is how one node of the fleet is elected to fetch. Who reads an absent item *with a lease* makes it, empty, and has
  * won; everybody else who reads it finds it taken until it is written, removed, or has not been extended for the time of
@@ -12,6 +12,10 @@ import { Expect, ServerRequest } from '../../../memcached/server-request.ts'
 /** What became of the lease that was asked for. */
 export const Lease = { none: 0, won: 1, taken: 2 } as const
 
+/** What an item needs beside its value, and more: key, header, time, cas. memcached 1.6.18 takes 48 bytes and the key. */
+const ITEM_OVERHEAD_BYTES = 512
+/** Whatever the servers take: bounds what one read holds in memory. */
+const MAX_VALUE_BYTES = 1024 * 1024
 const SPACE = 32
 const LETTER_W = 87
 const LETTER_Z = 90
@@ -36,6 +40,11 @@ export interface PoolItems {
   extend(key: string, leaseSec: number): void
   /** When the server of that index came back from its last ejection, 0: never. */
   returnedAtMs(server: number): number
+}
+
+/** Most bytes of a value where items may have `maxItemBytes`. */
+export function valueRoom(maxItemBytes: number): number {
+  return Math.min(maxItemBytes, MAX_VALUE_BYTES) - ITEM_OVERHEAD_BYTES
 }
 
 /** A read in work: one object for one read, which its owner extends. Exactly one of the three is called, once. */

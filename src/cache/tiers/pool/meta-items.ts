@@ -12,12 +12,8 @@
 import type { Pool } from '../../../memcached/pool.ts'
 import type { Reply } from '../../../memcached/reply.ts'
 import { Expect, ServerRequest } from '../../../memcached/server-request.ts'
-import type { ItemRead, ItemWrite, PoolItems } from './items.ts'
+import { type ItemRead, type ItemWrite, type PoolItems, valueRoom } from './items.ts'
 
-/** What an item needs beside its value, and more: key, header, time, cas. memcached 1.6.18 takes 48 bytes and the key. */
-const ITEM_OVERHEAD_BYTES = 512
-/** Whatever the servers take: bounds what one read holds in memory. */
-const MAX_VALUE_BYTES = 1024 * 1024
 /** Longest key that `keys.ts` makes. */
 const MAX_KEY_BYTES = 64
 /** Letters of a key that choose among a server's connections, so that what is said of one key is said in order. */
@@ -31,7 +27,7 @@ export class MetaItems implements PoolItems {
   constructor(pool: Pool) {
     this.#pool = pool
     pool.watchReturns()
-    this.maxValueBytes = Math.min(pool.plan.maxItemBytes, MAX_VALUE_BYTES) - ITEM_OVERHEAD_BYTES
+    this.maxValueBytes = valueRoom(pool.plan.maxItemBytes)
   }
 
   read(key: string, read: ItemRead): boolean {
