@@ -96,6 +96,8 @@ export class ServerConnection {
   /** Bytes of `#out` that the gauge knows. */
   #countedBytes = 0
   #writtenBytes = 0
+  /** When the oldest of what is written left this thread, which may have been busy since it was queued. */
+  #flushedMs = 0
   /** Something came since the connection last had nothing to do. */
   #hasHeard = true
   /** The last flush is kept in `#out` until something comes. */
@@ -161,6 +163,8 @@ export class ServerConnection {
     const { use } = this.host
     const bytes = this.#out.length
     if (this.#written === 0) {
+      clock.update()
+      this.#flushedMs = clock.monotonicMs
       this.#isKeeping = this.#hasServed && this.#out.keep()
       this.#hasHeard = false
     }
@@ -477,7 +481,8 @@ export class ServerConnection {
   #waitsSinceMs(): number | undefined {
     if (this.#state === 'closed') return undefined
     const first = this.#first?.queuedMs
-    if (this.#state === 'open') return first
+    // A server is not to blame for what this thread did in between, such as taking a thousand connections.
+    if (this.#state === 'open') return first === undefined ? undefined : Math.max(first, this.#flushedMs)
     return Math.min(this.#begunMs, first ?? this.#begunMs, this.#firstUnwritten?.queuedMs ?? this.#begunMs)
   }
 }
