@@ -11,8 +11,12 @@ import { reload, statsOf, statusOf } from '../support/admin.ts'
 import { onTestEnd } from '../support/cleanup.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
 import { type Conversation, connectMemcached, startMemcached, type TestMemcached } from '../support/memcached.ts'
+import { startSaslMemcached } from '../support/sasl-memcached.ts'
+import { exchange } from '../support/scripted-client.ts'
+import { ok, startOrigin } from '../support/scripted-origin.ts'
 import { waitFor } from '../support/wait.ts'
 
+const GET = 'GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 const KEYS = Array.from({ length: 300 }, (_, index) => `key:${index}:${(index * 7919) % 1000}`)
 
 type Servers = Readonly<Record<string, TestMemcached>>
@@ -68,8 +72,8 @@ test('a reload that adds a server leaves the connections to the others, and says
   await shellac.writeConfig(configOf({ ...before, mc4: mc4! }, { pool: 'preconnect;' }))
   const preview = await shellac.command('diff')
   assert.match(preview.stdout, /; memcached edge: server mc4 added, 2\d\.\d % of the keys move\n$/)
-  const { ok, summary } = await reload(shellac)
-  assert.equal(ok, true)
+  const { ok: isLive, summary } = await reload(shellac)
+  assert.equal(isLive, true)
   assert.match(summary, /^memcached ~edge; 1 kept; memcached edge: server mc4 added, 2\d\.\d % of the keys moved$/)
 
   const kept = await found(client, KEYS)
@@ -227,4 +231,54 @@ test('a unix socket of a proxy is served again when its worker died, and a dead 
   const { pools, memcachedProxies } = await statsOf(shellac)
   assert.equal(memcachedProxies[0]!.tallies.clientConnections, 1)
   assert.equal(pools[0]!.servers[0]!.use.serverConnections, 1)
+})
+
+test('the password of a pool is used, and shown by nothing that shows anything', async () => {
+  const password = 'open-sesame-4711'
+  const server = await startSaslMemcached('shop', password)
+  const origin = await startOrigin(() => ok(`page ${origin.requests.length}`, 'Cache-Control: max-age=60'))
+  const config = (hash: string) => `shellac 1;
+    process { workers 1; }
+    reload { watch off; }
+    admin { listen unix:%dir%/admin.sock; }
+    log daemon { to stderr; level debug; }
+    listener web { address %listen%; }
+    backend app { server a 127.0.0.1:${origin.port}; }
+    memcached edge { server mc1 ${server.text}; timeout 2s; hash ${hash}; auth sasl shop \${file:%dir%/password}; }
+    cache pages { tier memcached edge; }
+    site * { proxy app; use-cache pages; cache-status full; }`
+  const shellac = await startShellac({ config: config('murmur'), files: { password: `${password}\n` } })
+  const first = await exchange(shellac.port, GET)
+  assert.equal(first.body.toString(), 'page 1')
+  await waitFor('the page in the pool', async () => {
+    return (await exchange(shellac.port, GET)).fields.get('cache-status')?.includes('hit') === true
+  })
+  await shellac.writeConfig(config('md5'))
+  const shown = []
+  const commands = [
+    'check',
+    'diff',
+    'reload',
+    'config show',
+    'routes',
+    'status',
+    'stats',
+    'pool',
+    'pool stats',
+    'pool ring a',
+  ]
+  for (const command of [...commands, 'status --json', 'stats --json', 'pool stats --json', 'explain http://a/']) {
+    const words = command === 'check' ? ['check'] : command.split(' ')
+    const { code, stdout, stderr } = await shellac.command(...words)
+    assert.equal(code, 0, `${command}: ${stderr}`)
+    shown.push(stdout, stderr)
+  }
+  // A password that the server refuses is no reason to show it either.
+  writeFileSync(join(shellac.dir, 'password'), `wrong-${password}`)
+  await shellac.reload()
+  await exchange(shellac.port, GET.replace('/a', '/b'))
+  shown.push((await shellac.command('pool', 'stats', '--json')).stdout)
+  const text = [...shown, ...shellac.process.lines, first.fields.get('cache-status')].join('\n')
+  assert.match(text, /memcached edge/)
+  assert.doesNotMatch(text, new RegExp(password))
 })
