@@ -255,21 +255,9 @@ test('the password of a pool is used, and shown by nothing that shows anything',
   })
   await shellac.writeConfig(config('md5'))
   const shown = []
-  const commands = [
-    'check',
-    'diff',
-    'reload',
-    'config show',
-    'routes',
-    'status',
-    'stats',
-    'pool',
-    'pool stats',
-    'pool ring a',
-  ]
-  for (const command of [...commands, 'status --json', 'stats --json', 'pool stats --json', 'explain http://a/']) {
-    const words = command === 'check' ? ['check'] : command.split(' ')
-    const { code, stdout, stderr } = await shellac.command(...words)
+  const commands = ['check', 'diff', 'reload', 'config show', 'stats', 'pool stats', 'explain http://a/']
+  for (const command of [...commands, 'status --json', 'stats --json', 'pool stats --json']) {
+    const { code, stdout, stderr } = await shellac.command(...command.split(' '))
     assert.equal(code, 0, `${command}: ${stderr}`)
     shown.push(stdout, stderr)
   }

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { checkWorld, type Resolve } from '../../../src/daemon/strict.ts'
 import type { BackendPlan, Plan } from '../../../src/plan/plan.ts'
 import { tempDir } from '../../support/temp.ts'
-import { makeBackend, makePlan } from './fixture/plans.ts'
+import { makeBackend, makePlan, makePool } from './fixture/plans.ts'
 
 const noSuchName: Resolve = (host) => {
   const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' })
@@ -33,6 +33,16 @@ test('a name without an address is told with its server and place', async () => 
     message:
       'cannot resolve "no-such.test" (backend "app", server "s1", shop.conf:11): the name has no address (ENOTFOUND) ' +
       '(reload { strict; })',
+  })
+})
+
+test('a memcached server without an address is told as well', async () => {
+  const address = { kind: 'tcp', host: 'no-such.test', port: 11211 } as const
+  const pool = makePool('edge', ['mc1 1', 'mc2 2'])
+  const plan = makePlan({ memcached: [{ ...pool, servers: [pool.servers[0]!, { ...pool.servers[1]!, address }] }] })
+  await assert.rejects(checkWorld(plan, noSuchName), {
+    message:
+      /^cannot resolve "no-such\.test" \(memcached "edge", server "mc2", test\.conf:1\): the name has no address/,
   })
 })
 
