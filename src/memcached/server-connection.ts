@@ -78,7 +78,6 @@ export class ServerConnection {
   isDirty = false
   /** Of the machine's monotonic clock, nanoseconds. */
   readonly begunNs = process.hrtime.bigint()
-  readonly #begunMs = clock.monotonicMs
   readonly #socket: Socket
   readonly #parser: ReplyParser
   #state: State = 'connecting'
@@ -96,8 +95,8 @@ export class ServerConnection {
   /** Bytes of `#out` that the gauge knows. */
   #countedBytes = 0
   #writtenBytes = 0
-  /** When the oldest of what is written left this thread, which may have been busy since it was queued. */
-  #flushedMs = 0
+  /** When the server was last given something to do: it is not to blame for what this thread did before. */
+  #progressMs: number
   /** Something came since the connection last had nothing to do. */
   #hasHeard = true
   /** The last flush is kept in `#out` until something comes. */
@@ -110,6 +109,8 @@ export class ServerConnection {
   #isDraining = false
 
   constructor(host: ConnectionHost, slot: number) {
+    clock.update()
+    this.#progressMs = clock.monotonicMs
     this.host = host
     this.slot = slot
     this.#parser = new ReplyParser(host.maxReplyBytes)
@@ -164,7 +165,7 @@ export class ServerConnection {
     const bytes = this.#out.length
     if (this.#written === 0) {
       clock.update()
-      this.#flushedMs = clock.monotonicMs
+      this.#progressMs = clock.monotonicMs
       this.#isKeeping = this.#hasServed && this.#out.keep()
       this.#hasHeard = false
     }
@@ -206,6 +207,7 @@ export class ServerConnection {
     clock.update()
     if (this.#state !== 'connecting') return
     this.#state = 'greeting'
+    this.#progressMs = clock.monotonicMs
     const out = new OutBuffer()
     const greetings = this.host.greet(out)
     this.#prepend(greetings)
@@ -409,7 +411,7 @@ export class ServerConnection {
 
   #prepend(greetings: ServerRequest[]): void {
     for (const request of greetings.toReversed()) {
-      request.queuedMs = this.#begunMs
+      request.queuedMs = this.#progressMs
       request.next = this.#first
       this.#first = request
       this.#last ??= request
@@ -477,13 +479,15 @@ export class ServerConnection {
     return since !== undefined && clock.monotonicMs - since >= this.host.timeoutMs
   }
 
-  /** Since when the oldest request waits, or the connection to be open; undefined: nobody waits. */
+  /**
+   * Since when the oldest request waits, or the connection to be open; undefined: nobody waits. It counts from queueing, but
+   * no server is blamed for what a busy thread did in between, such as taking a thousand clients in one turn: so each step
+   * that the server has to take (connect, greet, answer) has the whole time.
+   */
   #waitsSinceMs(): number | undefined {
     if (this.#state === 'closed') return undefined
-    const first = this.#first?.queuedMs
-    // A server is not to blame for what this thread did in between, such as taking a thousand connections.
-    if (this.#state === 'open') return first === undefined ? undefined : Math.max(first, this.#flushedMs)
-    return Math.min(this.#begunMs, first ?? this.#begunMs, this.#firstUnwritten?.queuedMs ?? this.#begunMs)
+    if (this.#state !== 'open') return this.#progressMs
+    return this.#first === undefined ? undefined : Math.max(this.#first.queuedMs, this.#progressMs)
   }
 }
 

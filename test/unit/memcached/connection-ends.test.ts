@@ -106,14 +106,20 @@ test('a server that says nothing times out, everything on the connection with it
   assert.equal(pool.state.isEjected(0), true)
 })
 
-test('the timeout counts from queueing: a server that never greets, and one that greets late', async () => {
+test('connecting, greeting and answering have the timeout each', async () => {
   const server = await scriptedMemcached()
-  const { pool } = testPool(poolPlan([server.address], { timeoutMs: 100 }))
+  const { pool } = testPool(poolPlan([server.address], { timeoutMs: 200 }))
   assert.deepEqual(await ask(pool, 0, 'mn\r\n', Expect.meta), failedWith(Failure.timedOut))
-  const again = ask(pool, 0, 'mn\r\n', Expect.meta)
-  await server.connection()
-  await server.greeted()
-  assert.deepEqual(await again, failedWith(Failure.timedOut))
+  await server.connection() // has not greeted
+  const begunMs = performance.now()
+  const late = ask(pool, 0, 'mn\r\n', Expect.meta)
+  const wire = await server.connection()
+  await waitFor('half of the time', () => performance.now() - begunMs > 100)
+  wire.send('VERSION 1.6.18\r\nEND\r\n')
+  await wire.readThrough('mn\r\n')
+  await waitFor('more than all of the time', () => performance.now() - begunMs > 220)
+  wire.send('MN\r\n')
+  assert.equal('text' in (await late), true)
 })
 
 test('a thread that is busy for longer than the timeout does not blame the server', async () => {
