@@ -15,7 +15,24 @@ const CONCURRENCY = 2
 /** No single test may take longer, milliseconds. */
 const TEST_TIMEOUT_MS = 180_000
 
-const problem = installMissing(['nginx', 'memcached', 'curl', 'wrk', 'openssl', 'prlimit', 'saslpasswd2'])
+/** Programs, and libraries by their packages. */
+const NEEDED = [
+  'nginx',
+  'memcached',
+  'curl',
+  'wrk',
+  'openssl',
+  'prlimit',
+  'saslpasswd2',
+  'memccat',
+  'python3-pymemcache',
+  'python3-memcache',
+  'python3-pylibmc',
+  'libcache-memcached-perl',
+  'libcache-memcached-fast-perl',
+]
+
+const problem = installMissing(NEEDED)
 if (problem !== undefined) {
   console.error(problem)
   process.exit(1)

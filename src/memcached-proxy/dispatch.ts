@@ -40,7 +40,7 @@ export function dispatch(client: ClientConnection, request: RequestParser, bytes
       client.endInput()
       return
     case Command.version:
-      client.newSlot(command).answer(client.worker.versionAnswer)
+      client.newSlot(command).answer(ownAnswers.version)
       return
     case Command.mn:
       client.newSlot(command).answer(ownAnswers.mn)

@@ -17,7 +17,7 @@ import { statisticsText } from './statistics-text.ts'
 export interface MemcachedEngineOptions {
   /** 0-based. */
   readonly worker: number
-  /** Of Shellac: what clients are told when they ask for the version. */
+  /** Of Shellac, for its statistics. */
   readonly version: string
   readonly log: WorkerLog
 }
@@ -53,7 +53,7 @@ export class MemcachedProxyEngine {
 
   constructor(options: MemcachedEngineOptions) {
     this.#version = options.version
-    this.#worker = new ProxyWorker(options.worker, options.version, options.log, (proxy) => this.#statistics(proxy))
+    this.#worker = new ProxyWorker(options.worker, options.log, (proxy) => this.#statistics(proxy))
   }
 
   /**

@@ -25,8 +25,6 @@ export class ProxyWorker {
   readonly output = new ClientOutput()
   readonly valueLine = new ValueLine()
   readonly connections = new Set<ClientConnection>()
-  /** The answer to `version`. */
-  readonly versionAnswer: Buffer
   /** The answer to `stats`. */
   readonly statistics: (proxy: ProxyRuntime) => Buffer
   /** Called when the last connection has closed. */
@@ -40,9 +38,8 @@ export class ProxyWorker {
   #spares = 0
   #lastNumber = 0
 
-  constructor(index: number, version: string, log: WorkerLog, statistics: (proxy: ProxyRuntime) => Buffer) {
+  constructor(index: number, log: WorkerLog, statistics: (proxy: ProxyRuntime) => Buffer) {
     this.index = index
-    this.versionAnswer = Buffer.from(`VERSION ${version}\r\n`)
     this.statistics = statistics
     this.#log = log
   }

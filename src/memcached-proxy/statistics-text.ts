@@ -1,4 +1,5 @@
 /** The answer to `stats`: the counters of the proxy that is asked, and of the servers of its pool together. */
+import { SPOKEN_VERSION } from './own-answers.ts'
 import type { ProxyRuntime } from './proxy-runtime.ts'
 import { readProxyUse } from './proxy-state.ts'
 
@@ -13,7 +14,8 @@ export function statisticsText(proxy: ProxyRuntime, version: string): Buffer {
     ['pid', process.pid],
     ['uptime', Math.floor(process.uptime())],
     ['time', Math.floor(Date.now() / 1000)],
-    ['version', version],
+    ['version', SPOKEN_VERSION],
+    ['shellac_version', version],
     ['pool', proxy.pool.name],
     ['curr_connections', tallies.clientConnections],
     ['total_connections', tallies.accepted],

@@ -27,7 +27,7 @@ const conversation: readonly (readonly [request: string, answer: string])[] = [
   ['append a 0 0 3\r\n...\r\n', 'STORED\r\n'],
   ['prepend a 0 0 1\r\n>\r\n', 'STORED\r\n'],
   ['gat 0 a none\r\n', 'VALUE a 2 6\r\n>hi...\r\nEND\r\n'],
-  ['version\r\n', 'VERSION 0.1.0\r\n'],
+  ['version\r\n', 'VERSION 1.6.0\r\n'],
   ['mn\r\n', 'MN\r\n'],
   ['cas a 0 0 1 1\r\nx\r\n', 'EXISTS\r\n'],
   ['cas none 0 0 1 1\r\nx\r\n', 'NOT_FOUND\r\n'],
@@ -159,7 +159,7 @@ test('quit and the end of input let earlier answers out, and nothing later is do
     const client = await pool.connect()
     client.send(`get a\r\nversion\r\n${end}`)
     client.end()
-    assert.match((await client.readToEnd()).toString(), /^VALUE a \d 1\r\n.\r\nEND\r\nVERSION 0\.1\.0\r\n$/)
+    assert.match((await client.readToEnd()).toString(), /^VALUE a \d 1\r\n.\r\nEND\r\nVERSION 1\.6\.0\r\n$/)
   }
   assert.equal(await pool.ask('get after half\r\n'), 'END\r\n')
 })

@@ -13,6 +13,15 @@ const PACKAGES: ReadonlyMap<string, readonly string[]> = new Map([
   ['prlimit', ['util-linux']],
   // The mechanism PLAIN, for memcached too, is only recommended by what needs it.
   ['saslpasswd2', ['sasl2-bin', 'libsasl2-modules']],
+  ['memccat', ['libmemcached-tools']],
+])
+/** Packages that hold no program but a library: loading it tells whether it is there. Python is that of the distribution. */
+const LIBRARIES: ReadonlyMap<string, readonly [program: string, ...args: string[]]> = new Map([
+  ['python3-pymemcache', ['/usr/bin/python3', '-c', 'import pymemcache']],
+  ['python3-memcache', ['/usr/bin/python3', '-c', 'import memcache']],
+  ['python3-pylibmc', ['/usr/bin/python3', '-c', 'import pylibmc']],
+  ['libcache-memcached-perl', ['perl', '-MCache::Memcached', '-e', '1']],
+  ['libcache-memcached-fast-perl', ['perl', '-MCache::Memcached::Fast', '-e', '1']],
 ])
 const POLICY = '/usr/sbin/policy-rc.d'
 /** Where a service's program may lie that an ordinary user's PATH leaves out. */
@@ -31,10 +40,14 @@ Install them with the system's package manager, for instance: sudo apt-get insta
 (As root on Debian or Ubuntu, npm test does that by itself.)`
 }
 
-/** Those of `programs` that no folder of the PATH holds. */
+/** Those of `programs` that no folder of the PATH holds, and of the libraries among them those that cannot be loaded. */
 export function findMissing(programs: readonly string[]): string[] {
   const folders = searchPath()
-  return programs.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))))
+  return programs.filter((program) => {
+    const load = LIBRARIES.get(program)
+    if (load === undefined) return !folders.some((folder) => isExecutable(join(folder, program)))
+    return spawnSync(load[0], load.slice(1), { stdio: 'ignore' }).status !== 0
+  })
 }
 
 function packagesOf(programs: readonly string[]): string[] {

@@ -27,3 +27,14 @@ test('a program of another package is asked for by that, with what it needs besi
     process.env.PATH = folders
   }
 })
+
+test('a library is missing when it cannot be loaded', () => {
+  const folders = process.env.PATH
+  process.env.PATH = '/nonexistent' // without perl, its libraries cannot be loaded
+  try {
+    const problem = installMissing(['libcache-memcached-perl'], false) ?? ''
+    assert.match(problem, /--no-install-recommends libcache-memcached-perl$/m)
+  } finally {
+    process.env.PATH = folders
+  }
+})
