@@ -13,7 +13,7 @@ test('an origin by name is cached in front of, and the log says where to look', 
   const port = await startServer('localhost')
   const shellac = await startShellac({ args: ['--origin', `localhost:${port}`, '--listen', '%listen%'] })
   const ready = await shellac.waitForLog('ready')
-  assert.deepEqual(ready.listeners, [{ name: 'main', addresses: [`127.0.0.1:${shellac.port}`] }])
+  assert.deepEqual(ready.listeners, [{ kind: 'listener', name: 'main', addresses: [`127.0.0.1:${shellac.port}`] }])
   const client = await connectClient(shellac.port)
   const first = await client.get('/')
   assert.equal(first.body.toString(), 'answer 1')

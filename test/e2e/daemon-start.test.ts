@@ -13,7 +13,7 @@ test('starts, serves through all workers, tells its state, and ends on stop', as
   const shellac = await startShellac({ config: config(origin.port) })
   const ready = await shellac.waitForLog('ready')
   assert.equal(ready.generation, 1)
-  assert.deepEqual(ready.listeners, [{ name: 'web', addresses: [`127.0.0.1:${shellac.port}`] }])
+  assert.deepEqual(ready.listeners, [{ kind: 'listener', name: 'web', addresses: [`127.0.0.1:${shellac.port}`] }])
   assert.equal((await exchange(shellac.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).status, 200)
 
   const status = JSON.parse((await shellac.command('status', '--json')).stdout)
