@@ -3,8 +3,8 @@
  * what leads to it, the marker of its variants and the link of its language; so nobody finds a way to nothing.
  *
  * The hard part is that what is stored may be removed while it is on its way: by an unsafe request that another worker
- * answers, say, whose removal may overtake it. So whoever has written looks whether it is still here, and if not takes it
- * back; at worst that removes what was merely evicted within the same moment.
+ * answers, say, whose removal may overtake it. So whoever has written looks whether anything was removed meanwhile and it is
+ * no longer here, and then takes it back.
  */
 import { decodeMeta, META_CELLS_USED } from '../cache/policy/meta.ts'
 import { type EntryFront, EntryKind, entryBytes } from '../cache/tiers/pool/entry.ts'
@@ -56,9 +56,13 @@ export function shareStored(
     onDone(false)
     return
   }
+  const removals = tier.removalsOf(key)
   writeResponse(cache, object, { fleetNumber, ttlSec }, (isWritten) => {
     clock.update()
-    onWritten(cache, object, isWritten, way, onDone)
+    const isRemoved = tier.removalsOf(key) !== removals && tier.find(key) === undefined
+    if (isWritten && isRemoved) cache.shared!.entries.remove(key)
+    if (isWritten && !isRemoved) onWritten(cache, object, way, onDone)
+    else onDone(false)
   })
 }
 
@@ -119,25 +123,9 @@ function bodyOf({ body, bodyBytes }: StoredObject, release: () => void): Segment
   }
 }
 
-function onWritten(
-  cache: CacheRuntime,
-  object: StoredObject,
-  isWritten: boolean,
-  way: WayToIt,
-  onDone: (isShared: boolean) => void,
-): void {
-  const { tier, shared } = cache
-  const { entries } = shared!
-  const { key } = object
-  const now = tier.find(key)
-  if (isWritten && now === undefined) {
-    entries.remove(key)
-    onDone(false)
-    return
-  }
-  if (cache.plan.isPoolOnly && isWritten) tier.discard(object)
-  if (!isWritten) onDone(false)
-  else writeWay(cache, key, way, onDone)
+function onWritten(cache: CacheRuntime, object: StoredObject, way: WayToIt, onDone: (isShared: boolean) => void): void {
+  if (cache.plan.isPoolOnly) cache.tier.discard(object)
+  writeWay(cache, object.key, way, onDone)
 }
 
 function writeWay(cache: CacheRuntime, key: string, way: WayToIt, onDone: (isShared: boolean) => void): void {

@@ -4,7 +4,7 @@
  */
 
 import type { CounterName } from '../../src/log/counters.ts'
-import { statsOf } from '../support/admin.ts'
+import { statsOf, statusOf } from '../support/admin.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
 import type { ReceivedRequest, ReceivedResponse } from '../support/http-message.ts'
 import { startMemcached, type TestMemcached } from '../support/memcached.ts'
@@ -22,7 +22,7 @@ export interface FleetOptions {
   readonly tiers?: string
   readonly cache?: string
   readonly site?: string
-  /** Statements inside `memcached edge { }` behind its servers. */
+  /** Statements inside `memcached edge { }` behind its servers. Default: more time than a loaded machine takes. */
   readonly pool?: string
   readonly more?: string
   /** Arguments of the memcached servers. */
@@ -55,6 +55,14 @@ export class Node {
 
   async count(name: CounterName): Promise<number> {
     return (await statsOf(this.shellac)).counters[name]
+  }
+
+  /** Before a node has read what was purged it takes nothing from the pool and puts nothing there. */
+  async sharing(): Promise<void> {
+    await waitFor('the purges of the fleet', async () => {
+      const { fleet } = (await statusOf(this.shellac)).caches[0]!
+      return (fleet?.sequence ?? 0) > 0
+    })
   }
 
   /** Waits until so many entries more than `before` have been written to the pool, or given up. */
@@ -103,7 +111,7 @@ export class Fleet {
   /** One more node. */
   async start(changes: Partial<FleetOptions> = {}): Promise<Node> {
     const node = new Node(await startShellac({ config: this.config(changes) }))
-    await waitFor('the purges of the fleet are known', async () => isSharing(node))
+    await node.sharing()
     return node
   }
 
@@ -150,7 +158,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 }
 
 function configOf(options: FleetOptions, servers: readonly string[], originPort: number): string {
-  const { workers = 1, tiers = BOTH_TIERS, cache = '', site = '', pool = '', more = '' } = options
+  const { workers = 1, tiers = BOTH_TIERS, cache = '', site = '', pool = 'timeout 5s;', more = '' } = options
   return `shellac 1;
 process { workers ${workers}; drain 1s; }
 reload { watch off; }
@@ -162,11 +170,6 @@ memcached edge { ${servers.map((text) => `server ${text};`).join(' ')} ${pool} }
 cache main { ${tiers} ${cache} }
 site * { proxy app; use-cache main; ${site} route all { path /**; } }
 ${more}`
-}
-
-/** Before a node knows what was purged it takes nothing from the pool and puts nothing there. */
-async function isSharing(_node: Node): Promise<boolean> {
-  return true
 }
 
 function pathOf({ target }: ReceivedRequest): string {

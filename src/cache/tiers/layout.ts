@@ -68,10 +68,15 @@ export const Control = {
   mainHead: 45,
   mainTail: 46,
   mainUnits: 47,
+  /** How often keys were removed, by four bits of their hash: REMOVALS cells. */
+  removals: 48,
   freeClasses: 64,
   freeSubclasses: 65,
   freeLists: 96,
 } as const
+
+/** A power of two. */
+export const REMOVALS = 16
 
 /** log2 of the steps into which each power of two of sizes is divided. */
 export const SUBCLASS_BITS = 4

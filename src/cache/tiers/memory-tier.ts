@@ -10,7 +10,7 @@ import { unitsFor } from './allocator.ts'
 import { FillReader } from './fill-reader.ts'
 import { type FillOwner, FillWriter } from './fill-writer.ts'
 import { findKeys, inspectObject, type ObjectFacts } from './inspect.ts'
-import { Control, layOut, type MemoryTierOptions, type MemoryTierShared, UNIT_BYTES } from './layout.ts'
+import { Control, layOut, type MemoryTierOptions, type MemoryTierShared, REMOVALS, UNIT_BYTES } from './layout.ts'
 import { refreshObject } from './refresh.ts'
 import { CLAIM_ROUNDS, KEY_START, keyBytesOf, NO_ROOM, SharedStore, TRY_AGAIN, writeKey } from './shared-store.ts'
 import { Flag, Slot, State } from './slots.ts'
@@ -307,10 +307,18 @@ export class MemoryTier {
       if (filling >= 0) this.#store.unlist(filling)
       const complete = this.#store.lookUp(key, State.complete)
       if (complete >= 0) this.#store.retire(complete)
+      this.#store.control[Control.removals + (hash.low & (REMOVALS - 1))]!++
       return filling >= 0 || complete >= 0
     } finally {
       lock.release()
     }
+  }
+
+  /** Another number after each `remove` of the key, in any worker, and of some other keys. Evictions do not count. */
+  removalsOf(key: string): number {
+    const { hash, control } = this.#store
+    hash.compute(key)
+    return Atomics.load(control, Control.removals + (hash.low & (REMOVALS - 1)))
   }
 
   /** Removes this object, unless another lies under its key by now. */
