@@ -90,10 +90,12 @@ export function ownersText(owners: readonly KeyOwner[]): string {
   return `${table(['key', 'pool', 'hash', 'server'], rows).join('\n')}\n`
 }
 
-export function drainText({ pool, server, drained, changed, share }: DrainResult): string {
+export function drainText({ pool, server, drained, changed, share, live }: DrainResult): string {
   const where = `server ${server} of pool ${pool}`
   if (!changed) return `${where} ${drained ? 'was drained already' : 'was not drained'}\n`
   const keys = `${percentText(share)} of the keys`
+  if (drained && live === 0)
+    return `${where} is drained, and no other one is live: its requests fail, its caches ask the origin\n`
   return drained
     ? `${where} is drained: ${keys} go to the others, also after reloads, until "shellac pool undrain ${server}" or a restart\n`
     : `${where} gets its keys back: ${keys}; what it holds of them may be older than what the others were given since\n`

@@ -39,6 +39,8 @@ export interface DrainResult {
   readonly changed: boolean
   /** Part of all keys, 0 to 1, that the server owns when it is live. */
   readonly share: number
+  /** Servers of the pool that keys are given to now. */
+  readonly live: number
 }
 
 export function describePools({ plan, shared }: Live, nowMs: number): PoolFacts[] {
@@ -83,8 +85,10 @@ export function runDrain(given: AdminRequest['arguments'], { plan, shared, pools
   }
   const pool = own.get(first.pool.name)
   const changed = drained ? pool.drain(first.server) : pool.undrain(first.server)
-  const facts = readPool(first.pool, stateOf(shared, first.pool), Date.now()).servers[first.server]!
-  return { pool: first.pool.name, server: facts.label, drained, changed, share: facts.fullShare }
+  const { servers } = readPool(first.pool, stateOf(shared, first.pool), Date.now())
+  const { label, fullShare } = servers[first.server]!
+  const live = servers.filter(({ state }) => state === 'live').length
+  return { pool: first.pool.name, server: label, drained, changed, share: fullShare, live }
 }
 
 /** Those of this name, or all. */

@@ -133,6 +133,10 @@ test('drain and undrain say what becomes of the keys', async () => {
   assert.match((await shellac('-c', file, 'pool', 'drain', 'mc2')).out, /was drained already/)
   assert.match((await shellac('-c', file, 'pool', 'undrain', 'mc2')).out, /gets its keys back: .* may be older/)
   assert.equal(edge.isDrained(1), false)
+  assert.match(
+    (await shellac('-c', file, 'pool', 'drain', '127.0.0.1:4')).out,
+    /^server 127\.0\.0\.1:4 of pool spare is drained, and no other one is live: its requests fail/,
+  )
   const unknown = await shellac('-c', file, 'pool', 'drain', 'mc22')
   assert.equal(unknown.code, 5)
   assert.match(unknown.err, /there is no server "mc22"; did you mean "mc2"\? \[no-server\]/)

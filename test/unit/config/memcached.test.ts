@@ -1,8 +1,10 @@
 /** Pools and proxies of memcached in the Plan: what is said, what is derived, and what never shows. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { loadConfig } from '../../../src/config/load.ts'
 import { diagnosticsToJson, formatDiagnostics } from '../../../src/config/print.ts'
+import { findOwners } from '../../../src/memcached/key-owner.ts'
 import type { MemcachedPlan, MemcachedProxyPlan } from '../../../src/plan/memcached-plan.ts'
 import type { CachePlan, Plan } from '../../../src/plan/plan.ts'
 import { filesOf } from '../../support/config.ts'
@@ -101,6 +103,67 @@ describe('a pool', () => {
   it('waits less when a cache asks it', () => {
     assert.equal(cacheOf('tier memory 64MiB; tier memcached edge;').pool.timeoutMs, 50)
     assert.equal(poolOf('server a 10.0.0.1:11211; timeout 50ms;').timeoutMs, 50)
+  })
+})
+
+describe('any text about pools', () => {
+  it('is read or refused, without a throw and in bounded time', () => {
+    const words = [
+      ...['memcached', 'memcached-proxy', 'a', 'b', '{', '}', ';', 'server', 'pool', 'listen', '*:11211', 'h:1', 'h:2'],
+      ...[
+        'weight',
+        '1000000',
+        '1',
+        'tier',
+        'cache',
+        'route',
+        'prefix',
+        'to',
+        'warm',
+        'from',
+        'failover',
+        'auth',
+        'sasl',
+      ],
+      ...['distribution', 'modula', 'maglev', 'rendezvous', 'hash', 'md5', 'timeout', '50ms', 'allow', 'all', 'stats'],
+    ]
+    const text = fc.array(fc.constantFrom(...words), { maxLength: 40 }).map((parts) => parts.join(' '))
+    const likely = fc
+      .tuple(
+        fc.constantFrom('ketama', 'modula', 'maglev', 'rendezvous', 'random'),
+        fc.array(fc.integer({ min: 1, max: 1e6 }), { minLength: 1, maxLength: 30 }),
+      )
+      .map(([name, weights]) => {
+        const servers = weights.map((weight, index) => `server s${index} h:${index + 1} weight ${weight};`)
+        return `memcached a { distribution ${name}; ${servers.join(' ')} } memcached-proxy b { listen *:1; pool a; }`
+      })
+    fc.assert(
+      fc.property(fc.oneof(text, likely), (some) => {
+        const loaded = loadConfig({ kind: 'text', name: 'test.conf', text: `shellac 1; ${some}` }, files)
+        const hasErrors = loaded.diagnostics.some(({ severity }) => severity === 'error')
+        assert.equal(loaded.plan === undefined, hasErrors)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('means the same in whatever order servers and settings stand', () => {
+    const statements = [
+      'server b 10.0.0.1:1;',
+      'server a 10.0.0.2:1 weight 3;',
+      'server 10.0.0.3:1;',
+      'hash murmur;',
+      'eject off;',
+    ]
+    const ownersOf = (pool: MemcachedPlan): unknown =>
+      findOwners(pool, ['x', 'y', 'key:1', 'key:2', 'key:3'], () => true).map(({ owner }) => owner)
+    const expected = ownersOf(poolOf(statements.join(' ')))
+    fc.assert(
+      fc.property(fc.shuffledSubarray(statements, { minLength: statements.length }), (order) => {
+        assert.deepEqual(ownersOf(poolOf(order.join(' '))), expected)
+      }),
+      { numRuns: 30 },
+    )
   })
 })
 
