@@ -15,9 +15,9 @@
  * goes: `purgeAll`, hard. What lies in the pool is judged by the same purge, except what is younger than the new log.
  */
 import type { MemoryTierShared } from '../tiers/memory-tier.ts'
-import { appendOrders, decodeLog, emptyLog, encodeLog, type FleetLog, lastOf } from './fleet-log.ts'
+import { appendOrders, decodeLog, emptyLog, encodeLog, type FleetLog, type FleetOrder, lastOf } from './fleet-log.ts'
 import { FleetOwn } from './fleet-own.ts'
-import { FleetQueue } from './fleet-queue.ts'
+import { FleetQueue, type Queued } from './fleet-queue.ts'
 import { FleetRows } from './fleet-rows.ts'
 import { compareLog, type GapReason } from './fleet-rules.ts'
 import { purgeLayout } from './layout.ts'
@@ -193,48 +193,51 @@ export class FleetMember {
       return this.#begin(step.reason)
     }
     const log = this.#log!
-    if (!this.#isAttached && !this.#attach(log.first - 1)) return 'busy'
+    if (!this.#isAttached && !this.#attach(log.base)) return 'busy'
     if (step.kind === 'gap' && !this.#adopt(log, step.reason)) return 'busy'
     this.#isLost = false
-    if (!this.#apply(log, this.#rows.known + 1)) return 'busy'
-    return this.queue.length === 0 ? 'done' : this.#publish(log)
+    if (!this.#apply(log)) return 'busy'
+    return this.queue.length === 0 ? 'done' : this.#write(log, () => true)
   }
 
   /** Begins a log of our own, with what waits here as its first orders. */
-  async #begin(reason: GapReason | undefined): Promise<Outcome> {
+  #begin(reason: GapReason | undefined): Promise<Outcome> {
     const log = emptyLog(this.#nowMs(), this.#rows.known, Math.random())
-    const written = await this.#write(log)
-    if (typeof written === 'string') return written
-    const isOurs = reason === undefined ? this.#attach(log.first - 1) : this.#adopt(log, reason)
-    if (!isOurs) return 'busy'
-    this.#isLost = false
-    return this.#obeyWritten(written)
+    return this.#write(log, () => {
+      if (!(reason === undefined ? this.#attach(log.base) : this.#adopt(log, reason))) return false
+      this.#isLost = false
+      return true
+    })
   }
 
-  async #publish(log: FleetLog): Promise<Outcome> {
-    const written = await this.#write(log)
-    return typeof written === 'string' ? written : this.#obeyWritten(written)
-  }
-
-  #obeyWritten(log: FleetLog): Outcome {
+  /** T4. `onWritten` is called when it is done, before our orders get their rows; false: the purge log could not be had. */
+  async #write(log: FleetLog, onWritten: () => boolean): Promise<Outcome> {
+    const { maxBytes } = this.#store
+    // At most half of it, lest the orders of others are gone before everybody has read them.
+    const ours = this.queue.head(maxBytes / 2)
+    const after = appendOrders(log, ours, maxBytes)
+    const outcome = await this.#store.write(encodeLog(after), lastOf(after), this.#cas)
+    if (outcome !== 'stored') return outcome
+    if (this.#isClosed) return 'unreachable'
     this.#stamp = undefined
-    if (!this.#apply(log, this.#rows.known + 1)) return 'busy'
+    if (!onWritten()) return 'busy'
+    const published = this.#settle(ours, after)
+    if (!this.#apply(after)) return 'busy'
+    for (const one of published) one.published()
     return this.queue.length === 0 ? 'done' : 'changed'
   }
 
-  /** T4. The log as it is now. */
-  async #write(log: FleetLog): Promise<FleetLog | 'changed' | 'unreachable'> {
-    const { maxBytes } = this.#store
-    // At most half of it, lest the orders of others are gone before everybody has read them.
-    const after = appendOrders(log, this.queue.head(maxBytes / 2), maxBytes)
-    const outcome = await this.#store.write(encodeLog(after), lastOf(after), this.#cas)
-    if (this.#isClosed) return 'unreachable'
-    return outcome === 'stored' ? after : outcome
+  /** Of our orders, which have been written, takes out those that others of them repeat: they are in no log. */
+  #settle(ours: readonly FleetOrder[], { orders }: FleetLog): Queued[] {
+    const written = new Set(orders.flatMap(({ node, id }) => (node === this.queue.node ? [id] : [])))
+    const repeated = ours.filter(({ id }) => !written.has(id)).flatMap(({ id }) => this.queue.take(id) ?? [])
+    for (const { threads } of repeated) for (const thread of threads) this.#own.end(thread)
+    return repeated
   }
 
   // Here. False: the purge log could not be had.
 
-  /** Begins with this log. Orders after number `base` are in it. */
+  /** Begins with a log of this base. */
   #attach(base: number): boolean {
     const reason = this.#rows.known > 0 ? 'log moved' : this.#turns > 1 ? 'log found late' : undefined
     if (reason !== undefined && !this.#purgeAll(reason)) return false
@@ -249,7 +252,7 @@ export class FleetMember {
    */
   #adopt(log: FleetLog, reason: GapReason): boolean {
     if (!this.#purgeAll(reason)) return false
-    this.#addRow(log.first - 1)
+    this.#addRow(log.base)
     return true
   }
 
@@ -263,9 +266,11 @@ export class FleetMember {
     return true
   }
 
-  #apply(log: FleetLog, from: number): boolean {
-    for (let number = from; number <= lastOf(log); number++) {
-      const { node, id, order } = log.orders[number - log.first]!
+  /** What is not known yet. */
+  #apply({ orders }: FleetLog): boolean {
+    const { known } = this.#rows
+    for (const { number, node, id, order } of orders) {
+      if (number <= known) continue
       const queued = node === this.queue.node ? this.queue.take(id) : undefined
       if (node !== this.queue.node) {
         if (!obeyOrder(this.#purges, order)) return false

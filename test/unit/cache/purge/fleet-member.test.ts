@@ -87,6 +87,37 @@ describe('a purge of one node', () => {
     assert.equal(two.judge(lastOf(server.log) - 1, page), GONE)
   })
 
+  test('that repeats one which waits before it is published with it, and hits nothing twice either', async () => {
+    const { server, nodes } = await fleet(2)
+    const [one, two] = nodes as [Node, Node]
+    const number = two.numbers.current()
+    let published = 0
+    for (let n = 0; n < 3; n++) one.purge(order('url', true, 'a|/x'), () => published++)
+    const since = one.worker.last
+    assert.ok(await one.member.turn())
+    assert.deepEqual([published, one.member.stats().pending, server.log.orders.length], [3, 0, 1])
+    assert.deepEqual([one.verdict(since, page), one.judge(one.numbers.current(), page)], [UNTOUCHED, UNTOUCHED])
+    assert.ok(await two.member.turn())
+    assert.deepEqual([two.judge(number, page), two.member.stats().applied], [GONE, 1])
+    assert.equal(two.numbers.current(), one.numbers.current())
+  })
+
+  test('given again and again leaves room in the log for others', async () => {
+    const server = new FakeServer(2000)
+    const [one, two] = [new Node(server), new Node(server)]
+    for (const node of [one, two]) await node.member.turn()
+    const number = two.numbers.current()
+    for (let n = 0; n < 200; n++) {
+      one.purge(order('tag', n % 2 === 0, 'news'))
+      await one.member.turn()
+    }
+    const late = new Node(server)
+    for (const node of [two, late]) assert.ok(await node.member.turn())
+    for (const node of [two, late]) {
+      assert.deepEqual([node.gaps, node.judge(number, page), node.judge(number, other)], [[], GONE, UNTOUCHED])
+    }
+  })
+
   test('waits while the log is out of reach, and is published when it is back', async () => {
     const { server, nodes } = await fleet(2)
     const [one, two] = nodes as [Node, Node]
@@ -104,7 +135,9 @@ describe('a purge of one node', () => {
 
   test('is published although others write at the same time', async () => {
     const { server, nodes } = await fleet(5)
-    for (const node of nodes) node.purge(order('url', true, 'a|/x'))
+    nodes.forEach((node, n) => {
+      node.purge(order('url', true, `a|/${n}`))
+    })
     await Promise.all(nodes.map((node) => node.member.turn()))
     for (const node of nodes) assert.ok(await node.member.turn())
     assert.equal(server.log.orders.length, 5)
@@ -122,8 +155,8 @@ describe('a lost log', () => {
       'log lost',
     ],
     ['overwritten with something else', (server) => server.put(Buffer.from('hello')), 'log lost'],
-    ['of lower numbers', (server) => server.put(encodeLog({ first: 5, orders: [] })), 'log went back'],
-    ['begun anew', (server) => server.put(encodeLog({ first: 2 ** 51, orders: [] })), 'orders lost'],
+    ['of lower numbers', (server) => server.put(encodeLog({ base: 5, orders: [] })), 'log went back'],
+    ['begun anew', (server) => server.put(encodeLog({ base: 2 ** 51, orders: [] })), 'orders lost'],
   ]
   for (const [what, lose, reason] of losses) {
     test(`${what}: nothing from before it is fresh on any node, and all of them go on`, async () => {
