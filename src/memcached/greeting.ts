@@ -16,6 +16,8 @@ import { Code, type Reply } from './reply.ts'
 import { Expect, ServerRequest } from './server-request.ts'
 
 export const NOTE_KEY = 'shellac:returned'
+/** As far as the clocks of two nodes may be apart, more than clocks that somebody keeps are. */
+const MAX_AHEAD_MS = 60_000
 /** First version with `HD` and the flags of today. */
 const MODERN_VERSION: readonly number[] = [1, 6, 10]
 
@@ -107,4 +109,12 @@ export function isModernVersion(line: string): boolean {
 export function parseNote(reply: string): number | undefined {
   const found = /^VALUE \S+ \d+ \d+(?: \d+)?\r\n(\d{1,15})\r\nEND\r\n$/.exec(reply)
   return found === null ? undefined : Number(found[1])
+}
+
+/**
+ * Whether a note may be true: whoever may write to the server may write that it returned tomorrow, and by that keep the cache
+ * from using it until then. A little ahead may be another node's clock.
+ */
+export function isCredibleNote(atMs: number, nowMs: number): boolean {
+  return atMs <= nowMs + MAX_AHEAD_MS
 }

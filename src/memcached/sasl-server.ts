@@ -19,7 +19,7 @@ import memjs, { type Client, type Response, type Server } from 'memjs'
 import { clock } from '../util/clock.ts'
 import { isLocalShortage, socketFailure } from './connect-failure.ts'
 import { Failure, type FailureCode } from './failure.ts'
-import { NOTE_KEY } from './greeting.ts'
+import { isCredibleNote, NOTE_KEY } from './greeting.ts'
 import { latencyBucket } from './latency.ts'
 import { type PoolServer, type ServerOwner, serverIdentity } from './pool-server.ts'
 import { Use } from './pool-state.ts'
@@ -150,7 +150,9 @@ export class SaslServer implements PoolServer {
       maxReplyBytes: plan.maxItemBytes + REPLY_OVERHEAD_BYTES,
       use: this.#use,
       latencies: this.#latencies,
-      onNote: (atMs) => this.#owner.state.noteReturn(this.server, atMs),
+      onNote: (atMs) => {
+        if (isCredibleNote(atMs, Date.now())) this.#owner.state.noteReturn(this.server, atMs)
+      },
       onReply: () => this.#onReply(),
       onEnd: (failure, blame, error) => this.#onEnd(link, failure, blame, error),
       onFault: (error) => this.#owner.onFault(error),

@@ -1,7 +1,7 @@
 /** One server that is spoken to in text: its connections, and what they need to know. */
 import type { Resolver } from '../net/resolver.ts'
 import { Failure, type FailureCode } from './failure.ts'
-import { ReadNoteRequest, VersionRequest, WriteNoteRequest } from './greeting.ts'
+import { isCredibleNote, ReadNoteRequest, VersionRequest, WriteNoteRequest } from './greeting.ts'
 import type { OutBuffer } from './out-buffer.ts'
 import { type PoolServer, type ServerOwner, serverIdentity } from './pool-server.ts'
 import { Age, Use } from './pool-state.ts'
@@ -71,14 +71,16 @@ export class TextServer implements PoolServer, ConnectionHost {
   }
 
   look(): void {
-    const requests = this.use[Use.requests]!
-    if (requests === this.#lookedAt || !this.#connections[0]?.isOpen) return
-    if (this.#owner.state.claimLook(this.server, Math.floor(Date.now() / 1000))) this.#ask(new ReadNoteRequest(this))
+    const slot = this.#connections.findIndex((connection) => connection?.isOpen)
+    if (slot === -1 || this.use[Use.requests] === this.#lookedAt) return
+    if (this.#owner.state.claimLook(this.server, Math.floor(Date.now() / 1000))) {
+      this.#ask(slot, new ReadNoteRequest(this))
+    }
     this.#lookedAt = this.use[Use.requests]!
   }
 
   writeNote(atMs: number, onDone: (hasAnswered: boolean) => void): void {
-    this.#ask(new WriteNoteRequest(atMs, onDone))
+    this.#ask(0, new WriteNoteRequest(atMs, onDone))
   }
 
   /** Takes over what is open to the same server in a pool that this one's replaces. */
@@ -117,7 +119,7 @@ export class TextServer implements PoolServer, ConnectionHost {
   }
 
   onReturnNote(atMs: number): void {
-    this.#owner.state.noteReturn(this.server, atMs)
+    if (isCredibleNote(atMs, Date.now())) this.#owner.state.noteReturn(this.server, atMs)
   }
 
   onGreeted(connection: ServerConnection): boolean {
@@ -145,8 +147,8 @@ export class TextServer implements PoolServer, ConnectionHost {
     return this.#owner.state.age(this.server) === Age.modern
   }
 
-  #ask(request: ServerRequest & { write(out: OutBuffer): void }): void {
-    const out = this.begin(0, request)
+  #ask(slot: number, request: ServerRequest & { write(out: OutBuffer): void }): void {
+    const out = this.begin(slot, request)
     if (out === undefined) request.onFailure(Failure.backlog)
     else request.write(out)
   }

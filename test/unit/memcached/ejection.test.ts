@@ -163,6 +163,14 @@ test('the note of a return is read by every node that connects, and by one that 
   assert.equal(watching.returnedAtMs(0), 1_700_000_000_123, 'an earlier time changes nothing')
 })
 
+test('a note of a return in the future is not believed', async () => {
+  const server = await startMemcached()
+  await server.ask(`set shellac:returned 0 0 13\r\n${Date.now() + 3_600_000}\r\n`)
+  const { pool } = testPool(poolPlan([server.address]))
+  await askText(pool, 0, 'mn\r\n', Expect.meta)
+  assert.equal(pool.returnedAtMs(0), 0)
+})
+
 test('a drained server gets no keys until it is undrained, and its return is noted', async () => {
   const servers = await threeServers()
   const plan = poolPlan(servers.map(({ address }) => address))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isModernVersion, parseNote } from '../../../src/memcached/greeting.ts'
+import { isCredibleNote, isModernVersion, parseNote } from '../../../src/memcached/greeting.ts'
 
 test('versions from 1.6.10 on speak the meta protocol of today', () => {
   for (const version of ['1.6.10', '1.6.18', '1.6.40-beta1', '1.7.0', '2.0.0', '10.0.0']) {
@@ -19,4 +19,10 @@ test('a note is a number and nothing else', () => {
     assert.equal(parseNote(note(data)), undefined, data)
   }
   assert.equal(parseNote('END\r\n'), undefined)
+})
+
+test('a note from the future is not believed', () => {
+  assert.equal(isCredibleNote(1000, 2000), true)
+  assert.equal(isCredibleNote(60_000, 0), true)
+  assert.equal(isCredibleNote(60_001, 0), false)
 })
