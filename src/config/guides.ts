@@ -7,7 +7,7 @@ export interface Guide {
   /** The word that `shellac help` takes. */
   readonly name: string
   readonly paragraphs: readonly string[]
-  /** Top-level statements, which make a configuration together with a listener and a backend `app`. */
+  /** Top-level statements, which make a configuration together with a listener, a backend `app`, and a site if they have none. */
   readonly example: string
   /** What to type in a shell; may be empty. */
   readonly commands: readonly string[]
@@ -190,8 +190,7 @@ memcached-proxy local {
     failover spare;
     route prefix test: to tests;
     allow 127.0.0.0/8;
-}
-site * { proxy app; }`,
+}`,
     commands: [
       "shellac pool ring 'user:{17}:name' 'user:{17}:mail'",
       'shellac import nutcracker nutcracker.yml > shellac.conf',

@@ -15,8 +15,8 @@ export function helpText(topic: string): string | undefined {
   if (topic === 'units' || topic === 'values') return unitsText()
   if (topic === 'reasons') return reasonList()
   const guide = guides.find((one) => one.name === topic)
-  if (guide !== undefined) return describeGuide(guide)
   const named = statementText(topic)
+  if (guide !== undefined) return named === undefined ? describeGuide(guide) : `${describeGuide(guide)}\n${named}`
   if (named !== undefined) return named
   const advice = foreignWords.get(topic)
   if (advice !== undefined) return `${topic} is no word of Shellac; ${advice}\n`
@@ -92,7 +92,8 @@ function blockLines(name: Context['name']): readonly string[] {
 
 function overview(): string {
   const main = contexts[0]!
-  const rows = main.directives.map((one) => `    ${one.name.padEnd(10)} ${firstSentence(one.doc)}`)
+  const width = Math.max(...main.directives.map(({ name }) => name.length))
+  const rows = main.directives.map((one) => `    ${one.name.padEnd(width)} ${firstSentence(one.doc)}`)
   return [
     'A configuration is a list of statements: NAME ARGUMENT ... and then ";" or a block in braces.',
     '',

@@ -99,7 +99,8 @@ describe('the example of', () => {
 describe('the example of the guide', () => {
   for (const { name, example } of guides) {
     it(`"${name}" is a configuration without a warning, and its tests hold`, () => {
-      const text = `shellac 1;\n${objects['listener public']}\n${objects['backend app']}\n${example}\n`
+      const site = /^site /m.test(example) ? '' : 'site * { proxy app; }'
+      const text = ['shellac 1;', objects['listener public'], objects['backend app'], site, example, ''].join('\n')
       const loaded = loadConfig({ kind: 'text', name: 'example.conf', text }, filesOf({}))
       const found = [...loaded.diagnostics, ...runTests(loaded).diagnostics]
       assert.equal(formatDiagnostics(found, { color: false }), '')
