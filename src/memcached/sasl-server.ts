@@ -96,7 +96,7 @@ export class SaslServer implements PoolServer {
   /** False: refused, too much waits already; the call is told nothing. */
   send(request: BinaryRequest, call: BinaryCall): boolean {
     if (this.#owner.isClosed) return false
-    clock.update()
+    clock.update() // not everybody who asks came from a socket
     const link = this.#open()
     const bytes = HEADER_BYTES + request.key.length + request.extras.length + request.value.length
     if (link.bytes > 0 && link.bytes + bytes > this.#owner.plan.maxBacklogBytes) return false
@@ -133,6 +133,7 @@ export class SaslServer implements PoolServer {
 
   #open(): Link {
     if (this.#link !== undefined) return this.#link
+    clock.update()
     const { plan } = this.#owner
     const { address } = plan.servers[this.server]!
     const seconds = (plan.timeoutMs * MEMJS_TIMEOUT_FACTOR) / 1000
@@ -216,6 +217,9 @@ class Link {
   #socket: Socket | undefined = undefined
   #timer: NodeJS.Timeout | undefined = undefined
   #hasEnded = false
+  #hasAnswered = false
+  /** When it was begun; once it has answered anything, when it first did. */
+  #readyMs = clock.monotonicMs
 
   constructor(server: Server, owner: LinkOwner) {
     this.#owner = owner
@@ -275,7 +279,7 @@ class Link {
     const bytes = memjs.Utils.makeRequestBuffer(opcode, key, extras, value, sequence)
     if (cas !== undefined) bytes.write(cas, CAS_AT, 'hex')
     this.#waiting.set(sequence, waiting)
-    this.#timer ??= this.#setTimer(this.#owner.timeoutMs)
+    this.#timer ??= this.#setTimer()
     this.#client.perform(key, bytes, sequence, (error, response) => this.#onAnswer(sequence, error, response))
     if (this.#socket === undefined) this.#watch(this.#server._socket!)
   }
@@ -303,6 +307,10 @@ class Link {
       this.end(failure, !isLocalShortage(cause), error)
       return
     }
+    if (!this.#hasAnswered) {
+      this.#hasAnswered = true
+      this.#readyMs = clock.monotonicMs
+    }
     this.#waiting.delete(sequence)
     if (!waiting.isOwn) this.#count(waiting, response)
     const { header, val } = response
@@ -322,22 +330,34 @@ class Link {
     latencies[latencyBucket(clock.monotonicMs - queuedMs)]! += 1
   }
 
-  #setTimer(waitMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(waitMs)))
+  #setTimer(): NodeJS.Timeout {
+    return setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(this.#restMs())))
   }
 
   #onTimer(): void {
     clock.update()
     this.#timer = undefined
-    const oldest = this.#waiting.values().next()
-    if (oldest.done === true || this.#hasEnded) return
-    const waitMs = oldest.value.queuedMs + this.#owner.timeoutMs - clock.monotonicMs
-    if (waitMs > 0) {
-      this.#timer = this.#setTimer(waitMs)
+    if (this.isIdle || this.#hasEnded) return
+    // What came while this thread was busy is read first.
+    if (this.#restMs() <= 0) setImmediate(() => this.#onOverdue())
+    else this.#timer = this.#setTimer()
+  }
+
+  #onOverdue(): void {
+    if (this.isIdle || this.#hasEnded || this.#timer !== undefined) return
+    if (this.#restMs() > 0) {
+      this.#timer = this.#setTimer()
       return
     }
     this.#owner.use[Use.serverTimedOut]! += 1
     this.end(Failure.timedOut, true)
+  }
+
+  /** How long the oldest call may still wait; connecting and authenticating have the whole time for themselves. */
+  #restMs(): number {
+    const oldest = this.#waiting.values().next()
+    const sinceMs = oldest.done === true ? clock.monotonicMs : Math.max(oldest.value.queuedMs, this.#readyMs)
+    return sinceMs + this.#owner.timeoutMs - clock.monotonicMs
   }
 
   #guard(tell: () => void): void {
