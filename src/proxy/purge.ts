@@ -39,6 +39,10 @@ export function purge(connection: ClientConnection, head: RequestHead, facts: He
 function obey(connection: ClientConnection, head: RequestHead, route: RouteRuntime, order: PurgeOrder): void {
   const { cache } = route.cache!
   const { fleet } = cache
+  if (fleet !== undefined && connection.worker.fleet.isFull) {
+    sendError(connection, head, route, 503, 'too many purges wait for their way to the other nodes; try again')
+    return
+  }
   if (!(fleet === undefined ? obeyOrder(cache.purges, order) : fleet.obey(order))) {
     sendError(connection, head, route, 503, 'purges are held up by a thread that has just died; try again')
     return
