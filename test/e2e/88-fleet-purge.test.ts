@@ -16,6 +16,8 @@ import { type Node, startFleet } from './pool-site.ts'
 const OPS = 'X-Ops: 1'
 const GAP = 'purges of other nodes may have been missed: everything in the cache is purged'
 
+const PURGE = `PURGE /nobody HTTP/1.1\r\nHost: test.example\r\n${OPS}\r\n\r\n`
+const GET = 'GET /nobody HTTP/1.1\r\nHost: test.example\r\n\r\n'
 const fleet = await startFleet({
   nodes: 3,
   workers: 2,
@@ -158,6 +160,15 @@ test('a purge while the server of the log hangs is answered in time, and reaches
   try {
     assert.equal((await purge(one, '/hangs', 'Purge-Mode: hard')).fleet, 'pending')
     assert.equal(await bodyOf(two, '/hangs'), 'old', 'what is known is kept')
+    const client = await one.connect()
+    client.send(PURGE + PURGE + GET)
+    const answers = [await client.response(), await client.response(), await client.response()]
+    assert.match(answers[1]!.body.toString(), /"pending"/)
+    assert.equal(answers[2]!.status, 418, 'in order')
+    const hasty = await one.connect()
+    hasty.send(PURGE)
+    hasty.socket.destroy()
+    assert.equal(await bodyOf(one, '/hangs'), 'new')
   } finally {
     server.resume()
   }
