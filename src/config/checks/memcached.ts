@@ -16,7 +16,17 @@ import {
   poolAuth,
   poolServer,
 } from '../directives/memcached.ts'
-import { failover, memcachedProxy, prefixRoute, proxyPool, replicate, warm } from '../directives/memcached-proxy.ts'
+import {
+  failover,
+  memcachedProxy,
+  networkAllow,
+  networkDeny,
+  prefixRoute,
+  proxyListen,
+  proxyPool,
+  replicate,
+  warm,
+} from '../directives/memcached-proxy.ts'
 import { errorAt, warningAt } from '../errors.ts'
 
 export function checkMemcached(checked: CheckedDocument, report: Report): void {
@@ -119,6 +129,21 @@ export function checkDoubtfulPools(checked: CheckedDocument, compiled: Compiled,
     checkAddresses(node.block.all(poolServer), report)
     const plan = compiled.plan.memcached.find((one) => one.name === node.value)
     if (plan !== undefined) checkShares(node, plan, report)
+  }
+  for (const node of checked.main.all(memcachedProxy)) checkOpenness(node, report)
+}
+
+const wildcards: ReadonlySet<string> = new Set(['*', '0.0.0.0', '::'])
+
+/** Whoever reaches it reads and writes everything, and memcached open to the world is looked for, and found, within hours. */
+function checkOpenness({ value, block }: Node<string>, report: Report): void {
+  if (block.mentions(networkAllow) || block.mentions(networkDeny)) return
+  for (const node of block.all(proxyListen)) {
+    if (node.value.kind !== 'tcp' || !wildcards.has(node.value.host)) continue
+    const { span, text } = node.statement.arguments[0]!
+    const message = `memcached-proxy "${value}" lets everybody in who reaches "${text}"`
+    const help = 'say who may connect: allow 10.0.0.0/8; or: allow all;'
+    report(warningAt(span, 'open-to-all', message, help))
   }
 }
 

@@ -50,7 +50,8 @@ export const proxyListen = directive({
   phase: 'accept',
   doc:
     'Where memcached clients connect: "127.0.0.1:11211", "*:11211" for every address of the machine, or a socket file, ' +
-    'whose mode is 0660 unless "mode" says otherwise and which one worker serves.',
+    'whose mode is 0660 unless "mode" says otherwise and which one worker serves. memcached asks nobody who they are: where ' +
+    'strangers reach the address, say with "allow" who may connect.',
   example: 'listen unix:/run/shellac/memcached.sock mode 0660;',
 })
 
@@ -299,7 +300,7 @@ export const memcachedProxy = directive({
   repeat: 'many',
   phase: 'accept',
   doc:
-    'A proxy for memcached clients, which see one server: each request goes to the server of the pool that owns its key, ' +
+    'A proxy for memcached clients, which see one server. Each request goes to the server of the pool that owns its key, ' +
     'replies come in the order of the requests. Classic text and meta commands are understood, the binary protocol is not.',
   example: 'memcached-proxy local { listen 127.0.0.1:11211; pool edge; }',
   peers: ['nutcracker', 'twemproxy', 'mcrouter', 'golemproxy'],

@@ -35,6 +35,7 @@ function poolBlock(pool: ImportedPool): string {
 function proxyBlock(pool: ImportedPool): string {
   const statements = [
     `listen ${addressText(pool.listen)}${pool.mode === undefined ? '' : ` mode ${modeText(pool.mode)}`};`,
+    isWildcard(pool.listen) ? ['# Everybody, as before; better say here who may connect.', 'allow all;'] : [],
     `pool ${pool.name};`,
     pool.failover === undefined ? [] : `failover ${pool.failover};`,
     `connections ${pool.clientConnections ?? MANY_CONNECTIONS};`,
@@ -42,6 +43,10 @@ function proxyBlock(pool: ImportedPool): string {
     pool.keepAlive ? 'tcp-keepalive;' : [],
   ].flat()
   return block(`memcached-proxy ${pool.name}`, statements)
+}
+
+function isWildcard(listen: ListenAddress): boolean {
+  return listen.kind === 'tcp' && (listen.host === '0.0.0.0' || listen.host === '::')
 }
 
 function block(head: string, statements: readonly string[]): string {

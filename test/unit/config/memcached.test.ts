@@ -20,13 +20,14 @@ function planOf(text: string): Plan {
 
 /** The pool of a proxy. */
 function poolOf(statements: string): MemcachedPlan {
-  return planOf(`memcached edge { ${statements} } memcached-proxy local { listen *:11211; pool edge; }`).memcached[0]!
+  return planOf(`memcached edge { ${statements} } memcached-proxy local { listen 127.0.0.1:11211; pool edge; }`)
+    .memcached[0]!
 }
 
 function proxyOf(statements: string): MemcachedProxyPlan {
   const pools = 'memcached edge { server a 10.0.0.1:11211; } memcached far { server a 10.0.0.2:11211; }'
-  const uses = 'memcached-proxy other { listen *:11212; pool far; }'
-  const text = `${pools} ${uses} memcached-proxy local { listen *:11211; pool edge; ${statements} }`
+  const uses = 'memcached-proxy other { listen 127.0.0.1:11212; pool far; }'
+  const text = `${pools} ${uses} memcached-proxy local { listen 127.0.0.1:11211; pool edge; ${statements} }`
   return planOf(text).memcachedProxies[1]!
 }
 
@@ -135,7 +136,7 @@ describe('any text about pools', () => {
       )
       .map(([name, weights]) => {
         const servers = weights.map((weight, index) => `server s${index} h:${index + 1} weight ${weight};`)
-        return `memcached a { distribution ${name}; ${servers.join(' ')} } memcached-proxy b { listen *:1; pool a; }`
+        return `memcached a { distribution ${name}; ${servers.join(' ')} } memcached-proxy b { listen 127.0.0.1:1; pool a; }`
       })
     fc.assert(
       fc.property(fc.oneof(text, likely), (some) => {
@@ -203,7 +204,7 @@ describe('a memcached-proxy', () => {
     const { place, ...rest } = proxyOf('')
     assert.deepEqual(rest, {
       name: 'local',
-      addresses: [{ kind: 'tcp', host: '*', port: 11211 }],
+      addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 11211 }],
       statsAddresses: [],
       pool: 'edge',
       failover: undefined,
@@ -285,7 +286,7 @@ describe('a cache', () => {
   })
 
   function tiersOf(statements: string): [number, string | undefined] {
-    const proxy = 'memcached-proxy local { listen *:11211; pool edge; }'
+    const proxy = 'memcached-proxy local { listen 127.0.0.1:11211; pool edge; }'
     const text = `${site} ${proxy} memcached edge { server a 10.0.0.1:11211; } cache shop { ${statements} }`
     const cache = planOf(text).caches[0]!
     return [cache.memoryBytes, cache.pool]
