@@ -76,6 +76,7 @@ export class ProxyWorker {
     slot.turn = Turn.pass
     slot.group = undefined
     slot.mayRepeat = false
+    slot.isRepeated = false
     slot.endsValues = false
     slot.isFilled = false
     slot.chunk = undefined

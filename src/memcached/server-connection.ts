@@ -350,8 +350,10 @@ export class ServerConnection {
   }
 
   #fail(request: ServerRequest, failure: FailureCode): void {
+    // What it met first is why it failed; that the server has not come back since is the news of the next request.
+    const reason = request.isRepeated && failure === Failure.refused ? Failure.reset : failure
     try {
-      request.onFailure(failure)
+      request.onFailure(reason)
     } catch (error) {
       this.host.onFault(error)
     }
@@ -380,6 +382,7 @@ export class ServerConnection {
         successor.#take(request)
       } else if (request.mayRepeat && end <= kept.length) {
         request.mayRepeat = false
+        request.isRepeated = true
         successor.#take(request)
         successor.#out.bytes(kept, at, end)
       } else {

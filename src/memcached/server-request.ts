@@ -23,6 +23,8 @@ export abstract class ServerRequest {
   expect: number
   /** It may be sent once more when an idle connection turns out to be dead: only gets that change nothing. */
   mayRepeat = false
+  /** It was: a connection was lost with it (the connection's). */
+  isRepeated = false
   // Of the connection:
   next: ServerRequest | undefined = undefined
   queuedMs = 0
