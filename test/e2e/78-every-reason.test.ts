@@ -10,6 +10,7 @@ import { NEW_VARIANTS_PER_MINUTE } from '../../src/cache/variant-budget.ts'
 import { type Reason, reasons } from '../../src/log/reasons.ts'
 import { statsOf } from '../support/admin.ts'
 import { runShellac } from '../support/daemon.ts'
+import { startMemcached } from '../support/memcached.ts'
 import type { ScriptedClient } from '../support/scripted-client.ts'
 import { ok, type RequestScript, reply } from '../support/scripted-origin.ts'
 import { waitFor } from '../support/wait.ts'
@@ -18,15 +19,20 @@ import { dateIn, gate, startSite } from './caching-site.ts'
 /** Slots of the cache `tiny`: one for 2 KiB. */
 const TINY_SLOTS = 512
 
+const memcached = await startMemcached()
+
 const site = await startSite({
   backend: 'connections 1000;',
   cache: 'max-object 64KiB; purge { allow @everybody; }',
   site: `upgrade websocket;
     route off { path /no-cache-configured/**; cache off; }
     route tiny { path /no-space/**; use-cache tiny; }
+    route pooled { path /memcached/** /pool-failed/**; use-cache pooled; }
     ${rulesFor('bypass', 'no-store-configured', 'min-uses', 'ttl-zero', 'stale-if-error', 'collapse-timeout', 'collapse-full')}`,
   more: `log access { to file:%dir%/access.log; }
     cache tiny { tier memory 1MiB; max-object 16KiB; }
+    memcached edge { server ${memcached.text}; }
+    cache pooled { tier memcached edge; }
     match @everybody { source 127.0.0.1; }
     match @red { any { header X-Red present; response-header X-Red present; } }
     match @asks-red { header X-Red present; }
@@ -99,6 +105,18 @@ function behindHeldFetch(others: number, fields: readonly string[] = []): Scenar
     for (const client of waiting) await client.response()
     return status
   }
+}
+
+/** Stored before, and in the pool by now. */
+async function fromPool(path: string): Promise<string | undefined> {
+  await asked(fresh)(path)
+  await waitFor('the entry in the pool', async () => (await statsOf(site.shellac)).counters.poolWrites > 0)
+  return send(path)
+}
+
+async function withoutPool(path: string): Promise<string | undefined> {
+  await memcached.kill()
+  return asked(fresh)(path)
 }
 
 /** All slots of the tiny cache are taken by fetches that are held. */
@@ -204,6 +222,8 @@ const scenarios: Readonly<Record<Reason, Scenario>> = {
   'no-store-configured': asked(ok('x', 'Cache-Control: max-age=60', 'X-Red: 1')),
   'min-uses': asked(fresh),
   'too-many-variants': manyVariants,
+  memcached: fromPool,
+  'pool-failed': withoutPool,
 }
 
 function pathFor(name: Reason): string {
