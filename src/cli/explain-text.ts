@@ -30,6 +30,7 @@ export function explainText(explained: Explanation, isAnswerAssumed: boolean): s
     ['access', accessLines(explained)],
     ['key', keyLines(explained)],
     ['cache', cacheLines(explained)],
+    ['pool', poolLines(explained)],
     ['origin', originLines(explained, isAnswerAssumed)],
     ['store', storeLines(explained)],
     ['answer', answerLines(explained)],
@@ -58,6 +59,10 @@ function cacheLines({ cache, isRefreshedBehind }: Explanation): readonly string[
   const name = cache.name === null ? '' : `${cache.name}: `
   const refresh = isRefreshedBehind ? ['fetched anew behind the answer'] : []
   return [`${name}${cache.result}`, ...texts(cache.grounds), ...refresh]
+}
+
+function poolLines({ pool }: Explanation): readonly string[] {
+  return pool === null ? [] : [`${pool.pool}: ${pool.key} on ${pool.server}`]
 }
 
 function originLines({ sent, requestEdits }: Explanation, isAnswerAssumed: boolean): readonly string[] {

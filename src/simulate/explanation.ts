@@ -1,9 +1,10 @@
 /** An outcome as plain data for people and programs: what was decided at each step, why, and by which statement. */
 import type { Reason } from '../log/reasons.ts'
-import type { CacheSettings, HeaderEdit, Place, RoutePlan, SitePlan } from '../plan/plan.ts'
+import type { CacheSettings, HeaderEdit, Place, Plan, RoutePlan, SitePlan } from '../plan/plan.ts'
 import type { CacheResult, RequestScript } from '../plan/test-plan.ts'
 import { accessText, type Ground, lifetimeGrounds, reasonGrounds, trialText } from './grounds.ts'
 import type { ClientResponse, MatcherValue, Outcome, SentRequest } from './outcome.ts'
+import { type PoolPlace, poolPlace } from './pool-place.ts'
 
 /** Why the first of two routes of a site stands before the second; undefined: nothing is known about the two. */
 export type PrecedenceOf = (site: SitePlan, first: string, second: string) => string | undefined
@@ -33,6 +34,8 @@ export interface Explanation {
   readonly key: string | null
   /** The statements that made the key; a rule's before its cache's. */
   readonly keyPlaces: readonly Place[]
+  /** Where a memcached pool keeps it, if the cache has one. */
+  readonly pool: PoolPlace | null
   readonly cache: {
     readonly name: string | null
     readonly result: CacheResult
@@ -63,8 +66,10 @@ export interface Explanation {
   readonly responseEdits: readonly Ground[]
 }
 
-export function explain(request: RequestScript, outcome: Outcome, precedenceOf: PrecedenceOf): Explanation {
-  const { route, site, access, cache } = outcome
+/** `plan`: what the outcome is one of. */
+export function explain(request: RequestScript, outcome: Outcome, precedenceOf: PrecedenceOf, plan: Plan): Explanation {
+  const { route, site, access, cache, key } = outcome
+  const cacheName = route?.cache?.name
   return {
     request: {
       method: request.method,
@@ -80,10 +85,11 @@ export function explain(request: RequestScript, outcome: Outcome, precedenceOf: 
       access === undefined
         ? null
         : { allowed: access.allowed, why: { message: accessText(access), place: access.place } },
-    key: outcome.key ?? null,
-    keyPlaces: outcome.key === undefined ? [] : placesOf('key', route?.cache?.settings),
+    key: key ?? null,
+    keyPlaces: key === undefined ? [] : placesOf('key', route?.cache?.settings),
+    pool: key === undefined || cacheName === undefined ? null : poolPlace(plan, cacheName, key),
     cache: {
-      name: route?.cache?.name ?? null,
+      name: cacheName ?? null,
       result: cache.result,
       reason: cache.reason,
       grounds: reasonGrounds(cache.reason, outcome),

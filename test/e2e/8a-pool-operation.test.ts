@@ -233,6 +233,27 @@ test('a unix socket of a proxy is served again when its worker died, and a dead 
   assert.equal(pools[0]!.servers[0]!.use.serverConnections, 1)
 })
 
+test('explain tells under which key, and on which server, a pool keeps a page', async () => {
+  const servers = await Promise.all([1, 2, 3].map(() => startMemcached()))
+  const origin = await startOrigin(() => ok('page', 'Cache-Control: max-age=60'))
+  const shellac = await startShellac({
+    config: `shellac 1;
+    listener web { address %listen%; }
+    backend app { server a 127.0.0.1:${origin.port}; }
+    memcached edge { ${servers.map(({ text }, index) => `server mc${index} ${text};`).join(' ')} timeout 2s; }
+    cache pages { tier memory 8MiB; tier memcached edge; }
+    site * { proxy app; use-cache pages; }`,
+  })
+  await exchange(shellac.port, GET)
+  const { stdout } = await shellac.command('explain', '--json', `http://a:${shellac.port}/a`)
+  const asked = await shellac.command('explain', 'http://a/a')
+  const { pool } = JSON.parse((await shellac.command('explain', '--json', 'http://a/a')).stdout)
+  assert.notDeepEqual(JSON.parse(stdout).pool.key, pool.key)
+  assert.match(asked.stdout, new RegExp(`^pool {6}edge: ${pool.key} on ${pool.server}$`, 'm'))
+  const server = servers[Number(pool.server.slice(2))]!
+  await waitFor('the page in the pool', async () => /^VA /.test(await server.ask(`mg ${pool.key} v\r\n`, /\r\n/)))
+})
+
 test('the password of a pool is used, and shown by nothing that shows anything', async () => {
   const password = 'open-sesame-4711'
   const server = await startSaslMemcached('shop', password)

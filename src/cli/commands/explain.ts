@@ -37,7 +37,7 @@ export const explain: Command = {
       return EXIT_CONFIG
     }
     const outcome = new Simulator(loaded.plan).run({ request, origin, stored: [], nowMs: Date.now() })
-    const explanation = explainOutcome(request, outcome, precedenceIn(loaded))
+    const explanation = explainOutcome(request, outcome, precedenceIn(loaded), loaded.plan)
     if (!options.has('live')) return print(invocation, explanation, undefined)
     const { cache, key } = explanation
     if (cache.name === null || key === null) {
