@@ -185,8 +185,9 @@ export class PoolTier {
       onDone(false)
       return
     }
-    const write = new SegmentedWrite(this.#items, { poolKey, front, body, ttlSec }, (isWritten) => {
-      this.#segmented.delete(poolKey)
+    const write: SegmentedWrite = new SegmentedWrite(this.#items, { poolKey, front, body, ttlSec }, (isWritten) => {
+      // Another may have taken its place, as what was to be written has changed.
+      if (this.#segmented.get(poolKey) === write) this.#segmented.delete(poolKey)
       if (isWritten) this.counts.onWrite()
       else this.counts.onDrop()
       onDone(isWritten)
