@@ -75,6 +75,19 @@ export async function runPinned(cores: string, command: readonly string[]): Prom
   return stdout
 }
 
+/** Pin the threads of a process that are called `name` and a number: number i to the i-th of the cores. Throws if there are none. */
+export function pinThreads(pid: number, name: string, cores: readonly string[]): void {
+  let pinned = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const called = readProc(pid, `task/${thread}/comm`).trim()
+    const core = called.startsWith(name) ? cores[Number(called.slice(name.length))] : undefined
+    if (core === undefined) continue
+    execFileSync('taskset', ['-c', '-p', core, thread], { stdio: 'ignore' })
+    pinned++
+  }
+  if (pinned !== cores.length) throw new Error(`${pinned} threads called ${name}N instead of ${cores.length}`)
+}
+
 /** User and system time so far, microseconds, of the process and everything below it, ended children included. */
 export function cpuMicros(pid: number): number {
   let ticks = 0
