@@ -107,7 +107,8 @@ test('a reload under load answers every request of every client', async () => {
   })
   for (let round = 0; round < 6; round++) {
     const seen = rounds
-    await shellac.reload(configOf(round % 2 === 0 ? three : two, { pool: `max-backlog ${16 + round}MiB;` }))
+    await shellac.writeConfig(configOf(round % 2 === 0 ? three : two, { pool: `max-backlog ${16 + round}MiB;` }))
+    assert.equal((await reload(shellac)).ok, true)
     await waitFor('requests of this generation', () => rounds > seen + 8)
   }
   isOver = true
@@ -115,6 +116,38 @@ test('a reload under load answers every request of every client', async () => {
   const { memcachedProxies } = await statsOf(shellac)
   assert.equal(memcachedProxies[0]!.tallies.forwardError, 0)
   assert.equal(memcachedProxies[0]!.tallies.accepted, 8)
+})
+
+test('many reloads leave no connection and no descriptor behind', async () => {
+  const [mc1, mc2, mc3] = await Promise.all([1, 2, 3].map(() => startMemcached()))
+  const two = { mc1: mc1!, mc2: mc2! }
+  const three = { ...two, mc3: mc3! }
+  const idle = await mc3!.stat('curr_connections')
+  const shellac = await startShellac({ config: configOf(three) })
+  const client = await proxyOf(shellac)
+  // Each generation is used, so that its pools connect; then the first one is as open as the last.
+  const use = async (servers: Servers): Promise<void> => {
+    await shellac.writeConfig(configOf(servers))
+    assert.equal((await reload(shellac)).ok, true)
+    for (let round = 0; round < 2; round++) await setAll(client, KEYS.slice(0, 50))
+  }
+  await use(three)
+  await use(two)
+  await waitFor('what the first generations had to end', async () => (await mc3!.stat('curr_connections')) === idle)
+  const [files, connections] = [shellac.openFiles(), await mc1!.stat('curr_connections')]
+  for (let round = 0; round < 15; round++) {
+    await use(three)
+    await use(two)
+  }
+  await waitFor('what the later ones had to end', async () => (await mc3!.stat('curr_connections')) === idle)
+  await waitFor('as many descriptors as before', () => shellac.openFiles() <= files)
+  assert.equal(await mc1!.stat('curr_connections'), connections)
+  const { pools } = await statusOf(shellac)
+  const open = pools[0]!.servers.map(({ use: { serverConnections } }) => serverConnections)
+  assert.ok(
+    open.every((count) => count <= 2),
+    `${open} connections of two workers`,
+  )
 })
 
 test('a reload that is refused leaves pool, proxy and their clients as they were', async () => {
