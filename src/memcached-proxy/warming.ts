@@ -7,6 +7,7 @@
  */
 import type { FailureCode } from '../memcached/failure.ts'
 import type { Pool } from '../memcached/pool.ts'
+import { Age } from '../memcached/pool-state.ts'
 import { Code, type Reply } from '../memcached/reply.ts'
 import { Expect, ServerRequest } from '../memcached/server-request.ts'
 import { clock } from '../util/clock.ts'
@@ -28,8 +29,9 @@ export class Warming extends ServerRequest {
   static start(detour: Detour, old: Pool): void {
     const { request, slot } = detour
     const server = old.ownerOf(request.key, 0, request.key.length)
-    // A server that does not know `mg` cannot tell how long a value has left: nothing of it is copied.
-    if (server < 0 || !old.isModern(server)) {
+    // A server that does not know `mg` cannot tell how long a value has left: nothing of it is copied. (One that has not
+    // said its version yet is asked: it answers ERROR at worst.)
+    if (server < 0 || old.state.age(server) === Age.old) {
       detour.answerMiss()
       return
     }
