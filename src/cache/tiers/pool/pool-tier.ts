@@ -18,6 +18,10 @@ const MAX_WRITES = 1024
 const MAX_WRITE_BYTES = 16 * 1024 * 1024
 /** Bodies on their way segment by segment. Each holds one segment, and the object pinned. */
 const MAX_SEGMENTED_WRITES = 8
+/** Segments of a body that are asked for at a time; four of a megabyte keep a network busy. */
+const AHEAD = 4
+/** Bodies that are read so; further ones take a segment at a time, so that what comes early does not add up. */
+const MAX_READS_AHEAD = 8
 
 /** What the tier counts; see log/counters.ts. */
 export interface PoolCounts {
@@ -95,6 +99,8 @@ export class PoolTier {
   readonly #items: PoolItems
   #writes = 0
   #writeBytes = 0
+  /** Bodies in segments that are being read. */
+  #reads = 0
   /** By key in the pool. */
   readonly #segmented = new Map<string, SegmentedWrite>()
 
@@ -129,7 +135,19 @@ export class PoolTier {
 
   /** Reads the segments of `entry`, the first at once. What `entry` says of them is copied. */
   readBody(entry: Entry, sink: SegmentSink): void {
-    new SegmentedRead(this.#items, entry, sink).start()
+    const ahead = this.#reads < MAX_READS_AHEAD ? AHEAD : 1
+    this.#reads++
+    new SegmentedRead(this.#items, entry, ahead, {
+      onSegment: (bytes, start, end) => {
+        const isWanted = sink.onSegment(bytes, start, end)
+        if (!isWanted) this.#reads--
+        return isWanted
+      },
+      onBody: (isWhole) => {
+        this.#reads--
+        sink.onBody(isWhole)
+      },
+    }).start()
   }
 
   // Writing

@@ -8,9 +8,6 @@ import type { Entry } from './entry.ts'
 import { ItemRead, type PoolItems } from './items.ts'
 import { segmentKey } from './keys.ts'
 
-/** Segments on their way; four of a megabyte keep a network busy. */
-const AHEAD = 4
-
 export interface SegmentSink {
   /** The next bytes[start, end) of the body, good during the call. False: no more is wanted, and nothing more is called. */
   onSegment(bytes: Buffer, start: number, end: number): boolean
@@ -24,15 +21,18 @@ export class SegmentedRead {
   readonly #id: string
   readonly #lengths: readonly number[]
   readonly #checksums: readonly number[]
+  readonly #ahead: number
   /** By number, those that came before their turn. */
   readonly #early = new Map<number, Buffer>()
   #asked = 0
   #taken = 0
   #isOver = false
 
-  constructor(items: PoolItems, entry: Entry, sink: SegmentSink) {
+  /** `ahead`: how many segments may be on their way; with 1 none can come too early. */
+  constructor(items: PoolItems, entry: Entry, ahead: number, sink: SegmentSink) {
     const numbers = Array.from({ length: entry.segments }, (_, number) => number)
     this.#items = items
+    this.#ahead = ahead
     this.#sink = sink
     this.#id = entry.segmentId
     this.#lengths = numbers.map((number) => entry.lengthOf(number))
@@ -76,7 +76,7 @@ export class SegmentedRead {
   }
 
   #ask(): void {
-    while (!this.#isOver && this.#asked < Math.min(this.#lengths.length, this.#taken + AHEAD)) {
+    while (!this.#isOver && this.#asked < Math.min(this.#lengths.length, this.#taken + this.#ahead)) {
       const number = this.#asked++
       if (!this.#items.read(segmentKey(this.#id, number), new SegmentRead(this, number))) this.#end(false)
     }
