@@ -18,7 +18,7 @@ import {
   memcachedListenAddress,
   memcachedNetwork,
   onOff,
-  size,
+  sizeBetween,
 } from './values.ts'
 
 /** An address, and of a socket file who may open it. */
@@ -222,7 +222,8 @@ export const clientKeepAlive = directive({
 
 export const lineLimit = directive({
   name: 'line',
-  shape: one(size),
+  // Room for the longest key and all flags of a meta command.
+  shape: one(sizeBetween('1KiB', '64MiB')),
   defaultText: '1MiB',
   phase: 'limits',
   doc: 'The longest line of a request, so also the bound for the keys of one get. After a longer one the client is closed.',
@@ -231,7 +232,7 @@ export const lineLimit = directive({
 
 export const valueLimit = directive({
   name: 'value',
-  shape: one(size),
+  shape: one(sizeBetween('1B', '1GiB')),
   defaultText: '128MiB',
   phase: 'limits',
   doc: 'The largest value that is passed on; a larger one is refused as memcached would. The servers have a limit of their own.',
@@ -250,7 +251,7 @@ export const outstanding = directive({
 
 export const clientBacklog = directive({
   name: 'client-backlog',
-  shape: one(size),
+  shape: one(sizeBetween('1KiB', '1GiB')),
   defaultText: '4MiB',
   phase: 'limits',
   doc: 'Replies that wait for one client to take them. Past them nothing more is read from it.',

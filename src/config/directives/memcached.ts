@@ -21,7 +21,7 @@ import {
   onOff,
   saslPassword,
   saslUser,
-  size,
+  sizeBetween,
   waitingTime,
 } from './values.ts'
 
@@ -217,7 +217,8 @@ export const poolEject = directive({
 
 export const maxItem = directive({
   name: 'max-item',
-  shape: one(size),
+  // What memcached takes for its own limit.
+  shape: one(sizeBetween('1KiB', '1GiB')),
   defaultText: '1MiB',
   phase: 'store',
   doc:
@@ -229,7 +230,7 @@ export const maxItem = directive({
 
 export const maxBacklog = directive({
   name: 'max-backlog',
-  shape: one(size),
+  shape: one(sizeBetween('64KiB', '4GiB')),
   defaultText: '16MiB',
   phase: 'limits',
   doc: 'How much may wait to be written to one server. Beyond it requests are refused until it has taken some.',

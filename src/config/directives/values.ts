@@ -1,4 +1,5 @@
 /** The types of arguments that directives are made of: how each is shown in help, and its reader. */
+import assert from 'node:assert/strict'
 import type { ListenAddress, LogTarget, Network, PathPattern, StringTest, ValuePart } from '../../plan/plan.ts'
 import { readListenAddress, readServerAddress, readUnixAddress } from '../values/address.ts'
 import { readDuration } from '../values/duration.ts'
@@ -162,6 +163,25 @@ export const logTarget: Value<LogTarget> = {
   },
 }
 
+/** A size from `least` to `most`, both included; they are given as one writes them. */
+export function sizeBetween(least: string, most: string): Value<number> {
+  const bytesOf = (text: string): number => {
+    const source = { name: 'bound', text, includedFrom: [] }
+    const read = readSize({ kind: 'bare', text, secret: false, substituted: false, span: { source, start: 0, end: 0 } })
+    assert(read.ok, `${text} is a size`)
+    return read.value
+  }
+  const [min, max] = [bytesOf(least), bytesOf(most)]
+  return {
+    syntax: size.syntax,
+    read(argument) {
+      const bytes = readSize(argument)
+      if (!bytes.ok || (bytes.value >= min && bytes.value <= max)) return bytes
+      return refuse(argument, 'out-of-range', `${shown(argument)} is out of range`, `write ${least} to ${most}`)
+    },
+  }
+}
+
 /** A time that a timer waits; users of twemproxy give it in milliseconds, without a unit. */
 export const waitingTime: Value<number> = {
   syntax: 'TIME',
@@ -209,8 +229,9 @@ export const memcachedServerName: Value<string> = {
     const { text } = argument
     const help = 'a name is 1 to 200 visible ASCII letters'
     if (!/^[!-~]{1,200}$/.test(text)) return refuseAs(argument, 'bad-name', 'name of a server', help)
-    // Twemproxy's `HOST:PORT:WEIGHT NAME`, the other way round.
-    return WEIGHTED_ADDRESS.test(text) ? mapRead(memcachedAddress.read(argument), () => text) : accept(text)
+    // Twemproxy's `HOST:PORT:WEIGHT NAME`, the other way round; in quotes it is meant as a name.
+    const isTurned = argument.kind === 'bare' && WEIGHTED_ADDRESS.test(text)
+    return isTurned ? mapRead(memcachedAddress.read(argument), () => text) : accept(text)
   },
 }
 
