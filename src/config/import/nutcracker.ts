@@ -32,6 +32,8 @@ const MAX_BACKLOG = 65_535
 const MAX_SERVER_CONNECTIONS = 64
 const MAX_CLIENT_CONNECTIONS = 1_000_000
 const MAX_FAILURES = 1000
+/** A day. */
+const MAX_WAIT_MS = 86_400_000
 
 /** The pools of the file; with errors among `problems` they are not all of it. */
 export function importNutcracker(source: Source, problems: Diagnostic[]): ImportedPool[] {
@@ -50,7 +52,7 @@ function readPool(pool: YamlPool, reader: OptionReader, names: PoolNames): Impor
   const at = reader.required('listen')
   const listening = at === undefined ? undefined : readListen(at, reader)
   if (at !== undefined && listening !== undefined) names.checkListen(at, listening.listen, reader)
-  const timeoutMs = reader.number('timeout')
+  const timeoutMs = reader.numberUpTo('timeout', MAX_WAIT_MS)
   // The same to twemproxy.
   const hasTimeout = timeoutMs !== undefined && timeoutMs > 0
   if (!hasTimeout) remarks.push('nutcracker waited for ever: no timeout was set')
@@ -108,6 +110,6 @@ function readHashTag(reader: OptionReader): string | undefined {
 function readEject(reader: OptionReader): ImportedPool['eject'] {
   const isOn = reader.boolean('auto_eject_hosts') ?? false
   const afterFailures = reader.numberUpTo('server_failure_limit', MAX_FAILURES, 1) ?? FAILURE_LIMIT
-  const forMs = reader.number('server_retry_timeout', 1) ?? RETRY_TIMEOUT_MS
+  const forMs = reader.numberUpTo('server_retry_timeout', MAX_WAIT_MS, 1) ?? RETRY_TIMEOUT_MS
   return isOn ? { afterFailures, forMs } : undefined
 }
