@@ -5,6 +5,7 @@
 import { isIPv6 } from 'node:net'
 import type { ListenAddress } from '../../plan/plan.ts'
 import { serverLabel } from '../../ring/label.ts'
+import { readServerAddress } from '../values/address.ts'
 import type { ImportedServer } from './imported-pool.ts'
 import type { OptionReader } from './option-reader.ts'
 import type { YamlText } from './yaml-pools.ts'
@@ -81,14 +82,16 @@ function readPath(at: YamlText, path: string, reader: OptionReader): ListenAddre
   return reader.error(at, 'bad-address', `the path of a socket has at most ${MAX_SOCKET_PATH} bytes`)
 }
 
+/** Of what is a host to twemproxy, our language takes what is one to DNS as well. */
 function readHostPort(at: YamlText, text: string, reader: OptionReader): ListenAddress | undefined {
   const colon = text.lastIndexOf(':')
   const host = text.slice(0, Math.max(colon, 0))
   const port = text.slice(colon + 1)
-  const isHost = isIPv6(host) || /^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$/.test(host)
-  if (!isHost) return reader.error(at, 'bad-address', `"${text}" is no address`, 'write host:port')
+  if (host === '') return reader.error(at, 'bad-address', `"${text}" is no address`, 'write host:port')
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
     return reader.error(at, 'bad-port', `the port "${port}" is not a number from 1 to 65535`)
   }
-  return { kind: 'tcp', host, port: Number(port) }
+  const ours = `${isIPv6(host) ? `[${host}]` : host}:${port}`
+  const read = readServerAddress({ kind: 'bare', text: ours, secret: false, substituted: false, span: at.span })
+  return read.ok ? read.value : reader.error(at, 'bad-address', `"${host}" is no name or address of a host`)
 }

@@ -21,7 +21,7 @@ function poolBlock(pool: ImportedPool): string {
     ...pool.remarks.map((remark) => `# ${remark}`),
     ...pool.servers.map(serverStatement),
     `hash ${pool.hash};`,
-    pool.hashTag === undefined ? [] : `hash-tag ${quoted(pool.hashTag)};`,
+    pool.hashTag === undefined ? [] : `hash-tag ${bareOrQuoted(pool.hashTag)};`,
     `distribution ${pool.distribution};`,
     pool.timeoutMs === undefined ? [] : `timeout ${pool.timeoutMs}ms;`,
     pool.serverConnections === 1 ? [] : `connections ${pool.serverConnections};`,
@@ -54,21 +54,30 @@ function block(head: string, statements: readonly string[]): string {
 }
 
 function serverStatement({ name, address, weight }: ImportedServer): string {
-  const named = name === undefined ? '' : `${quoted(name)} `
+  const named = name === undefined ? '' : `${nameText(name)} `
   return `server ${named}${addressText(address)}${weight === 1 ? '' : ` weight ${weight}`};`
 }
 
+/** In quotes where a bare word could be taken for `HOST:PORT:WEIGHT`. */
+function nameText(name: string): string {
+  return /^[^:/]+(?::\d+)?$/.test(name) ? bareOrQuoted(name) : inQuotes(name)
+}
+
 function addressText(address: ListenAddress): string {
-  if (address.kind === 'unix') return quoted(`unix:${address.path}`)
-  return quoted(`${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`)
+  if (address.kind === 'unix') return bareOrQuoted(`unix:${address.path}`)
+  return bareOrQuoted(`${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`)
 }
 
 function modeText(mode: number): string {
   return `0${mode.toString(8).padStart(3, '0')}`
 }
 
-/** As a bare word where the language takes it for one. In quotes, only `${` has a meaning beside quotes and escapes. */
-function quoted(text: string): string {
-  if (/^[A-Za-z0-9_/[][A-Za-z0-9._:/[\]-]*$/.test(text)) return text
+/** As a bare word where the language takes it for one. */
+function bareOrQuoted(text: string): string {
+  return /^[A-Za-z0-9_/[][A-Za-z0-9._:/[\]-]*$/.test(text) ? text : inQuotes(text)
+}
+
+/** In quotes, only `${` has a meaning beside quotes and escapes. */
+function inQuotes(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&').replaceAll('${', () => '$${')}"`
 }
