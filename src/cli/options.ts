@@ -138,7 +138,7 @@ export const optionTable = [
     short: undefined,
     value: undefined,
     repeatable: false,
-    doc: 'with explain: ask the running daemon what it holds for the request',
+    doc: 'with explain: ask the running daemon what it holds in memory for the request',
   },
   {
     name: 'connections',

@@ -1,8 +1,9 @@
 /**
  * One request of a scenario on its way through the steps of the engine, in their order: receive, route, access, look-up,
  * fetch, store, deliver. Each step asks the rules that the engine's step of this name asks; what is left out is what takes
- * time or place: sockets, waiting, collapsing, space in the store. Nothing has gone before, either: no fetch has failed,
- * none was refused, and the key has been asked for as often as `min-uses` wants.
+ * time or place: sockets, waiting, collapsing, space in the store, and whether what is stored lies in memory or in a pool.
+ * Nothing has gone before, either: no fetch has failed, none was refused, and the key has been asked for as often as
+ * `min-uses` wants.
  */
 import type { RequestDirectives } from '../cache/policy/cache-control.ts'
 import { forwardOf, forwardStatus, hitStatus, localStatus } from '../cache/policy/cache-status.ts'
