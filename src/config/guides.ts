@@ -117,13 +117,14 @@ site * { proxy app; use-cache pages; }`,
         'before the origin is asked, and what is found fills the memory: the memory of many machines is one cache, and a ' +
         'machine that starts anew begins warm. Objects over "max-item" lie in several pieces. Without "tier memory" each hit ' +
         'comes from the pool. Machines share what caches of the same name keep. Values are stored in a form of our own, with a ' +
-        'checksum; what is not one is a miss.',
+        'checksum; what is not one is a miss. Parts that ranges left are not shared. Keep the clocks of the machines together.',
       'A pool that is slow, down, full or flushed costs a request at most "timeout", and a server that fails "eject" times in ' +
         'a row is out until it answers again. Clients never see it: the origin is asked, as if nothing had been stored.',
       'With "collapse { scope cluster; }" one machine fetches a missing object and the others wait for it, at most for "wait"; ' +
         'if it dies, another one takes over. Purges reach every machine that shares the pool within two seconds, by URL, ' +
         'prefix, glob and tag, wherever they were given. A machine that cannot tell whether it missed one empties its memory ' +
-        'of that cache rather than answer with what was purged.',
+        'of that cache rather than answer with what was purged. What a POST or another unsafe request makes invalid is removed ' +
+        'here and from the pool, but stays in the memory of the other machines for its lifetime: purge it where that matters.',
       'A server that was out may hold what was changed or purged meanwhile elsewhere. Whoever takes it back leaves a note on ' +
         'it, and no machine uses what it holds from before. Whoever can write to the servers decides what clients get: keep ' +
         'them on a network of your own. For servers that want user and password there is "auth", over memjs and the binary ' +
