@@ -25,6 +25,7 @@ const NEEDED = [
   'prlimit',
   'saslpasswd2',
   'memccat',
+  'nutcracker',
   'python3-pymemcache',
   'python3-memcache',
   'python3-pylibmc',
