@@ -3,9 +3,11 @@
  *
  *     bytes -> requests -> slots: first -> ... -> last        filled ones at the front leave in one write per turn
  *
- * Reading has one owner of its back-pressure, `#isPaused`: set when more requests are unanswered, or more bytes of answers
- * not taken by the client, than may be; cleared when half of that is left. What was read and not yet parsed waits in
- * `#pending`. Servers are never held up by a client; so what can pile up for one is what its unanswered requests bring.
+ * Reading has one owner of its back-pressure, `#isPaused`: set when more requests are unanswered than may be, or more bytes
+ * wait, as data for servers and as answers that the client has not taken; cleared when half of that is left. What was read
+ * and not yet parsed waits in `#pending`. Servers are never held up by a client, so what can pile up for one is what its
+ * unanswered requests bring. How much that is nobody knows before; `#window` expects more of what came last, and begins
+ * small, lest the first packet of a stranger ask for gigabytes.
  *
  * Always true:
  * - `onBytes` gets the worker's buffer: whatever outlives the call is copied;
@@ -26,8 +28,14 @@ import { endOfValues } from './value-line.ts'
 
 /** After our FIN: how long the client may take to send his. */
 const LINGER_MS = 2000
+/** Requests that a new client may have in work; each answer allows one more. */
+const FIRST_WINDOW = 64
+/** Of an answer's length in the mean length of answers: one in so many. */
+const MEAN_WEIGHT = 8
 /** What a request whose data is still to come is given at first; a length alone must not cost memory. */
 const FIRST_PENDING_BYTES = 4096
+/** A larger one, grown for a large value, is not kept for what comes behind it. */
+const MAX_KEPT_BYTES = 64 * 1024
 const NOTHING = Buffer.alloc(0)
 const CR = 0x0d
 const LF = 0x0a
@@ -48,6 +56,10 @@ export class ClientConnection implements Reader {
   #outstanding = 0
   /** Bytes of filled slots. */
   #heldBytes = 0
+  /** Bytes of data given to servers by requests that are unanswered. */
+  #sentBytes = 0
+  #answered = 0
+  #meanBytes = 0
   #isPaused = false
   #isEnding = false
   /** The client sends no more. */
@@ -120,6 +132,12 @@ export class ClientConnection implements Reader {
     return slot
   }
 
+  /** `slot` has given `bytes` of data to a server. */
+  countSent(slot: Slot, bytes: number): void {
+    slot.sentBytes = bytes
+    this.#sentBytes += bytes
+  }
+
   /** The bytes of the request being dispatched lie in a Buffer that the connection can spare from now on. */
   get canGiveAway(): boolean {
     return this.#isPendingInWork
@@ -138,6 +156,9 @@ export class ClientConnection implements Reader {
 
   /** The answer of `slot` is known, or nobody wants it. */
   onAnswered(slot: Slot): void {
+    this.#sentBytes -= slot.sentBytes
+    slot.sentBytes = 0
+    this.#answered++
     if (slot.turn === Turn.swallow || this.isGone) {
       this.#outstanding--
       this.#count(slot)
@@ -146,7 +167,9 @@ export class ClientConnection implements Reader {
       return
     }
     slot.isFilled = true
-    this.#heldBytes += slot.length
+    const { length } = slot
+    this.#heldBytes += length
+    this.#meanBytes += (length - this.#meanBytes) / MEAN_WEIGHT
     const { group } = slot
     if (group !== undefined && --group.pending > 0) return
     this.#count(slot)
@@ -177,7 +200,7 @@ export class ClientConnection implements Reader {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#pause()
-    this.#settle()
+    this.worker.deliverLater(this)
   }
 
   /** Moves the first slot into the output. */
@@ -300,16 +323,25 @@ export class ClientConnection implements Reader {
 
   #isFull(): boolean {
     if (this.isGone) return false // what came whole is done, and nobody is told
-    const { limits } = this.proxy
-    return (
-      this.#outstanding >= limits.outstanding ||
-      this.#heldBytes + this.socket.writableLength > limits.clientBacklogBytes
-    )
+    const waiting = this.#waitingBytes()
+    return this.#outstanding >= this.#window(waiting) || waiting > this.proxy.limits.clientBacklogBytes
+  }
+
+  #waitingBytes(): number {
+    return this.#heldBytes + this.#sentBytes + this.socket.writableLength
+  }
+
+  /** Requests that may be unanswered while `waiting` bytes wait; at least one. */
+  #window(waiting: number): number {
+    const { outstanding, clientBacklogBytes } = this.proxy.limits
+    const known = Math.min(outstanding, FIRST_WINDOW + this.#answered)
+    const expected = (clientBacklogBytes - waiting) / Math.max(1, this.#meanBytes)
+    return Math.max(1, Math.min(known, expected))
   }
 
   #keep(bytes: Buffer, at: number, end: number): void {
     const length = end - at
-    const isFitting = bytes === this.#pending && !this.#isGivenAway
+    const isFitting = bytes === this.#pending && !this.#isGivenAway && bytes.length <= MAX_KEPT_BYTES
     const target = isFitting ? bytes : Buffer.allocUnsafeSlow(this.#pendingSize(length))
     bytes.copy(target, 0, at, end)
     this.#pending = target
@@ -350,11 +382,12 @@ export class ClientConnection implements Reader {
 
   /** Half of the limits must be free, so that a client at its limit is not stopped and started for every answer. */
   #tryResume(): void {
-    const { limits } = this.proxy
-    const waiting = this.socket.writableLength
-    const isBehind = 2 * (this.#heldBytes + waiting) > limits.clientBacklogBytes
-    if (isBehind && waiting > 0) this.#resumeWhenFlushed()
-    else if (!isBehind && 2 * this.#outstanding <= limits.outstanding) this.#resume()
+    const waiting = this.#waitingBytes()
+    if (2 * waiting > this.proxy.limits.clientBacklogBytes) {
+      if (this.socket.writableLength > 0) this.#resumeWhenFlushed() // else an answer will come
+    } else if (2 * this.#outstanding <= this.#window(waiting)) {
+      this.#resume()
+    }
   }
 
   #resumeWhenFlushed(): void {

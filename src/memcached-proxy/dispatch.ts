@@ -169,6 +169,7 @@ function forward(client: ClientConnection, request: RequestParser, bytes: Buffer
   const target = decoded > 0 ? client.proxy.targetOf(decodedKey, 0, decoded) : client.proxy.targetOf(bytes, start, end)
   target.countCommand(command)
   if (!target.isPlain && command !== Command.me) {
+    if (request.dataBytes > 0) client.countSent(slot, request.dataBytes)
     Detour.start(slot, target, KeptRequest.of(request, bytes, decoded))
     return
   }
@@ -177,6 +178,7 @@ function forward(client: ClientConnection, request: RequestParser, bytes: Buffer
   const out = pool.begin(server, slot, client.number)
   if (out === undefined) slot.onFailure(pool.refusal)
   else write(client, out, request, bytes)
+  if (request.dataBytes > 0 && out !== undefined) client.countSent(slot, request.dataBytes)
 }
 
 function write(client: ClientConnection, out: OutBuffer, request: RequestParser, bytes: Buffer): void {

@@ -69,6 +69,8 @@ export class Slot extends ServerRequest {
   /** The last key of its group, or the only one: END belongs behind it. */
   endsValues = false
   isFilled = false
+  /** Data that the request has given to a server (the client's). */
+  sentBytes = 0
   /** The answer is chunk[start, end), then body[bodyStart, bodyEnd), then END where `hasEnd`; nothing of it need be there. */
   chunk: Chunk | undefined = undefined
   start = 0
