@@ -32,6 +32,11 @@ import { fromPool, markerCells } from './stored.ts'
 
 /** `responseMs` among the numbers of a response. */
 const RESPONSE_MS_CELL = 1
+/**
+ * How long a response stays in the working memory of a cache that keeps objects in the pool alone: all who waited for it have
+ * it by then, and who comes later is to see what has become of it in the pool.
+ */
+const WORKING_MS = 1000
 
 /** What is looked for, as `findStored` and the fetch know it. */
 export interface PoolQuestion {
@@ -199,7 +204,7 @@ export class PoolLookup {
     this.#isOver = true // whatever else is answered
     entries.readBody(entry, {
       onSegment: (bytes, start, stop) => {
-        if (writer.write(bytes, start, stop)) return true
+        if (this.#hasRoom(writer, bytes, start, stop)) return true
         end(false)
         return false
       },
@@ -212,12 +217,23 @@ export class PoolLookup {
     })
   }
 
+  /** A fault of ours must not leave the fill open, for which others wait. */
+  #hasRoom(writer: FillWriter, bytes: Buffer, start: number, end: number): boolean {
+    try {
+      return writer.write(bytes, start, end)
+    } catch (error) {
+      this.#question.context.worker.logFault(error)
+      return false
+    }
+  }
+
   #endTake(writer: FillWriter, key: string, isWhole: boolean, isStale: boolean): void {
-    const { tier } = this.#question.cache.cache
+    const { tier, plan } = this.#question.cache.cache
     if (isWhole) writer.keep()
     else writer.leave()
-    const object = isWhole && isStale ? tier.find(key) : undefined
-    if (object !== undefined) tier.expire(object)
+    const object = isWhole && (isStale || plan.isPoolOnly) ? tier.find(key) : undefined
+    if (object !== undefined && isStale) tier.expire(object)
+    if (object !== undefined && plan.isPoolOnly) setTimeout(() => tier.discard(object), WORKING_MS).unref()
     this.#filled()
   }
 

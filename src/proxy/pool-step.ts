@@ -101,10 +101,17 @@ export class PoolStep implements PoolSink, LeadSink {
   stored(key: string): void {
     const lease = this.#lease
     const { way, fleetNumber } = this.#fills
-    shareStored(this.#request.cache.cache, key, fleetNumber, way, (isShared) => {
-      const isReplaced = key === lease?.key || (way.markerId !== 0 && way.primaryKey === lease?.key)
-      lease?.end(isShared && isReplaced)
-    })
+    const { context, cache } = this.#request
+    try {
+      shareStored(cache.cache, key, fleetNumber, way, (isShared) => {
+        const isReplaced = key === lease?.key || (way.markerId !== 0 && way.primaryKey === lease?.key)
+        lease?.end(isShared && isReplaced)
+      })
+    } catch (error) {
+      // The client has its answer; nobody is to wait for what will not come.
+      context.worker.logFault(error)
+      lease?.end(false)
+    }
   }
 
   /** The response is not stored; `hitForMiss`: nor will the next ones be. `concernsResource`: see StoreDecision. */

@@ -175,6 +175,25 @@ test('variants are fetched once each', async () => {
   assert.equal(fleet.asked('/vary').length, 2)
 })
 
+test('nodes without memory of their own elect one, too', async () => {
+  const nodes = [
+    await fleet.start({ tiers: 'tier memcached edge;' }),
+    await fleet.start({ tiers: 'tier memcached edge;' }),
+  ]
+  const held = gate()
+  fleet.answer('/bare', async () => {
+    await held.opened
+    return ok('x', 'Cache-Control: max-age=60')
+  })
+  const clients = (await Promise.all(nodes.map((node) => connectTo(node, 10)))).flat()
+  const answers = clients.map((client) => client.get('/bare'))
+  await waitFor('the fetch', () => fleet.asked('/bare').length === 1)
+  held.open()
+  for (const answer of answers) assert.equal((await answer).body.toString(), 'x')
+  for (const node of nodes) await waitFor('hits', async () => isPoolHit(await node.get('/bare')))
+  assert.equal(fleet.asked('/bare').length, 1)
+})
+
 test('a pool that is gone keeps nobody from the origin', async () => {
   for (const server of fleet.servers) await server.kill()
   fleet.answer('/gone', ok('x', 'Cache-Control: max-age=60'))
