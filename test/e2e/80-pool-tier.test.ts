@@ -43,6 +43,13 @@ test('ages go on in the pool', async () => {
   assert.match(cacheStatus(response), /ttl=5\d/)
 })
 
+test('what lives longer than a month is kept as a date', async () => {
+  fleet.answer('/year', ok('x', 'Cache-Control: max-age=31536000'))
+  await stored(a, '/year')
+  const response = await b.get('/year')
+  assert.ok(isPoolHit(response), cacheStatus(response))
+})
+
 test('conditions, ranges and HEAD are answered from what the pool has', async () => {
   for (const path of ['/conditional', '/ranged', '/head']) {
     fleet.answer(path, ok('0123456789', 'Cache-Control: max-age=60', 'ETag: "v1"'))
