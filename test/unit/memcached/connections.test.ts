@@ -161,3 +161,35 @@ test('a pool counts the commands of clients', () => {
   const { get, flush_all, set } = pool.state.commands()
   assert.deepEqual({ get, flush_all, set }, { get: 2, flush_all: 1, set: 0 })
 })
+
+test('connections that another pool takes over bring their requests, which are counted there', async () => {
+  const server = await scriptedMemcached()
+  const plan = poolPlan([server.address])
+  const { pool } = testPool(plan)
+  const first = ask(pool, 0, 'mn\r\n', Expect.meta)
+  const wire = await server.greeted()
+  await wire.expect('mn\r\n')
+  wire.send('MN\r\n')
+  await first
+  const written = ask(pool, 0, 'mg a\r\n', Expect.meta)
+  await wire.expect('mg a\r\n')
+  const { pool: next } = testPool({ ...plan, timeoutMs: 6000 })
+  const waiting = ask(pool, 0, 'mg bc\r\n', Expect.meta)
+  next.takeOver(pool)
+  pool.close()
+  const gauges = (one: typeof pool) => {
+    const { serverConnections, inQueue, inQueueBytes, outQueue, outQueueBytes } = one.state.use(0)
+    return [serverConnections, inQueue, inQueueBytes, outQueue, outQueueBytes]
+  }
+  assert.deepEqual(gauges(pool), [0, 0, 0, 0, 0])
+  assert.equal(pool.isIdle, true)
+  assert.equal(next.isIdle, false)
+  await wire.expect('mg bc\r\n')
+  assert.deepEqual(gauges(next), [1, 0, 0, 2, 13])
+  const third = ask(next, 0, 'mg d\r\n', Expect.meta)
+  await wire.expect('mg d\r\n')
+  wire.send('EN\r\nEN\r\nEN\r\n')
+  for (const answer of [written, waiting, third]) assert.equal('text' in (await answer), true)
+  assert.deepEqual(gauges(next), [1, 0, 0, 0, 0])
+  assert.equal(server.accepted, 1)
+})
