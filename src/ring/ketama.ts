@@ -25,22 +25,36 @@ const RANKS = 2 ** 16
 /** 256 KiB of starts. */
 const MAX_START_BITS = 16
 
-export function buildKetama(live: readonly LiveServer[]): Owners {
-  const order: number[] = []
-  const total = live.reduce((sum, { weight }) => sum + weight, 0)
-  for (const [rank, { label, weight }] of live.entries()) {
-    const digests = digestsOf(weight, total, live.length)
-    for (let j = 0; j < digests; j++) {
-      const text = Buffer.from(`${label}-${j}`)
-      for (const point of md5(text, 0, text.length)) order.push((point >>> 0) * RANKS + rank)
+/** Builds rings of one pool, and remembers the points of its servers: after an ejection all but their number is as before. */
+export class KetamaBuilder {
+  readonly #pointsOf = new Map<string, number[]>()
+
+  readonly build = (live: readonly LiveServer[]): Owners => {
+    const order: number[] = []
+    const total = live.reduce((sum, { weight }) => sum + weight, 0)
+    for (const [rank, { label, weight }] of live.entries()) {
+      const count = digestsOf(weight, total, live.length) * POINTS_PER_DIGEST
+      const points = this.#points(label, count)
+      for (let i = 0; i < count; i++) order.push(points[i]! * RANKS + rank)
     }
+    // By value, points of one value by rank: what a stable sort of the points by value does.
+    const sorted = Float64Array.from(order).sort()
+    return new KetamaOwners(
+      Uint32Array.from(sorted, (entry) => Math.floor(entry / RANKS)),
+      Uint32Array.from(sorted, (entry) => live[entry % RANKS]!.server),
+    )
   }
-  // By value, points of one value by rank: what a stable sort of the points by value does.
-  const sorted = Float64Array.from(order).sort()
-  return new KetamaOwners(
-    Uint32Array.from(sorted, (entry) => Math.floor(entry / RANKS)),
-    Uint32Array.from(sorted, (entry) => live[entry % RANKS]!.server),
-  )
+
+  /** The first `count` points of a server, and maybe more. */
+  #points(label: string, count: number): readonly number[] {
+    const points = this.#pointsOf.get(label) ?? []
+    this.#pointsOf.set(label, points)
+    while (points.length < count) {
+      const text = Buffer.from(`${label}-${points.length / POINTS_PER_DIGEST}`)
+      for (const point of md5(text, 0, text.length)) points.push(point >>> 0)
+    }
+    return points
+  }
 }
 
 /** Digests of a server; each gives four points. Every step is rounded to single precision. */

@@ -8,7 +8,7 @@ import type { DistributionName, PlacementPlan } from '../plan/memcached-plan.ts'
 import { assert } from '../util/assert.ts'
 import { type HashFunction, hashFunctions } from './hash.ts'
 import { type HashTag, hashTag, tagEnd, tagStart } from './hash-tag.ts'
-import { buildKetama } from './ketama.ts'
+import { KetamaBuilder } from './ketama.ts'
 import { compareLabels } from './label.ts'
 import { buildMaglev } from './maglev.ts'
 import { buildModula } from './modula.ts'
@@ -35,7 +35,7 @@ export class Placement {
     this.#tag = plan.hashTag === undefined ? undefined : hashTag(plan.hashTag)
     const isWeighted = plan.servers.some(({ weight }) => weight !== plan.servers[0]!.weight)
     const builders: Record<DistributionName, BuildOwners> = {
-      ketama: buildKetama,
+      ketama: new KetamaBuilder().build,
       modula: buildModula,
       random: buildRandom,
       maglev: buildMaglev,
