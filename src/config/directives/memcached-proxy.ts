@@ -137,8 +137,8 @@ export const prefixRoute = directive({
   repeat: 'many',
   phase: 'route',
   doc:
-    'Keys that begin with this text belong to another pool. The longest prefix that fits decides. "failover", ' +
-    '"replicate" and "warm" do not concern them.',
+    'Keys that begin with this text belong to another pool, whatever the command; of keys in base64 it is the decoded ' +
+    'one that counts. The longest prefix that fits decides. "failover", "replicate" and "warm" do not concern them.',
   example: 'route prefix ab: to tests;',
   peers: ['PrefixSelectorRoute', 'PrefixPolicyRoute', 'OperationSelectorRoute', 'policies', 'aliases', 'route_prefix'],
 })
