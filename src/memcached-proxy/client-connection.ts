@@ -28,6 +28,8 @@ import { endOfValues } from './value-line.ts'
 
 /** After our FIN: how long the client may take to send his. */
 const LINGER_MS = 2000
+/** Before it: how long the client may leave its last answers untouched. */
+const STALL_MS = 30_000
 /** Requests that a new client may have in work; each answer allows one more. */
 const FIRST_WINDOW = 64
 /** Of an answer's length in the mean length of answers: one in so many. */
@@ -79,7 +81,7 @@ export class ClientConnection implements Reader {
   #isPendingInWork = false
   /** Of a refused request's data, line end included, so much is still to be thrown away. */
   #skip = 0
-  #linger: NodeJS.Timeout | undefined = undefined
+  #timer: NodeJS.Timeout | undefined = undefined
 
   constructor(worker: ProxyWorker, listener: ProxyListener, socket: Socket) {
     this.worker = worker
@@ -414,13 +416,27 @@ export class ClientConnection implements Reader {
     if (this.#isEnding && this.first === undefined && !this.#hasSaidEnd) this.#sayEnd()
   }
 
-  /** Everything is answered: FIN, and some patience for the client's. */
+  /** Everything is answered: FIN behind it, and some patience for the client's. */
   #sayEnd(): void {
     this.#hasSaidEnd = true
-    this.socket.end()
-    this.#linger = setTimeout(() => this.socket.destroy(), LINGER_MS)
     this.#isPaused = false
     this.socket.resume()
+    this.#watchStall(0)
+    this.socket.end(() => this.#setTimer(LINGER_MS, () => this.socket.destroy()))
+  }
+
+  /** The last answers may take the client as long as it likes, if only it takes some; `queued`: bytes at the last look. */
+  #watchStall(queued: number): void {
+    this.#setTimer(STALL_MS, () => {
+      const now = (this.socket as unknown as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0
+      if (now > 0 && now === queued) this.socket.destroy()
+      else this.#watchStall(now)
+    })
+  }
+
+  #setTimer(ms: number, act: () => void): void {
+    clearTimeout(this.#timer)
+    if (!this.isGone) this.#timer = setTimeout(act, ms)
   }
 
   #onEnd(): void {
@@ -430,7 +446,7 @@ export class ClientConnection implements Reader {
   }
 
   #onClose(): void {
-    clearTimeout(this.#linger)
+    clearTimeout(this.#timer)
     this.isGone = true
     const { tallies } = this.proxy
     tallies[this.#failed ? Tally.clientErr : Tally.clientEof]! += 1

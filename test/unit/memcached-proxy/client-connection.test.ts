@@ -128,3 +128,29 @@ test('a client that drains is served what it has sent, and disconnected', async 
   connection.drain()
   assert.equal((await client.readToEnd()).toString(), 'END\r\n'.repeat(300))
 })
+
+test('the last answers wait for a client that reads slowly, and not for one that does not read at all', async (t) => {
+  const { connection, client } = await proxy.connect()
+  const idle = await proxy.connect()
+  const value = 'v'.repeat(1_000_000)
+  proxy.feed(connection, Buffer.from(`set slow 0 0 ${value.length}\r\n`))
+  for (let at = 0; at < value.length; at += 50_000) proxy.feed(connection, Buffer.from(value.slice(at, at + 50_000)))
+  proxy.feed(connection, Buffer.from('\r\n'))
+  await client.expect('STORED\r\n')
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (const one of [connection, idle.connection]) proxy.feed(one, Buffer.from(`${'get slow\r\n'.repeat(20)}quit\r\n`))
+  client.pause()
+  idle.client.pause()
+  while (!connection.socket.writableEnded || !idle.connection.socket.writableEnded)
+    await new Promise((resolve) => setImmediate(resolve))
+  t.mock.timers.tick(20_000)
+  assert.equal(connection.socket.destroyed, false)
+  client.resume()
+  const answer = `VALUE slow 0 ${value.length}\r\n${value}\r\nEND\r\n`
+  while (client.buffer.length < 20 * answer.length && client.closed === undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(client.buffer.length, 20 * answer.length)
+  t.mock.timers.tick(30_000) // one look that sees what waits,
+  t.mock.timers.tick(30_000) // and one that sees that it is still as much
+  assert.equal(idle.connection.socket.destroyed, true)
+})
