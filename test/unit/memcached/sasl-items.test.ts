@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { ItemOutcome, type ItemSink } from '../../../src/memcached/item-store.ts'
 import type { Pool } from '../../../src/memcached/pool.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
+import { startMemcached } from '../../support/memcached.ts'
 import { poolPlan, type TestPool, testPool } from '../../support/memcached-pool.ts'
 import { freePort } from '../../support/ports.ts'
 import { startSaslMemcached } from '../../support/sasl-memcached.ts'
@@ -81,6 +82,14 @@ for (const unix of [false, true]) {
     assert.equal(pool.state.use(0).serverConnections, 1)
   })
 }
+
+test('a server that asks for no password does without', async () => {
+  const server = await startMemcached()
+  const { pool } = testPool(poolPlan([server.address], { auth }))
+  const set = { ttlSec: 0, mode: 'set' as const }
+  assert.equal(await outcome((sink) => items(pool).write('a', Buffer.from('one'), set, sink)), done)
+  assert.equal((await call((sink) => items(pool).get('a', sink))).value, 'one')
+})
 
 test('a wrong password fails every call, is said once, and ejects', async () => {
   const server = await startSaslMemcached(auth.user, auth.password)
