@@ -34,10 +34,15 @@ export class SharedTier {
   }
 
   /**
-   * What purges have done to a response of `key`: a number of Verdict. It holds for all purges up to the number of a ticket
+   * What purges, or who marked its item as stale, have done to a response of `key`: a number of Verdict. It holds for all purges up to the number of a ticket
    * that was taken before the entry was asked for.
    */
   verdict(key: string, entry: Entry): number {
+    const verdict = this.#judge(key, entry)
+    return verdict === Verdict.untouched && entry.isMarkedStale ? Verdict.stale : verdict
+  }
+
+  #judge(key: string, entry: Entry): number {
     if (this.#fleet.isUntouched(entry.fleetNumber)) return Verdict.untouched
     const labels = decodeLabels(key, entry.labels)
     return this.#fleet.judge(entry.fleetNumber, this.#purges.hashLabels(labelTexts(labels)), labels.url)

@@ -1,6 +1,7 @@
 /** What nodes share over a memcached pool: responses of every kind, and what makes them go. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { entryKey, identityOf } from '../../src/cache/tiers/pool/keys.ts'
 import { ok, reply } from '../support/scripted-origin.ts'
 import { waitFor } from '../support/wait.ts'
 import { cacheStatus, dateIn, isHit } from './caching-site.ts'
@@ -171,6 +172,19 @@ test('what is stale within its window answers from the pool, and is fetched anew
   assert.match(cacheStatus(response), /hit; ttl=-/)
   await waitFor('the new one', async () => (await b.get('/grace')).body.toString() === 'second')
   assert.equal(fleet.asked('/grace').length, 2)
+})
+
+test('what somebody has marked as stale in memcached is validated', async () => {
+  fleet.answer('/marked', (request) =>
+    request.fields.get('if-none-match') === '"v1"'
+      ? reply(304, '', 'Cache-Control: max-age=60', 'ETag: "v1"')
+      : ok('x', 'Cache-Control: max-age=60', 'ETag: "v1"'),
+  )
+  await stored(a, '/marked')
+  const key = entryKey(identityOf('main', 'http|test.example|/marked'))
+  const { server } = (await fleet.find(key))!
+  assert.equal(await server.ask(`md ${key} I\r\n`), 'HD\r\n')
+  assert.match(cacheStatus(await b.get('/marked')), /fwd=stale; fwd-status=304/)
 })
 
 test('an unsafe request removes the response from the pool', async () => {

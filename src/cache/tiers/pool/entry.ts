@@ -151,6 +151,8 @@ function seal(bytes: Buffer): Buffer {
 export class Entry {
   /** A number of EntryKind. */
   kind = 0
+  /** Its item was marked as stale; said by whoever read it. */
+  isMarkedStale = false
   writtenMs = 0
   fleetNumber = 0
   markerId = 0

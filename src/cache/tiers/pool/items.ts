@@ -16,11 +16,11 @@ export const Lease = { none: 0, won: 1, taken: 2 } as const
 const ITEM_OVERHEAD_BYTES = 512
 /** Whatever the servers take: bounds what one read holds in memory. */
 const MAX_VALUE_BYTES = 1024 * 1024
-const SPACE = 32
 const LETTER_W = 87
+const LETTER_X = 88
 const LETTER_Z = 90
 /** Behind `VA `. */
-const FLAGS_START = 3
+const SIZE_START = 3
 
 export interface PoolItems {
   /** Most bytes that a value may have. */
@@ -49,6 +49,9 @@ export function valueRoom(maxItemBytes: number): number {
 
 /** A read in work: one object for one read, which its owner extends. Exactly one of the three is called, once. */
 export abstract class ItemRead extends ServerRequest {
+  /** Somebody has marked what is read as stale (`md KEY I`). */
+  isMarkedStale = false
+
   constructor() {
     super(Expect.meta)
   }
@@ -63,13 +66,24 @@ export abstract class ItemRead extends ServerRequest {
   abstract onItemFailed(): void
 
   override onReply(reply: Reply): void {
-    if (reply.code === Code.va) this.onItem(reply.bytes, reply.dataStart, reply.dataEnd, leaseOf(reply))
+    if (reply.code === Code.va) this.onItem(reply.bytes, reply.dataStart, reply.dataEnd, this.#readFlags(reply))
     else if (reply.code === Code.en) this.onAbsent()
     else this.onItemFailed()
   }
 
   override onFailure(): void {
     this.onItemFailed()
+  }
+
+  /** Of `VA 123 W X`: what stands behind the size, which is of digits. Gives a number of Lease. */
+  #readFlags({ bytes, start, lineEnd }: Reply): number {
+    let lease: number = Lease.none
+    for (let at = start + SIZE_START; at < lineEnd; at++) {
+      if (bytes[at] === LETTER_W) lease = Lease.won
+      else if (bytes[at] === LETTER_Z) lease = Lease.taken
+      else if (bytes[at] === LETTER_X) this.isMarkedStale = true
+    }
+    return lease
   }
 }
 
@@ -89,15 +103,4 @@ export abstract class ItemWrite extends ServerRequest {
   override onFailure(): void {
     this.onWritten(false)
   }
-}
-
-/** Of `VA 123 W`: the flags behind the size. */
-function leaseOf({ bytes, start, lineEnd }: Reply): number {
-  let at = bytes.indexOf(SPACE, start + FLAGS_START)
-  if (at === -1 || at >= lineEnd) return Lease.none
-  for (; at < lineEnd; at++) {
-    if (bytes[at] === LETTER_W) return Lease.won
-    if (bytes[at] === LETTER_Z) return Lease.taken
-  }
-  return Lease.none
 }

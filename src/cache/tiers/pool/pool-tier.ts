@@ -78,6 +78,7 @@ export abstract class EntryRead extends ItemRead {
       this.onNoEntry('unusable')
     } else {
       counts.onHit()
+      shared.isMarkedStale = this.isMarkedStale
       this.onEntry(shared, lease)
     }
   }
