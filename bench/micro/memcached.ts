@@ -6,14 +6,13 @@
  * of 100 bytes that is one of many, of which the system calls, one write and one read for each turn, are the smaller part.
  */
 import { spawn } from 'node:child_process'
-import { connect } from 'node:net'
 import { Pool } from '../../src/memcached/pool.ts'
 import { createPoolState, MAIN_THREAD } from '../../src/memcached/pool-state.ts'
 import { Code, type Reply } from '../../src/memcached/reply.ts'
 import { Expect, ServerRequest } from '../../src/memcached/server-request.ts'
 import type { MemcachedPlan } from '../../src/plan/memcached-plan.ts'
+import { freePort, listens } from '../../test/support/ports.ts'
 
-const FIRST_PORT = 21_711
 const SERVERS = 3
 const KEYS = 1000
 const ROUND_MS = 1000
@@ -138,19 +137,9 @@ async function measure(pool: Pool, benchCase: Case, ms: number): Promise<{ us: n
   return { us: (cpu.user + cpu.system) / operations, perSecond: (1000 * operations) / elapsed }
 }
 
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-}
-
 const user = process.getuid?.() === 0 ? ['-u', 'root'] : []
-const ports = Array.from({ length: SERVERS }, (_, i) => FIRST_PORT + i)
+const ports: number[] = []
+while (ports.length < SERVERS) ports.push(await freePort())
 const servers = ports.map((port) =>
   spawn('memcached', ['-l', '127.0.0.1', '-p', `${port}`, '-U', '0', '-t', '1', '-m', '512', ...user], {
     stdio: 'inherit',
