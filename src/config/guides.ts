@@ -162,16 +162,18 @@ site * { proxy app; use-cache pages; }`,
         '"flush_all" is refused unless "flush-all" allows it; what manages servers never reaches them.',
       'Servers never see "noreply" or the quiet flag "q": they answer each request, and the proxy keeps to itself what the ' +
         'client does not want. So a lost reply is never taken for the next one. A request that is malformed is answered with ' +
-        'an error in its place, and the connection goes on where the next request can be found.',
+        'an error in its place, and the connection goes on where the next request can be found. Control characters in keys are ' +
+        'refused. A get that meets a connection which the server had closed is sent again, once; nothing else is.',
       'A server that does not answer within "timeout" costs those who asked it an error (SERVER_ERROR and a text, as twemproxy ' +
         'has it); after "eject" failures in a row its keys belong to the others, until it answers a question in the ' +
         'background. It comes back with the values it had: a client may then read what was changed meanwhile on another server. ' +
         'That cannot be helped here; give values an expiry time, or empty a server before it is taken back.',
-      '"failover POOL" answers gets where the pool fails, or misses while the owner is out. "replicate POOL" gets every write ' +
+      '"failover POOL" answers reads where the pool fails, or misses while the owner is out. "replicate POOL" gets every write ' +
         'too, at the same time, and answers where the pool fails; values that one of them missed stay different. "warm from ' +
-        'POOL" is asked for what a get misses; what it has is copied with "add", so that a newer value stays, and what is ' +
-        'written or deleted is deleted there. "route prefix TEXT to POOL" gives keys that begin so a pool of their own, ' +
-        'without those three.',
+        'POOL" is asked for what a read misses; what it has is copied with "add", so that a newer value stays, and what is ' +
+        'written or deleted is deleted there. Where there are several, a read asks the pool, the replica, and then the failover ' +
+        'pool; warming begins with a miss that none of them answered. "route prefix TEXT to POOL" gives keys that begin so a ' +
+        'pool of their own, without those three.',
       'Who comes from nutcracker: "shellac import nutcracker FILE" writes the configuration, every key stays on its server, and ' +
         '"stats" serves the same JSON. "shellac stats" adds commands and latencies, "shellac pool" the servers.',
     ],

@@ -82,8 +82,8 @@ export const failover = directive({
   shape: reference('memcached', identifier),
   phase: 'fetch',
   doc:
-    'A pool that answers gets where the pool fails, and where it misses while the server that owns the key is out. ' +
-    'Everything else goes to the pool alone.',
+    'A pool that answers reads (get, gets, gat, gats, mg) where no reply comes from "pool", and where that misses while the ' +
+    'server that owns the key is out. Writes never go there. An error line is a reply.',
   example: 'failover spare;',
   peers: ['FailoverRoute', 'FailoverWithExptimeRoute', 'MissFailoverRoute'],
 })
@@ -93,8 +93,9 @@ export const replicate = directive({
   shape: reference('memcached', identifier),
   phase: 'fetch',
   doc:
-    'A pool that gets every write too, at the same time; keys are read from it where the pool fails. The answer is that of ' +
-    'the pool, and where that fails, of this one. The two are not made equal otherwise.',
+    'A pool that gets every write too, at the same time; keys are read from it where "pool" fails. The answer is that of ' +
+    '"pool", and where that fails, of this one. A "cas" goes to "pool" first, and when that has said yes, here without its ' +
+    'number. The two are not made equal otherwise: what one of them lost or missed stays so.',
   example: 'replicate copy;',
   peers: ['AllSyncRoute', 'AllAsyncRoute', 'AllFastestRoute', 'AllMajorityRoute', 'AllInitialRoute', 'REPLICAS'],
 })
@@ -109,8 +110,10 @@ export const warm = directive({
   shape: warmShape,
   phase: 'fetch',
   doc:
-    'A pool that gets ask which miss in "pool"; what they find there is copied over, with its flags and what is left of its ' +
-    'time. What is written or deleted in the pool is deleted in the old one. Take the statement away when that is gone.',
+    'A pool that reads ask which miss in "pool"; what they find there is copied over with "add", with its flags and what is ' +
+    'left of its time. What is written or deleted in "pool" is deleted in the old one. Other writes do not look there: "incr" ' +
+    'of a counter that only the old pool has says NOT_FOUND. Of servers older than 1.6.10 nothing is copied. Take the ' +
+    'statement away when the old pool is gone.',
   example: 'warm from old;',
   peers: ['WarmUpRoute', 'MigrateRoute'],
 })
