@@ -25,6 +25,18 @@ test("the README's configuration has no problems, and its test passes", async ()
   assert.deepEqual([checked.code, checked.stdout], [0, `${path}: no problems\n1 test passed\n`], checked.stderr)
 })
 
+test("the README's pools and proxy make a configuration together with a site", async () => {
+  const readme = readFileSync(file('README.md'), 'utf8')
+  const start = readme.indexOf('    memcached edge {\n')
+  const text = readme.slice(start, readme.indexOf('\n\n', start)).replaceAll(/^ {4}/gm, '')
+  const path = join(tempDir(), 'shellac.conf')
+  const frame =
+    'listener web { address *:8000; } backend app { server a 127.0.0.1:8080; } site * { proxy app; use-cache pages; }'
+  writeFileSync(path, `shellac 1; ${frame}\n${text}\n`)
+  const checked = await runShellac(['check', path])
+  assert.deepEqual([checked.code, checked.stdout], [0, `${path}: no problems\n`], checked.stderr)
+})
+
 test('the web accelerator asks its origin once for each page and asset', async () => {
   const origin = await startOrigin((request) => {
     const fields = request.target.startsWith('/assets/')
