@@ -42,7 +42,10 @@ export interface PlacedServer {
 export interface MemcachedPlan extends PlacementPlan {
   readonly name: string
   readonly servers: readonly MemcachedServerPlan[]
-  /** From queueing a request to the last byte of its reply, connecting included. */
+  /**
+   * For each step of a server: taking the connection, its greeting, and from queueing a request on an open connection to
+   * the last byte of its reply. A dead server fails the first step it is asked for, so it costs this once.
+   */
   readonly timeoutMs: number
   /** Connections per server and worker. */
   readonly connections: number
