@@ -208,11 +208,11 @@ export class PoolLookup {
         end(false)
         return false
       },
-      onBody: (isWhole) => {
+      onBody: (outcome) => {
         clock.update()
         // Nobody is to find it again: it cannot be completed.
-        if (!isWhole) entries.remove(key)
-        end(isWhole)
+        if (outcome === 'broken') entries.remove(key)
+        end(outcome === 'whole')
       },
     })
   }

@@ -6,6 +6,7 @@
  *     write       ms KEY 123 T60 [ME]
  *     extend      mg KEY T5               gives it 5 s from now
  *     remove      md KEY
+ *     prove       mn                  of a server that has failed, see suspects.ts
  *
  * An older server says ERROR to all of them, which is a failure like others: the tier then stores nothing there.
  */
@@ -13,6 +14,7 @@ import type { Pool } from '../../../memcached/pool.ts'
 import type { Reply } from '../../../memcached/reply.ts'
 import { Expect, ServerRequest } from '../../../memcached/server-request.ts'
 import { type ItemRead, type ItemWrite, type PoolItems, valueRoom } from './items.ts'
+import { Suspects } from './suspects.ts'
 
 /** Longest key that `keys.ts` makes. */
 const MAX_KEY_BYTES = 64
@@ -23,20 +25,26 @@ export class MetaItems implements PoolItems {
   readonly maxValueBytes: number
   readonly #pool: Pool
   readonly #key = Buffer.alloc(MAX_KEY_BYTES)
+  readonly #suspects: Suspects
 
   constructor(pool: Pool) {
     this.#pool = pool
+    this.#suspects = new Suspects(pool, (server, onAnswer) => {
+      const out = pool.begin(server, new Unanswered(onAnswer), 0)
+      out?.text('mn\r\n')
+      return out !== undefined
+    })
     pool.watchReturns()
     this.maxValueBytes = valueRoom(pool.plan.maxItemBytes)
   }
 
   read(key: string, read: ItemRead): boolean {
     read.mayRepeat = true
-    return this.#send(key, read, `mg ${key} v\r\n`)
+    return this.#ask(key, read, `mg ${key} v\r\n`)
   }
 
   readOrLead(key: string, leaseSec: number, read: ItemRead): boolean {
-    return this.#send(key, read, `mg ${key} v N${leaseSec}\r\n`)
+    return this.#ask(key, read, `mg ${key} v N${leaseSec}\r\n`)
   }
 
   write(key: string, value: Buffer, ttlSec: number, isAdd: boolean, write: ItemWrite): boolean {
@@ -49,19 +57,25 @@ export class MetaItems implements PoolItems {
   }
 
   remove(key: string): void {
-    this.#send(key, new Unanswered(), `md ${key}\r\n`)
+    this.#send(this.#ownerOf(key), key, new Unanswered(), `md ${key}\r\n`)
   }
 
   extend(key: string, leaseSec: number): void {
-    this.#send(key, new Unanswered(), `mg ${key} T${leaseSec}\r\n`)
+    this.#send(this.#ownerOf(key), key, new Unanswered(), `mg ${key} T${leaseSec}\r\n`)
   }
 
   returnedAtMs(server: number): number {
     return this.#pool.returnedAtMs(server)
   }
 
-  #send(key: string, request: ServerRequest, line: string): boolean {
-    const out = this.#pool.begin(this.#ownerOf(key), request, key.charCodeAt(AFFINITY_AT))
+  /** Somebody waits for the answer. */
+  #ask(key: string, read: ItemRead, line: string): boolean {
+    const server = this.#ownerOf(key)
+    return !this.#suspects.avoids(server) && this.#send(server, key, read, line)
+  }
+
+  #send(server: number, key: string, request: ServerRequest, line: string): boolean {
+    const out = this.#pool.begin(server, request, key.charCodeAt(AFFINITY_AT))
     out?.text(line)
     return out !== undefined
   }
@@ -73,10 +87,18 @@ export class MetaItems implements PoolItems {
 
 /** Something whose outcome changes nothing. */
 class Unanswered extends ServerRequest {
-  constructor() {
+  readonly #onEnd: () => void
+
+  constructor(onEnd: () => void = () => {}) {
     super(Expect.meta)
+    this.#onEnd = onEnd
   }
 
-  override onReply(_reply: Reply): void {}
-  override onFailure(): void {}
+  override onReply(_reply: Reply): void {
+    this.#onEnd()
+  }
+
+  override onFailure(): void {
+    this.#onEnd()
+  }
 }

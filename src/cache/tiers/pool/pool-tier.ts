@@ -144,9 +144,10 @@ export class PoolTier {
         if (!isWanted) this.#reads--
         return isWanted
       },
-      onBody: (isWhole) => {
+      onBody: (outcome) => {
         this.#reads--
-        sink.onBody(isWhole)
+        if (outcome === 'failed') this.counts.onError()
+        sink.onBody(outcome)
       },
     }).start()
   }

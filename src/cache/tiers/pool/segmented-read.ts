@@ -11,8 +11,8 @@ import { segmentKey } from './keys.ts'
 export interface SegmentSink {
   /** The next bytes[start, end) of the body, good during the call. False: no more is wanted, and nothing more is called. */
   onSegment(bytes: Buffer, start: number, end: number): boolean
-  /** All have come, or one never will. */
-  onBody(isWhole: boolean): void
+  /** All have come; or one is missing or not what it should be; or the pool did not answer. */
+  onBody(outcome: 'whole' | 'broken' | 'failed'): void
 }
 
 export class SegmentedRead {
@@ -47,13 +47,13 @@ export class SegmentedRead {
     if (this.#isOver) return
     const isRight =
       end - start === this.#lengths[number] && crc32(bytes.subarray(start, end)) === this.#checksums[number]
-    if (!isRight) this.#end(false)
+    if (!isRight) this.#end('broken')
     else if (number !== this.#taken) this.#early.set(number, Buffer.from(bytes.subarray(start, end)))
     else this.#take(bytes, start, end)
   }
 
-  onSegmentMissing(): void {
-    if (!this.#isOver) this.#end(false)
+  onNoSegment(outcome: 'broken' | 'failed'): void {
+    if (!this.#isOver) this.#end(outcome)
   }
 
   /** The segment whose turn it is, and those that wait behind it. */
@@ -63,7 +63,7 @@ export class SegmentedRead {
       this.#early.delete(this.#taken)
       if (!this.#give(early, 0, early.length)) return
     }
-    if (this.#taken === this.#lengths.length) this.#end(true)
+    if (this.#taken === this.#lengths.length) this.#end('whole')
     else this.#ask()
   }
 
@@ -78,14 +78,14 @@ export class SegmentedRead {
   #ask(): void {
     while (!this.#isOver && this.#asked < Math.min(this.#lengths.length, this.#taken + this.#ahead)) {
       const number = this.#asked++
-      if (!this.#items.read(segmentKey(this.#id, number), new SegmentRead(this, number))) this.#end(false)
+      if (!this.#items.read(segmentKey(this.#id, number), new SegmentRead(this, number))) this.#end('failed')
     }
   }
 
-  #end(isWhole: boolean): void {
+  #end(outcome: 'whole' | 'broken' | 'failed'): void {
     this.#isOver = true
     this.#early.clear()
-    this.#sink.onBody(isWhole)
+    this.#sink.onBody(outcome)
   }
 }
 
@@ -104,10 +104,10 @@ class SegmentRead extends ItemRead {
   }
 
   override onAbsent(): void {
-    this.#body.onSegmentMissing()
+    this.#body.onNoSegment('broken')
   }
 
   override onItemFailed(): void {
-    this.#body.onSegmentMissing()
+    this.#body.onNoSegment('failed')
   }
 }

@@ -5,30 +5,41 @@
 import { ItemOutcome, type ItemSink, type ItemStore } from '../../../memcached/item-store.ts'
 import type { Pool } from '../../../memcached/pool.ts'
 import { type ItemRead, type ItemWrite, Lease, type PoolItems, valueRoom } from './items.ts'
+import { Suspects } from './suspects.ts'
 
 const NOTHING = Buffer.alloc(0)
+/** Nothing lies there; whatever the answer is, it proves the server well. */
+const PROOF_KEY = 'sh:?'
 const nobody: ItemSink = { onItem: () => {} }
 
 export class StoreItems implements PoolItems {
   readonly maxValueBytes: number
   readonly #pool: Pool
   readonly #store: ItemStore
+  readonly #suspects: Suspects
 
   constructor(pool: Pool, store: ItemStore) {
     this.#pool = pool
     this.#store = store
+    this.#suspects = new Suspects(pool, (server, onAnswer) => {
+      const sink: ItemSink = { onItem: onAnswer }
+      return pool.itemsAt(server)?.get(PROOF_KEY, sink) ?? false
+    })
     pool.watchReturns()
     this.maxValueBytes = valueRoom(pool.plan.maxItemBytes)
   }
 
   read(key: string, read: ItemRead): boolean {
-    read.server = this.#ownerOf(key)
-    return this.#store.get(key, new ReadSink(read, () => read.onAbsent()))
+    return this.#ask(key, read, () => read.onAbsent())
   }
 
   readOrLead(key: string, leaseSec: number, read: ItemRead): boolean {
+    return this.#ask(key, read, () => this.#lead(key, leaseSec, read))
+  }
+
+  #ask(key: string, read: ItemRead, onAbsent: () => void): boolean {
     read.server = this.#ownerOf(key)
-    return this.#store.get(key, new ReadSink(read, () => this.#lead(key, leaseSec, read)))
+    return !this.#suspects.avoids(read.server) && this.#store.get(key, new ReadSink(read, onAbsent))
   }
 
   #lead(key: string, leaseSec: number, read: ItemRead): void {

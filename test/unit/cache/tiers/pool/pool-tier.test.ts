@@ -243,38 +243,45 @@ test('of a body in segments the entry comes last, and the segments come in any o
     assert.equal(items.log.at(-1), entryKey(identityOf('main', 'k')))
     const read = new Read(tier, 'k')
     let body = ''
-    let isWhole: boolean | undefined
+    let outcome: string | undefined
     read.onFound = (entry) =>
       tier.readBody(entry, {
         onSegment: (bytes, start, end) => {
           body += bytes.toString('latin1', start, end)
           return true
         },
-        onBody: (whole) => (isWhole = whole),
+        onBody: (whole) => (outcome = whole),
       })
     tier.read(read)
     items.answerAll(reversed)
-    assert.equal(isWhole, true)
+    assert.equal(outcome, 'whole')
     assert.equal(body, LONG)
   }
 })
 
 test('a segment that is missing, or another than it should be, ends the body', () => {
-  for (const harm of [
-    (items: FakeItems, key: string) => void items.items.delete(key),
-    (items: FakeItems, key: string) => void items.items.set(key, Buffer.alloc(1000, 'x')),
-    (items: FakeItems, key: string) => void items.items.set(key, Buffer.from('short')),
-    (items: FakeItems) => {
-      items.fails = true
-    },
-    (items: FakeItems) => {
-      items.refuses = true
-    },
-  ]) {
+  const harms: [string, (items: FakeItems, key: string) => void][] = [
+    ['broken', (items, key) => void items.items.delete(key)],
+    ['broken', (items, key) => void items.items.set(key, Buffer.alloc(1000, 'x'))],
+    ['broken', (items, key) => void items.items.set(key, Buffer.from('short'))],
+    [
+      'failed',
+      (items) => {
+        items.fails = true
+      },
+    ],
+    [
+      'failed',
+      (items) => {
+        items.refuses = true
+      },
+    ],
+  ]
+  for (const [expected, harm] of harms) {
     const { items, tier } = make()
     tier.writeSegmented('k', frontOf('k'), bodyOf(LONG), order())
     items.answerAll()
-    const outcomes: boolean[] = []
+    const outcomes: string[] = []
     const read = new Read(tier, 'k')
     read.onFound = (entry) => {
       harm(items, items.log[2]!)
@@ -282,7 +289,7 @@ test('a segment that is missing, or another than it should be, ends the body', (
     }
     tier.read(read)
     items.answerAll()
-    assert.deepEqual(outcomes, [false])
+    assert.deepEqual(outcomes, [expected])
   }
 })
 
