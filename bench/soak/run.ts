@@ -9,6 +9,7 @@ const FILES = [
   '41-reload-under-load', // 1,000 reloads under full load
   '51-large-bodies', // 2 GiB in every direction and framing
   '53-many-clients', // 9,000 keep-alive clients
+  '88-memcached-failures', // 10 million memcached requests, every reply looked at
   '54-leaks', // 40,000 visits of clients and origins that misbehave
 ]
 /** No test may take longer, milliseconds. */

@@ -48,6 +48,8 @@ export class ClientConnection implements Reader {
   readonly socket: Socket
   /** Among the connections of the worker: chooses the connection to a server, so that requests keep their order. */
   readonly number: number
+  /** Where the connection itself is counted, whatever proxy a reload gives its listener to. */
+  readonly #tallies: Float64Array
   /** Nobody hears the answers any more. */
   isGone = false
   /** Waits for `deliver` in this turn (the worker's own). */
@@ -88,8 +90,9 @@ export class ClientConnection implements Reader {
     this.listener = listener
     this.socket = socket
     this.number = worker.nextNumber()
+    this.#tallies = listener.runtime.tallies
+    this.#tallies[Tally.clientConnections]! += 1
     worker.connections.add(this)
-    this.proxy.tallies[Tally.clientConnections]! += 1
     socket.on('end', () => this.#onEnd())
     socket.on('error', () => {
       this.#failed = true // 'close' follows
@@ -448,9 +451,8 @@ export class ClientConnection implements Reader {
   #onClose(): void {
     clearTimeout(this.#timer)
     this.isGone = true
-    const { tallies } = this.proxy
-    tallies[this.#failed ? Tally.clientErr : Tally.clientEof]! += 1
-    tallies[Tally.clientConnections]! -= 1
+    this.#tallies[this.#failed ? Tally.clientErr : Tally.clientEof]! += 1
+    this.#tallies[Tally.clientConnections]! -= 1
     this.#dropAnswers()
     if (this.#pendingBytes > 0 && !this.#isEnding) this.#processPending()
     this.#isEnding = true

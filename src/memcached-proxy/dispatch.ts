@@ -163,6 +163,7 @@ function forward(client: ClientConnection, request: RequestParser, bytes: Buffer
   const slot = request.isNoreply ? client.looseSlot(command) : client.newSlot(command)
   slot.turn = turnOf(request)
   slot.expect = command >= Command.mg ? Expect.meta : Expect.line
+  slot.mayRepeat = command === Command.mg && !request.hasEffect
   const start = request.keyStart()
   const end = request.keyEnd()
   const decoded = request.isBase64 ? decodeKey(bytes, start, end) : 0

@@ -85,6 +85,8 @@ export class RequestParser {
   /** Meta commands: a flag `q`, and a flag `b`. */
   isQuiet = false
   isBase64 = false
+  /** Of `mg`: a flag that may change something. */
+  hasEffect = false
   error = ''
   /** Data of a refused request that is to be thrown away, line end included; 0: none. */
   skipBytes = 0
@@ -123,6 +125,7 @@ export class RequestParser {
     this.isCanonical = true
     this.isQuiet = false
     this.isBase64 = false
+    this.hasEffect = false
     this.skipBytes = 0
     this.closes = false
     this.needed = 0
@@ -307,7 +310,7 @@ export class RequestParser {
     return error === '' ? Outcome.request : this.#refuse(error)
   }
 
-  /** Notes `q` and `b` on its way. What flags mean is the servers' business. */
+  /** Notes `q`, `b` and flags with effects on its way. What flags mean is the servers' business. */
   #metaError(bytes: Buffer, firstFlag: number, maxFlags: number): string {
     if (!this.#isKey(bytes, 1)) return BAD_LINE
     if (this.wordCount - firstFlag > maxFlags)
@@ -320,6 +323,7 @@ export class RequestParser {
       const end = this.words[2 * word + 1]!
       length += end - start + 1
       if (!isPrintable(bytes, start, end)) return BAD_LINE
+      if (!harmlessFlags.includes(bytes[start]!)) this.hasEffect = true
       if (bytes[start] === 0x71) {
         if (this.isQuiet) return 'CLIENT_ERROR duplicate flag'
         this.isQuiet = true
@@ -372,6 +376,8 @@ export class RequestParser {
   }
 }
 
+/** Flags of `mg` that only say what is to be returned, and how: what else is asked for must not be asked for twice. */
+const harmlessFlags: Buffer = Buffer.from('vsftchlukOqb')
 /** Of set and its kin. */
 const LENGTH_WORD = 4
 

@@ -1,6 +1,6 @@
 /** Many requests at once, clients that do not read, leave, or are too many: bounded, and never at the cost of others. */
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { before, test } from 'node:test'
@@ -218,4 +218,28 @@ test('who may not connect is disconnected without a word', async () => {
   const local = await connectMemcached({ path: join(closed.shellac.dir, 'mc.sock') })
   local.send('mn\r\n')
   await local.expect('MN\r\n') // the file's mode decides there
+})
+
+/** Whether the kernel has a keep-alive timer on the server's side of the connections to `port` (Linux, /proc/net/tcp). */
+function hasKeepAlive(port: number): boolean {
+  const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  const established = readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, address, , state]) => address === local && state === '01')
+  assert.ok(established.length > 0)
+  return established.every(([, , , , , timer]) => timer!.startsWith('02:'))
+}
+
+test('connections are kept alive by the system where that is asked for', async () => {
+  for (const [statement, expected] of [
+    ['tcp-keepalive;', true],
+    ['', false],
+  ] as const) {
+    const one = await startProxiedPool({ servers: pool.servers, proxy: statement })
+    const client = await one.connect()
+    client.send('mn\r\n')
+    await client.expect('MN\r\n')
+    await waitFor('its timers', () => hasKeepAlive(one.shellac.port) === expected)
+  }
 })

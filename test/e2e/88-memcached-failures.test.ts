@@ -6,7 +6,7 @@ import { Placement } from '../../src/ring/placement.ts'
 import { MemcachedLoad } from '../support/memcached-load.ts'
 import { sized } from '../support/soak.ts'
 import { waitFor } from '../support/wait.ts'
-import { type ProxiedPool, startProxiedPool } from './proxied-pool.ts'
+import { type ProxiedPool, startProxiedPool, startServers } from './proxied-pool.ts'
 
 const SOAK_OPERATIONS = sized(100_000, 10_000_000)
 const CLIENTS = 10
@@ -157,4 +157,29 @@ test('what is unanswered when a server dies is told so, in its place; the rest i
   assert.equal(answer, `${expected.join('')}${lost}${lost}${lost}MN\r\n`)
   client.send('version\r\n')
   await client.expect('VERSION 1.6.0\r\n')
+})
+
+test('what waits for a server is bounded: past that it is refused, and the rest is done when the server goes on', async () => {
+  const pool = await startProxiedPool({
+    servers: await startServers(1),
+    pool: 'timeout 60s; max-backlog 1MiB;',
+    proxy: 'limits { client-backlog 256MiB; }',
+  })
+  const client = await pool.connect()
+  client.send('get none\r\n'.repeat(100))
+  await client.read(100 * 'END\r\n'.length)
+  await pool.servers[0]!.pause()
+  const value = 'v'.repeat(1_000_000)
+  const requests = 80
+  for (let i = 0; i < requests; i++) await client.sendAll(Buffer.from(`set k${i} 0 0 ${value.length}\r\n${value}\r\n`))
+  await waitFor('all to be read', async () => {
+    return /cmd_set 80\r/.test(await pool.ask('stats\r\n', /END\r\n$/))
+  })
+  pool.servers[0]!.resume()
+  client.send('mn\r\n')
+  const answers = (await client.readUntil(/MN\r\n$/)).split('\r\n').slice(0, requests)
+  const stored = answers.indexOf('SERVER_ERROR Out of memory')
+  assert.ok(stored > 0, `${answers.slice(0, 5)}`)
+  assert.deepEqual(answers.slice(0, stored), new Array(stored).fill('STORED'))
+  assert.deepEqual(answers.slice(stored), new Array(requests - stored).fill('SERVER_ERROR Out of memory'))
 })

@@ -202,3 +202,11 @@ test('a line of a thousand keys is one request', () => {
   assert.equal(parsed.outcome, Outcome.request)
   assert.deepEqual(words(parsed).slice(1), keys)
 })
+
+test('an mg that changes nothing is told from one that may', () => {
+  for (const flags of ['v', 's f t c h l u', 'k O1 q b v'])
+    assert.equal(parse(`mg k ${flags}\r\n`).parser.hasEffect, false)
+  for (const flags of ['v T30', 'N30 v', 'R30', 'E1', 'z'])
+    assert.equal(parse(`mg k ${flags}\r\n`).parser.hasEffect, true)
+  assert.equal(parse('mg k\r\n').parser.hasEffect, false)
+})
