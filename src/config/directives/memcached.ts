@@ -113,13 +113,16 @@ export const distribution = directive({
   phase: 'start',
   doc:
     'How the number leads to a server. "ketama" moves few keys when servers come and go, and places them as twemproxy ' +
-    'and libmemcached do; so do "modula", which then moves nearly all, and "random", which takes any server for each ' +
+    'does; so do "modula", which then moves nearly all, and "random", which takes any server for each ' +
     'request and suits only servers that all hold the same. "maglev" and "rendezvous" also move few keys and share them ' +
-    'more evenly, but no other program knows where they put them.',
+    'more evenly, but no other program knows where they put them. Clients of libmemcached agree with "hash md5; ' +
+    'distribution ketama;" if they set KETAMA_WEIGHTED, and with "hash one_at_a_time; distribution modula;" if they set ' +
+    'nothing and name the servers in the order of their addresses.',
   example: 'distribution modula;',
   peers: [
     'MEMCACHED_BEHAVIOR_DISTRIBUTION',
     'MEMCACHED_BEHAVIOR_KETAMA',
+    'MEMCACHED_BEHAVIOR_KETAMA_WEIGHTED',
     'hash consistent',
     'consistent',
     'hash-type',
