@@ -41,6 +41,7 @@ import type { CacheWord } from './finish.ts'
 import type { OriginRequest } from './origin-request.ts'
 import { notCached } from './own-answers.ts'
 import { type Overflow, Pass, passInterim } from './pass.ts'
+import { PoolAnswer } from './pool-answer.ts'
 import { covers } from './ranges.ts'
 import type { RequestContext } from './request-context.ts'
 import type { RouteCache } from './route-runtime.ts'
@@ -156,10 +157,23 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   /** Waits for the fetch that another request leads under `key`, if it may. */
   #follow(key: string, plan: FetchPlan): void {
     const { cache, settings } = this.#cache
-    if (!settings.collapse.enabled) this.onPass(this.#reason)
+    if (!settings.collapse.enabled) this.#goAlone(plan)
     // A fetch of the whole or of other bytes, which may take its time until it comes to these.
     else if (plan.kind === 'range' && cache.tier.state(key, clock.nowMs) !== 'filling') this.onPass('range')
     else this.#wait.begin(key)
+  }
+
+  /** Nobody waits for anybody here, but the pool may have the answer. */
+  #goAlone({ kind }: FetchPlan): void {
+    const { context, connection } = this
+    const { shared } = this.#cache.cache
+    const pass = (): void => this.onPass(this.#reason)
+    if (shared === undefined || shared.fleetNumber === 0 || kind !== 'whole' || context.poolKey === context.key) pass()
+    else {
+      this.#isAnswered = true
+      const search = { cache: this.#cache, shared, key: context.key }
+      new PoolAnswer(connection, context, search, this.#directives, pass).start()
+    }
   }
 
   /**

@@ -10,8 +10,8 @@ import { isPoolHit, startFleet } from './pool-site.ts'
 const fleet = await startFleet({
   servers: 3,
   cache: 'purge { allow @everybody; }',
-  site: 'headers { response set X-Node here; } route min { path /min/**; cache often; }',
-  more: 'match @everybody { source 127.0.0.1; } rule often { min-uses 3; }',
+  site: 'headers { response set X-Node here; } route min { path /min/**; cache often; } route alone { path /alone/**; cache alone; }',
+  more: 'match @everybody { source 127.0.0.1; } rule often { min-uses 3; } rule alone { collapse off; }',
 })
 const [a, b] = [fleet.nodes[0]!, fleet.nodes[1]!]
 
@@ -223,6 +223,18 @@ test('parts are not shared', async () => {
   await b.get('/part', ['Range: bytes=2-4'])
   assert.equal(await a.count('poolWrites'), before)
   assert.equal(fleet.asked('/part').length, 2)
+})
+
+test('where nobody waits for another each looks for itself', async () => {
+  fleet.answer('/alone/x', ok('x'.repeat(3000), 'Cache-Control: max-age=60'))
+  await stored(a, '/alone/x')
+  const clients = await Promise.all(Array.from({ length: 10 }, () => b.connect()))
+  for (const response of await Promise.all(clients.map((client) => client.get('/alone/x')))) {
+    assert.equal(response.body.length, 3000)
+    assert.ok(isPoolHit(response) || isHit(response), cacheStatus(response))
+  }
+  assert.equal(fleet.asked('/alone/x').length, 1)
+  for (const client of clients) client.socket.destroy()
 })
 
 test('one look-up of a machine serves all who want the object', async () => {
