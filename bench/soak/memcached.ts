@@ -9,7 +9,7 @@
  *     --operations N   instead of ten million
  *     --seed N         the same troubles again
  */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -61,23 +61,34 @@ function draw([low, high]: readonly [number, number]): number {
 /** A memcached that keeps its port through all it suffers. */
 class Server {
   readonly port: number
-  #pid = 0
+  #child: ChildProcess | undefined
 
   constructor(port: number) {
     this.port = port
   }
 
+  /** Until it takes connections; again if the port is not free yet, in which case it ends by itself. */
   async start(): Promise<void> {
     const [command = '', ...args] = memcachedCommand(this.port)
-    const child = spawn(command, args, { stdio: 'ignore' })
-    this.#pid = child.pid ?? 0
-    children.add(child.pid ?? 0)
-    child.once('exit', () => children.delete(child.pid ?? 0))
-    while (!(await listens(this.port))) await sleep(20)
+    while (!this.#isRunning() || !(await listens(this.port))) {
+      if (!this.#isRunning()) {
+        const child = spawn(command, args, { stdio: 'ignore' })
+        children.add(child)
+        child.once('exit', () => children.delete(child))
+        this.#child = child
+      }
+      await sleep(20)
+    }
   }
 
   signal(signal: NodeJS.Signals): void {
-    process.kill(this.#pid, signal)
+    this.#child?.kill(signal)
+  }
+
+  /** SIGKILL or SIGTERM, until it is gone. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    this.signal(signal)
+    while (this.#isRunning()) await sleep(5)
   }
 
   async ask(request: string): Promise<string> {
@@ -85,24 +96,22 @@ class Server {
     socket.end(`${request}quit\r\n`)
     return text(socket)
   }
+
+  #isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
 }
 
-const children = new Set<number>()
+const children = new Set<ChildProcess>()
 process.on('exit', () => {
-  for (const pid of children) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // gone already
-    }
-  }
+  for (const child of children) child.kill('SIGKILL')
 })
 
 type Trouble = (server: Server) => Promise<void>
 
 const troubles: Readonly<Record<string, Trouble>> = {
   async killed(server) {
-    server.signal('SIGKILL')
+    await server.end('SIGKILL')
     await sleep(draw(TROUBLE_MS))
     await server.start()
   },
@@ -112,14 +121,12 @@ const troubles: Readonly<Record<string, Trouble>> = {
     server.signal('SIGCONT')
   },
   async ended(server) {
-    server.signal('SIGTERM')
-    // It takes a second to end, and may not be asked to start on its port before.
-    while (await listens(server.port)) await sleep(20)
+    await server.end('SIGTERM')
     await sleep(draw(TROUBLE_MS))
     await server.start()
   },
   async blinked(server) {
-    server.signal('SIGKILL')
+    await server.end('SIGKILL')
     await server.start()
   },
   async emptied(server) {
