@@ -11,11 +11,10 @@
 import { randomBytes } from 'node:crypto'
 import { FleetMember, type MemberStats } from '../cache/purge/fleet-member.ts'
 import { FleetPurger, type FleetState } from '../cache/purge/fleet-purger.ts'
-import { fleetLogKey, fleetLogServer, openFleetStore } from '../cache/purge/fleet-store.ts'
+import { openFleetStores } from '../cache/purge/fleet-store.ts'
 import type { PurgeOrder } from '../cache/purge/order.ts'
 import { PurgeLog } from '../cache/purge/purge-log.ts'
 import type { Pool } from '../memcached/pool.ts'
-import { serverIdentity } from '../memcached/pool-server.ts'
 import type { PoolSet } from '../memcached/pool-set.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Publication } from '../proxy/fleet-publisher.ts'
@@ -29,8 +28,6 @@ const MAIN_THREAD = -1
 
 export interface FleetStatus extends MemberStats {
   readonly pool: string
-  /** Label of the server where the log lies. */
-  readonly server: string
 }
 
 export type FleetLogger = (level: 'info' | 'warn', message: string, fields: object) => void
@@ -64,12 +61,12 @@ export class FleetPurges {
       const pool = pools.get(cache.pool)
       const old = this.#fleets.get(cache.name)
       const before = old?.cacheId === id ? old : undefined
-      const isSame = before?.place === placeOf(pool, cache.name)
+      const isSame = before?.isIn(pool) === true
       const fleet = isSame ? before : new Fleet({ name: cache.name, cacheId: id, memory: value }, pool, this.#log)
       return [{ fleet, pool, before }]
     })
     const joining = changes.filter(({ before }) => before === undefined)
-    await Promise.all(joining.map(({ fleet }) => fleet.turn()))
+    await Promise.all(joining.map(({ fleet }) => fleet.join()))
     return {
       commit: () => {
         const fleets = new Map(changes.map(({ fleet }) => [fleet.name, fleet]))
@@ -97,7 +94,7 @@ export class FleetPurges {
   }
 
   async poll(): Promise<void> {
-    await Promise.all([...this.#fleets.values()].map((fleet) => fleet.turn()))
+    await Promise.all([...this.#fleets.values()].map((fleet) => fleet.poll()))
   }
 
   /** Brings an order of a worker to the other nodes. */
@@ -124,11 +121,6 @@ export class FleetPurges {
   }
 }
 
-/** Equal: it is the same log. */
-function placeOf(pool: Pool, cacheName: string): string {
-  return serverIdentity(pool.plan.servers[fleetLogServer(pool, fleetLogKey(cacheName))]!)
-}
-
 /** Who wants to know what becomes of an order. */
 interface Waiter {
   tell(state: FleetState): void
@@ -138,13 +130,13 @@ interface Waiter {
 class Fleet {
   readonly name: string
   readonly cacheId: number
-  readonly place: string
   readonly member: FleetMember
   readonly #purger: FleetPurger
   readonly #log: FleetLogger
   #pool: Pool
   #waiting: Waiter[] = []
   #turning: Promise<void> | undefined = undefined
+  #looking: Promise<boolean> | undefined = undefined
   #isAskedAgain = false
   #isAway = false
   #hasEnded = false
@@ -156,17 +148,16 @@ class Fleet {
   ) {
     this.name = cache.name
     this.cacheId = cache.cacheId
-    this.place = placeOf(pool, cache.name)
     const purges = new PurgeLog(cache.memory, MAIN_THREAD)
     this.member = new FleetMember({
       shared: cache.memory,
       purges,
-      store: openFleetStore(pool, cache.name),
+      stores: openFleetStores(pool, cache.name),
       node: randomBytes(NODE_BYTES).toString('hex'),
       nowMs: Date.now,
       onGap: (reason) => {
         const message = 'purges of other nodes may have been missed: everything in the cache is purged'
-        log('warn', message, { cache: cache.name, pool: this.#pool.name, server: this.#server, reason })
+        log('warn', message, { ...this.#fields, reason })
       },
     })
     this.#purger = new FleetPurger(cache.memory, purges, MAIN_THREAD)
@@ -174,15 +165,20 @@ class Fleet {
     this.#pool = pool
   }
 
-  get #server(): string {
-    return this.#pool.labels[fleetLogServer(this.#pool, fleetLogKey(this.name))]!
+  get #fields(): object {
+    return { cache: this.name, pool: this.#pool.name, server: this.member.stats().server }
+  }
+
+  /** Whether the log goes on where it is when this is the pool. */
+  isIn(pool: Pool): boolean {
+    return openFleetStores(pool, this.name).some(({ place }) => place === this.member.place)
   }
 
   /** Goes on over this pool, in which the log lies where it was. */
   follow(pool: Pool): void {
     if (pool === this.#pool) return
     this.#pool = pool
-    this.member.reopen(openFleetStore(pool, this.name))
+    this.member.reopen(openFleetStores(pool, this.name))
   }
 
   /** No turn changes anything from now on; what waits moves to `next`. */
@@ -222,6 +218,26 @@ class Fleet {
     })
   }
 
+  /** The first turn. */
+  async join(): Promise<void> {
+    await this.member.look()
+    await this.turn()
+  }
+
+  /** Looks at both places. The other one must not delay the turns of the one where the log lies. */
+  async poll(): Promise<void> {
+    const looking = this.#look()
+    await this.turn()
+    if (await looking) await this.turn()
+  }
+
+  #look(): Promise<boolean> {
+    this.#looking ??= this.member.look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
   /** Looks at the log; asked while it does, it looks again. Never rejects. */
   turn(): Promise<void> {
     this.#isAskedAgain = true
@@ -251,12 +267,11 @@ class Fleet {
   #tellReach(isReached: boolean): void {
     if (isReached !== this.#isAway) return
     this.#isAway = !isReached
-    const fields = { cache: this.name, pool: this.#pool.name, server: this.#server }
-    if (isReached) this.#log('info', 'purges go to other nodes again', fields)
-    else this.#log('warn', 'purges do not reach other nodes, nor theirs this one: they wait for the pool', fields)
+    if (isReached) this.#log('info', 'purges go to other nodes again', this.#fields)
+    else this.#log('warn', 'purges do not reach other nodes, nor theirs this one: they wait for the pool', this.#fields)
   }
 
   status(): FleetStatus {
-    return { pool: this.#pool.name, server: this.#server, ...this.member.stats() }
+    return { pool: this.#pool.name, ...this.member.stats() }
   }
 }

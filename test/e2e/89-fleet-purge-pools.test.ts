@@ -97,3 +97,24 @@ test('nodes whose log moves to another server purge each other there', async () 
   const { server } = (await statusOf(fleet.nodes[0]!.shellac)).caches[0]!.fleet!
   assert.equal(server, servers[0]!.text)
 })
+
+test('when the server of the log dies for good the log goes on at another, and so do purges', async (t) => {
+  const fleet = await startFleet({ ...options, nodes: 3, servers: 3, pool: 'timeout 500ms; eject after 2 for 1s;' })
+  await keep(fleet, '/dies')
+  const [one, two] = fleet.nodes as [Node, Node, Node]
+  const logAt = async (node: Node): Promise<string> => (await statusOf(node.shellac)).caches[0]!.fleet!.server
+  const before = await logAt(one)
+  const dying = fleet.servers.find(({ text }) => text === before)!
+  await dying.kill()
+  const beganMs = performance.now()
+  await one.get('/', ['X-Ops: 1', 'Cache-Tag: news', 'Purge-Mode: hard'], 'PURGEKEY')
+  for (const node of fleet.nodes) await reached(node, '/dies')
+  t.diagnostic(`the purge was everywhere after ${Math.round(performance.now() - beganMs)} ms`)
+  await waitFor('the log at another server', async () => {
+    const places = await Promise.all(fleet.nodes.map(logAt))
+    return new Set(places).size === 1 && places[0] !== before
+  })
+  await keep(fleet, '/later')
+  await purge(two, 'soft')
+  for (const node of fleet.nodes) await reached(node, '/later')
+})

@@ -9,8 +9,10 @@ export type GapReason =
   | 'log went back'
   /** It does not reach back to what is known here: more was purged between two looks than it holds, or it was lost and begun anew. */
   | 'orders lost'
-  /** The cache follows another log from now on. */
+  /** The cache follows another log from now on: by its configuration, or because all nodes do. */
   | 'log moved'
+  /** It was out of reach for so long that it is begun in its other place. */
+  | 'log out of reach'
   /** The node has served without it so far. */
   | 'log found late'
 
@@ -20,12 +22,11 @@ export type Step =
   /** Everything that is stored may have been purged; then all of the log is to be applied, so that what is younger can be judged. */
   | { readonly kind: 'gap'; readonly reason: GapReason }
   /** There is no log to follow: one must be begun, with numbers above all that are known. */
-  | { readonly kind: 'begin'; readonly reason: GapReason | undefined }
+  | { readonly kind: 'begin'; readonly reason: GapReason }
 
-/** `known`: the last number applied here, 0 for a cache that has followed no log; `log` undefined: there is none. */
+/** `known`: the last number applied here; `log` undefined: there is none. */
 export function compareLog(known: number, log: FleetLog | undefined): Step {
-  if (log === undefined) return { kind: 'begin', reason: known === 0 ? undefined : 'log lost' }
-  if (known === 0) return { kind: 'apply' }
+  if (log === undefined) return { kind: 'begin', reason: 'log lost' }
   if (lastOf(log) < known) return { kind: 'begin', reason: 'log went back' }
   return log.base > known ? { kind: 'gap', reason: 'orders lost' } : { kind: 'apply' }
 }

@@ -1,7 +1,7 @@
 /**
- * Where a cache's fleet log lies: one item of its pool, on the server that owns it when all servers are live. It stays there
- * whether that server is ejected or not: a log that moved with each ejection would be another log each time, and each time
- * everything would have to be purged. While the server is away, purges wait.
+ * Where a cache's fleet log lies: one item of its pool, on the server that owns it when all servers are live, or on the one
+ * that owns it without that. Ejections do not move it: a log that moved with each of them would be another log each time, and
+ * each time everything would have to be purged. When it moves is the members' affair (fleet-member.ts).
  *
  *     read     mg KEY f c s         whether it is as before: `HD f123 c45 s678`
  *              mg KEY f c s v       if not
@@ -13,9 +13,10 @@
 import { hash } from 'node:crypto'
 import { ItemOutcome, type ItemStore } from '../../memcached/item-store.ts'
 import type { Pool } from '../../memcached/pool.ts'
+import { serverIdentity } from '../../memcached/pool-server.ts'
 import { Code, type Reply } from '../../memcached/reply.ts'
 import { Expect, ServerRequest } from '../../memcached/server-request.ts'
-import type { FleetItem, FleetStore } from './fleet-member.ts'
+import type { FleetItem, FleetStore } from './fleet-view.ts'
 
 /** Read whole by every node after every purge, and far below what servers take. Some thousand purges of one URL each. */
 const MAX_LOG_BYTES = 128 * 1024
@@ -25,6 +26,8 @@ const MOST_LOG_BYTES = 1024 * 1024
 const ITEM_OVERHEAD_BYTES = 512
 /** Room for a purge of everything, whatever `max-item` says. */
 const LEAST_LOG_BYTES = 1024
+/** Of `ownerOf`. */
+const NONE = -1
 /** All requests over one connection, in their order. */
 const AFFINITY = 0
 
@@ -33,30 +36,42 @@ export function fleetLogKey(cacheName: string): string {
   return `sh:${hash('sha1', cacheName, 'base64url').slice(0, 22)}/purges`
 }
 
-/** Number of the server in whose memory the log lies. */
-export function fleetLogServer(pool: Pool, key: string): number {
+/** Numbers of the servers in whose memory the log may lie, the first choice first. */
+export function fleetLogServers(pool: Pool, key: string): number[] {
   const bytes = Buffer.from(key, 'latin1')
-  return pool.placement.build(() => true).ownerOf(bytes, 0, bytes.length)
+  const ownerWithout = (other: number): number =>
+    pool.placement.build((server) => server !== other).ownerOf(bytes, 0, bytes.length)
+  const first = ownerWithout(NONE)
+  return [first, ownerWithout(first)].filter((server) => server !== NONE)
 }
 
-export function openFleetStore(pool: Pool, cacheName: string): FleetStore {
+/** The places of a cache's log. */
+export function openFleetStores(pool: Pool, cacheName: string): FleetStore[] {
   const key = fleetLogKey(cacheName)
-  const server = fleetLogServer(pool, key)
   const maxBytes = Math.max(LEAST_LOG_BYTES, Math.min(MAX_LOG_BYTES, pool.plan.maxItemBytes - ITEM_OVERHEAD_BYTES))
-  const items = pool.itemsAt(server)
-  return items === undefined ? new MetaStore(pool, server, key, maxBytes) : new ItemsStore(items, key, maxBytes)
+  return fleetLogServers(pool, key).map((server) => {
+    const items = pool.itemsAt(server)
+    const place = { place: serverIdentity(pool.plan.servers[server]!), server: pool.labels[server]!, maxBytes }
+    return items === undefined ? new MetaStore(pool, server, key, place) : new ItemsStore(items, key, place)
+  })
 }
+
+type Place = Pick<FleetStore, 'place' | 'server' | 'maxBytes'>
 
 class MetaStore implements FleetStore {
+  readonly place: string
+  readonly server: string
   readonly maxBytes: number
   readonly #pool: Pool
-  readonly #server: number
+  readonly #number: number
   readonly #key: string
 
-  constructor(pool: Pool, server: number, key: string, maxBytes: number) {
+  constructor(pool: Pool, number: number, key: string, { place, server, maxBytes }: Place) {
+    this.place = place
+    this.server = server
     this.maxBytes = maxBytes
     this.#pool = pool
-    this.#server = server
+    this.#number = number
     this.#key = key
   }
 
@@ -72,7 +87,7 @@ class MetaStore implements FleetStore {
   write(value: Buffer, last: number, over: string | undefined): Promise<'stored' | 'changed' | 'unreachable'> {
     const way = over === undefined ? 'ME' : `C${over}`
     return new Promise((resolve) => {
-      const out = this.#pool.begin(this.#server, new Write(resolve), AFFINITY)
+      const out = this.#pool.begin(this.#number, new Write(resolve), AFFINITY)
       if (out === undefined) return resolve('unreachable')
       out.text(`ms ${this.#key} ${value.length} F${last % 2 ** 32} ${way}\r\n`)
       out.attach(value)
@@ -82,7 +97,7 @@ class MetaStore implements FleetStore {
 
   #get(line: string): Promise<FleetItem | 'absent' | 'unreachable'> {
     return new Promise((resolve) => {
-      const out = this.#pool.begin(this.#server, new Read(resolve), AFFINITY)
+      const out = this.#pool.begin(this.#number, new Read(resolve), AFFINITY)
       if (out === undefined) resolve('unreachable')
       else out.text(line)
     })
@@ -136,10 +151,14 @@ class Write extends ServerRequest {
 
 /** Over a pool with `auth`, where nothing tells what an item is but its value. */
 class ItemsStore implements FleetStore {
+  readonly place: string
+  readonly server: string
   readonly maxBytes: number
   readonly #items: ItemStore
   readonly #key: string
-  constructor(items: ItemStore, key: string, maxBytes: number) {
+  constructor(items: ItemStore, key: string, { place, server, maxBytes }: Place) {
+    this.place = place
+    this.server = server
     this.maxBytes = maxBytes
     this.#items = items
     this.#key = key

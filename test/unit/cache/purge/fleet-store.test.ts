@@ -1,9 +1,8 @@
 /** The fleet's log on a real memcached, in the protocol of both kinds of pools. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { FleetItem, FleetStore } from '../../../../src/cache/purge/fleet-member.ts'
-import { fleetLogKey, fleetLogServer, openFleetStore } from '../../../../src/cache/purge/fleet-store.ts'
-import type { Pool } from '../../../../src/memcached/pool.ts'
+import { fleetLogKey, fleetLogServers, openFleetStores } from '../../../../src/cache/purge/fleet-store.ts'
+import type { FleetItem, FleetStore } from '../../../../src/cache/purge/fleet-view.ts'
 import { prepareMemcached, startMemcached, type TestMemcached } from '../../../support/memcached.ts'
 import { poolPlan, testPool } from '../../../support/memcached-pool.ts'
 import { startSaslMemcached } from '../../../support/sasl-memcached.ts'
@@ -35,7 +34,7 @@ for (const { name, start, overrides } of kinds) {
     test('is written only over what was read, and every change shows', async () => {
       const server = await start()
       const { pool, faults } = testPool(poolPlan([server.address], overrides))
-      const store = openFleetStore(pool, 'shop')
+      const [store] = openFleetStores(pool, 'shop') as [FleetStore]
       assert.deepEqual([await store.read(undefined), await store.read('x')], ['absent', 'absent'])
       assert.equal(await store.write(value, 7, '123'), 'changed', 'over nothing')
       assert.equal(await store.write(value, 7, undefined), 'stored')
@@ -49,14 +48,14 @@ for (const { name, start, overrides } of kinds) {
       const second = await itemIn(store, first.stamp)
       assert.deepEqual(second.value, longer)
       assert.notEqual(second.stamp, first.stamp)
-      assert.equal(await openFleetStore(pool, 'other').read(undefined), 'absent', 'every cache has its own')
+      assert.equal(await openFleetStores(pool, 'other')[0]!.read(undefined), 'absent', 'every cache has its own')
       assert.deepEqual(faults, [])
     })
 
     test('carries purges from node to node', async () => {
       const server = await start()
       const plan = poolPlan([server.address], overrides)
-      const nodes = [0, 1].map(() => new Node(openFleetStore(testPool(plan).pool, 'shop')))
+      const nodes = [0, 1].map(() => new Node(openFleetStores(testPool(plan).pool, 'shop')))
       const [one, two] = nodes as [Node, Node]
       for (const node of nodes) assert.ok(await node.member.turn())
       const number = two.numbers.current()
@@ -78,7 +77,7 @@ for (const { name, start, overrides } of kinds) {
     test('is out of reach while its server is stopped, and lost when that was started anew', async () => {
       const server = await start()
       const { pool } = testPool(poolPlan([server.address], overrides))
-      const node = new Node(openFleetStore(pool, 'shop'))
+      const node = new Node(openFleetStores(pool, 'shop'))
       assert.ok(await node.member.turn())
       await server.pause()
       node.purge({ scope: 'all', isHard: false, targets: [] })
@@ -98,7 +97,7 @@ for (const { name, start, overrides } of kinds) {
 test('a server that gives the same CAS values again is not mistaken', async () => {
   const server = await startMemcached()
   const plan = poolPlan([server.address], { timeoutMs: 300 })
-  const [one, two] = [0, 1].map(() => new Node(openFleetStore(testPool(plan).pool, 'shop'))) as [Node, Node]
+  const [one, two] = [0, 1].map(() => new Node(openFleetStores(testPool(plan).pool, 'shop'))) as [Node, Node]
   for (const node of [one, two]) assert.ok(await node.member.turn())
   // A look that remembers the item.
   assert.ok(await one.member.turn())
@@ -115,30 +114,33 @@ test('a server that gives the same CAS values again is not mistaken', async () =
   assert.deepEqual(one.gaps, ['orders lost'])
 })
 
-test('the log stays on its server while that is ejected', async () => {
+test('the log has its first place on the owner of its key, the second on the owner without that, whatever is ejected', async () => {
   const servers = [await startMemcached(), await startMemcached(), await prepareMemcached()]
-  const pool: Pool = testPool(
+  const { pool } = testPool(
     poolPlan(
       servers.map(({ address }) => address),
       { timeoutMs: 300, eject: { afterFailures: 1, forMs: 60_000 } },
     ),
-  ).pool
+  )
   // A cache whose log lies on the server that is down.
   const names = Array.from({ length: 100 }, (_, n) => `cache-${n}`)
-  const name = names.find((one) => fleetLogServer(pool, fleetLogKey(one)) === 2)!
-  const node = new Node(openFleetStore(pool, name))
-  assert.equal(await node.member.turn(), false)
+  const name = names.find((one) => fleetLogServers(pool, fleetLogKey(one))[0] === 2)!
   const key = Buffer.from(fleetLogKey(name))
-  assert.notEqual(pool.ownerOf(key, 0, key.length), 2, 'it is ejected')
+  const places = fleetLogServers(pool, fleetLogKey(name))
+  const [first, second] = openFleetStores(pool, name) as [FleetStore, FleetStore]
+  assert.deepEqual([first.server, second.server], [`s${places[0]}`, `s${places[1]}`])
+  assert.equal(await first.read(undefined), 'unreachable')
+  assert.equal(pool.ownerOf(key, 0, key.length), places[1], 'it is ejected')
+  assert.deepEqual(fleetLogServers(pool, fleetLogKey(name)), places)
   await servers[2]!.start()
-  assert.ok(await node.member.turn())
-  assert.match(await servers[2]!.ask(`mg ${fleetLogKey(name)} s\r\n`), /^HD s24\r\n$/)
+  assert.equal(await first.write(value, 7, undefined), 'stored')
+  assert.match(await servers[2]!.ask(`mg ${fleetLogKey(name)} s\r\n`), new RegExp(`^HD s${value.length}\r\n$`))
 })
 
 test('a value that is no log of any size is none', async () => {
   const server = await startMemcached({ args: ['-I', '4m'] })
   const { pool } = testPool(poolPlan([server.address], { timeoutMs: 2000 }))
-  const node = new Node(openFleetStore(pool, 'shop'))
+  const node = new Node(openFleetStores(pool, 'shop'))
   const huge = 'x'.repeat(2 * 1024 * 1024)
   assert.equal(await server.ask(`ms ${fleetLogKey('shop')} ${huge.length}\r\n${huge}\r\n`), 'HD\r\n')
   assert.ok(await node.member.turn())

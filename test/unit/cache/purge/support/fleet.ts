@@ -1,17 +1,22 @@
 /** A fleet in one process: nodes with the real purge logs, and a server in between that loses and delays what a test wants. */
 import assert from 'node:assert/strict'
 import { decodeLog, type FleetLog } from '../../../../../src/cache/purge/fleet-log.ts'
-import { type FleetItem, FleetMember, type FleetStore } from '../../../../../src/cache/purge/fleet-member.ts'
+import { FleetMember } from '../../../../../src/cache/purge/fleet-member.ts'
 import { FleetNumbers } from '../../../../../src/cache/purge/fleet-numbers.ts'
 import { FleetPurger } from '../../../../../src/cache/purge/fleet-purger.ts'
 import type { GapReason } from '../../../../../src/cache/purge/fleet-rules.ts'
+import type { FleetItem, FleetStore } from '../../../../../src/cache/purge/fleet-view.ts'
 import { labelTexts } from '../../../../../src/cache/purge/labels.ts'
 import type { PurgeOrder } from '../../../../../src/cache/purge/order.ts'
 import { PurgeLog } from '../../../../../src/cache/purge/purge-log.ts'
 import { createMemoryTier } from '../../../../../src/cache/tiers/memory-tier.ts'
 
+let places = 0
+
 /** One item with CAS. `gate`: what every operation waits for before it happens; it may then fail, or happen unseen. */
 export class FakeServer implements FleetStore {
+  readonly place = `place ${++places}`
+  readonly server = 's0'
   readonly maxBytes: number
   item: FleetItem | undefined = undefined
   /** `lost-reply`: it happens, but nobody is told. */
@@ -66,23 +71,24 @@ export class Node {
   readonly shared
   readonly #purger: FleetPurger
 
-  constructor(server: FleetStore, options: { bytes?: number; nowMs?: () => number } = {}) {
+  /** `servers`: the places of the log. */
+  constructor(servers: FleetStore | readonly FleetStore[], options: { bytes?: number; nowMs?: () => number } = {}) {
     const { bytes = 4 * 1024 * 1024, nowMs = () => Date.now() } = options
     this.shared = createMemoryTier({ bytes, workers: 1, maxObjectBytes: 1000 })
     this.worker = new PurgeLog(this.shared, 0)
     this.main = new PurgeLog(this.shared, -1)
     this.numbers = new FleetNumbers(this.shared, this.worker)
     this.#purger = new FleetPurger(this.shared, this.worker, 0)
-    this.member = this.follow(server, nowMs)
+    this.member = this.follow(servers, nowMs)
   }
 
   /** Another member over the same memory, as when the log moves. */
-  follow(server: FleetStore, nowMs = () => Date.now()): FleetMember {
+  follow(servers: FleetStore | readonly FleetStore[], nowMs = () => Date.now()): FleetMember {
     const node = (++runs).toString(16).padStart(16, '0')
     return new FleetMember({
       shared: this.shared,
       purges: this.main,
-      store: server,
+      stores: 'read' in servers ? [servers] : servers,
       node,
       nowMs,
       onGap: (reason) => this.gaps.push(reason),
