@@ -22,7 +22,7 @@ const fleet = await startFleet({
   nodes: 3,
   workers: 2,
   cache: 'purge { allow @ops; }',
-  pool: 'timeout 500ms; eject after 2 for 1s;',
+  pool: 'timeout 1s; eject off;',
   more: 'match @ops { header X-Ops present; } rule all { tags { from Cache-Tag; } }',
   site: 'cache all;',
 })

@@ -44,7 +44,7 @@ test('a pool with user and password carries purges, too', async () => {
   const fleet = await startFleet({
     ...options,
     servers: [server],
-    pool: 'timeout 500ms; auth sasl shop a-secret;',
+    pool: 'timeout 1s; auth sasl shop a-secret;',
   })
   for (const mode of ['hard', 'soft'] as const) {
     await keep(fleet, `/${mode}`)
@@ -54,7 +54,7 @@ test('a pool with user and password carries purges, too', async () => {
 })
 
 test('where only the pool keeps objects a purge of one node is obeyed by all', async () => {
-  const fleet = await startFleet({ ...options, pool: 'timeout 500ms;', tiers: 'tier memcached edge;' })
+  const fleet = await startFleet({ ...options, pool: 'timeout 1s;', tiers: 'tier memcached edge;' })
   for (const mode of ['hard', 'soft'] as const) {
     await keep(fleet, `/${mode}`)
     await purge(fleet.nodes[1]!, mode)
@@ -63,7 +63,7 @@ test('where only the pool keeps objects a purge of one node is obeyed by all', a
 })
 
 test('what was purged softly is stale for a node that finds it in the pool: it answers, and is fetched behind', async () => {
-  const fleet = await startFleet({ ...options, pool: 'timeout 500ms;', cache: `${options.cache} grace 60s;` })
+  const fleet = await startFleet({ ...options, pool: 'timeout 1s;', cache: `${options.cache} grace 60s;` })
   await keep(fleet, '/a')
   await purge(fleet.nodes[0]!, 'soft')
   const late = await fleet.start({ cache: `${options.cache} grace 60s;` })
@@ -75,7 +75,7 @@ test('what was purged softly is stale for a node that finds it in the pool: it a
 })
 
 test('a cache that gets a pool by a reload hears of purges, and one that loses it does not', async () => {
-  const fleet = await startFleet({ ...options, pool: 'timeout 500ms;' })
+  const fleet = await startFleet({ ...options, pool: 'timeout 1s;' })
   const [one, two] = fleet.nodes as [Node, Node]
   await two.shellac.reload(fleet.config({ tiers: 'tier memory 16MiB;' }))
   assert.equal((await statusOf(two.shellac)).caches[0]!.fleet, null)
@@ -88,7 +88,7 @@ test('a cache that gets a pool by a reload hears of purges, and one that loses i
 })
 
 test('nodes whose log moves to another server purge each other there', async () => {
-  const fleet = await startFleet({ ...options, pool: 'timeout 500ms;' })
+  const fleet = await startFleet({ ...options, pool: 'timeout 1s;' })
   const servers = [await startMemcached()]
   for (const node of fleet.nodes) await node.shellac.reload(fleet.config({ servers }))
   await keep(fleet, '/moved')
@@ -99,7 +99,7 @@ test('nodes whose log moves to another server purge each other there', async () 
 })
 
 test('when the server of the log dies for good the log goes on at another, and so do purges', async (t) => {
-  const fleet = await startFleet({ ...options, nodes: 3, servers: 3, pool: 'timeout 500ms; eject after 2 for 1s;' })
+  const fleet = await startFleet({ ...options, nodes: 3, servers: 3, pool: 'timeout 1s; eject after 2 for 1s;' })
   await keep(fleet, '/dies')
   const [one, two] = fleet.nodes as [Node, Node, Node]
   const logAt = async (node: Node): Promise<string> => (await statusOf(node.shellac)).caches[0]!.fleet!.server
