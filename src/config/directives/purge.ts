@@ -96,7 +96,9 @@ export const purge = directive({
   phase: 'access',
   doc:
     'Lets chosen clients purge with the methods PURGE and PURGEKEY. Without this block these are answered with 403; ' +
-    '"shellac purge" works in any case.',
+    '"shellac purge" works in any case. In a cache with "tier memcached" a purge reaches all machines that share the pool, ' +
+    'within two seconds; the answer says whether they will hear of it ("fleet": "published"), or not before the pool answers ' +
+    'again ("pending").',
   example: 'purge { allow @ops; default soft; }',
   peers: ['proxy_cache_purge', 'return (purge)', 'ban', 'CachePurge', 'std.ban'],
 })
