@@ -80,29 +80,44 @@ export function proxyRow(state: SharedArrayBuffer, worker: number): ProxyRow {
 export type TallyName = keyof typeof Tally
 
 /** The sums over all workers, as plain data. */
-export interface ProxyUse {
+export interface ProxyCounts {
   readonly tallies: Readonly<Record<TallyName, number>>
   /** Requests by the name of their command; those that were refused count too. */
   readonly commands: Readonly<Record<string, number>>
+}
+export interface ProxyUse extends ProxyCounts {
   /** By the name of a command: how often each bucket of memcached/latency.ts was met, from reading to knowing the answer. */
   readonly latencies: Readonly<Record<string, Float64Array>>
 }
 
-/** What all workers counted of one proxy. */
+/** What all workers counted of one proxy. Cheap enough for clients to ask as often as they like. */
+export function readProxyCounts(state: SharedArrayBuffer): ProxyCounts {
+  const all = new Float64Array(state)
+  return {
+    tallies: Object.fromEntries(Object.entries(Tally).map(([name, cell]) => [name, sum(all, cell)])) as Record<
+      TallyName,
+      number
+    >,
+    commands: Object.fromEntries(commandNames.map((name, command) => [name, sum(all, TALLY_CELLS + command)])),
+  }
+}
+
+/** The same, with how long it took. */
 export function readProxyUse(state: SharedArrayBuffer): ProxyUse {
   const all = new Float64Array(state)
-  const sum = (at: number): number => {
-    let total = 0
-    for (let cell = at; cell < all.length; cell += ROW_CELLS) total += all[cell]!
-    return total
-  }
   const histogram = (command: number): Float64Array => {
     const first = TALLY_CELLS + COMMAND_CELLS + command * LATENCY_BUCKETS
-    return Float64Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => sum(first + bucket))
+    return Float64Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => sum(all, first + bucket))
   }
   return {
-    tallies: Object.fromEntries(Object.entries(Tally).map(([name, cell]) => [name, sum(cell)])) as ProxyUse['tallies'],
-    commands: Object.fromEntries(commandNames.map((name, command) => [name, sum(TALLY_CELLS + command)])),
+    ...readProxyCounts(state),
     latencies: Object.fromEntries(commandNames.map((name, command) => [name, histogram(command)])),
   }
+}
+
+/** Of the cell in all rows. */
+function sum(all: Float64Array, cell: number): number {
+  let total = 0
+  for (let at = cell; at < all.length; at += ROW_CELLS) total += all[at]!
+  return total
 }

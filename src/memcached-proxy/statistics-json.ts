@@ -10,11 +10,11 @@ import { hostname } from 'node:os'
 import type { Pool } from '../memcached/pool.ts'
 import { compareLabels } from '../ring/label.ts'
 import { type Pools, type ProxyRuntime, poolsOf } from './proxy-runtime.ts'
-import { type ProxyUse, readProxyUse } from './proxy-state.ts'
+import { type ProxyCounts, readProxyCounts } from './proxy-state.ts'
 
 /** Text with its line end. */
 export function statisticsJson(proxies: readonly ProxyRuntime[], pools: Pools, version: string): string {
-  const uses = new Map(proxies.map(({ plan, state }) => [plan.name, readProxyUse(state)]))
+  const uses = new Map(proxies.map(({ plan, state }) => [plan.name, readProxyCounts(state)]))
   const names = [...new Set(proxies.flatMap(({ plan }) => poolsOf(plan)))].sort(compareLabels)
   const blocks = names.map((name) => {
     const own = proxies.filter(({ plan }) => plan.pool === name).map(({ plan }) => uses.get(plan.name)!)
@@ -33,7 +33,7 @@ export function statisticsJson(proxies: readonly ProxyRuntime[], pools: Pools, v
 }
 
 /** Clients, servers and listening sockets together. */
-function connectionFields(uses: readonly ProxyUse[], servers: readonly PoolServer[]): string[] {
+function connectionFields(uses: readonly ProxyCounts[], servers: readonly PoolServer[]): string[] {
   let total = 0
   let current = 0
   for (const { tallies } of uses) {
@@ -47,8 +47,8 @@ function connectionFields(uses: readonly ProxyUse[], servers: readonly PoolServe
   return [field('total_connections', total), field('curr_connections', current)]
 }
 
-function poolBlock(pool: Pool, uses: readonly ProxyUse[]): string {
-  const sum = (name: keyof ProxyUse['tallies']): number => uses.reduce((total, use) => total + use.tallies[name], 0)
+function poolBlock(pool: Pool, uses: readonly ProxyCounts[]): string {
+  const sum = (name: keyof ProxyCounts['tallies']): number => uses.reduce((total, use) => total + use.tallies[name], 0)
   const servers = serversOf(pool)
   const fields = [
     field('client_eof', sum('clientEof')),

@@ -1,11 +1,11 @@
 /** The answer to `stats`: the counters of the proxy that is asked, and of the servers of its pool together. */
 import { SPOKEN_VERSION } from './own-answers.ts'
 import type { ProxyRuntime } from './proxy-runtime.ts'
-import { readProxyUse } from './proxy-state.ts'
+import { readProxyCounts } from './proxy-state.ts'
 
 /** `STAT` lines and `END`. Names that memcached has too mean the same as there. */
 export function statisticsText(proxy: ProxyRuntime, version: string): Buffer {
-  const { tallies, commands } = readProxyUse(proxy.state)
+  const { tallies, commands } = readProxyCounts(proxy.state)
   const { state } = proxy.pool
   const servers = Array.from({ length: state.servers }, (_, server) => server)
   const uses = servers.map((server) => state.use(server))
