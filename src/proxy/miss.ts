@@ -279,6 +279,8 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   // What becomes of its wait for another's
 
   onJoined(reader: FillReader): void {
+    // It may have waited for another fetch before, whose time must not run out on the answered request.
+    this.#wait.end()
     this.#stream(reader, undefined)
   }
 
