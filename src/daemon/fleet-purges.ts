@@ -66,7 +66,7 @@ export class FleetPurges {
       return [{ fleet, pool, before }]
     })
     const joining = changes.filter(({ before }) => before === undefined)
-    await Promise.all(joining.map(({ fleet }) => fleet.join()))
+    await Promise.all(joining.map(({ fleet }) => fleet.turn()))
     return {
       commit: () => {
         const fleets = new Map(changes.map(({ fleet }) => [fleet.name, fleet]))
@@ -138,6 +138,8 @@ class Fleet {
   #turning: Promise<void> | undefined = undefined
   #looking: Promise<boolean> | undefined = undefined
   #isAskedAgain = false
+  /** Turns in a row that did not reach the log: one may be a moment's delay, which is not worth a line. */
+  #missed = 0
   #isAway = false
   #hasEnded = false
 
@@ -200,6 +202,10 @@ class Fleet {
       return
     }
     this.member.queue.takeAll(old.member.queue, Date.now())
+    // Behind the first turn, which purges everything: what others have stored under the new log is to outlive it.
+    void this.turn().then(() => {
+      for (const order of old.member.recent()) void this.purge(order)
+    })
     this.#waiting.push(...old.#waiting)
     old.#waiting = []
   }
@@ -216,12 +222,6 @@ class Fleet {
       this.member.publish(order, thread, () => resolve('published'))
       void this.turn()
     })
-  }
-
-  /** The first turn. */
-  async join(): Promise<void> {
-    await this.member.look()
-    await this.turn()
   }
 
   /** Looks at both places. The other one must not delay the turns of the one where the log lies. */
@@ -243,6 +243,7 @@ class Fleet {
     this.#isAskedAgain = true
     this.#turning ??= this.#run().finally(() => {
       this.#turning = undefined
+      if (this.#isAskedAgain && !this.#hasEnded) void this.turn() // asked when it had just ended
     })
     return this.#turning
   }
@@ -265,7 +266,8 @@ class Fleet {
   }
 
   #tellReach(isReached: boolean): void {
-    if (isReached !== this.#isAway) return
+    this.#missed = isReached ? 0 : this.#missed + 1
+    if (isReached !== this.#isAway || this.#missed === 1) return
     this.#isAway = !isReached
     if (isReached) this.#log('info', 'purges go to other nodes again', this.#fields)
     else this.#log('warn', 'purges do not reach other nodes, nor theirs this one: they wait for the pool', this.#fields)

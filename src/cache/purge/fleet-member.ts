@@ -83,6 +83,8 @@ const LEAST_PATIENCE_MS = 3000
 const MOST_PATIENCE_MS = 600_000
 /** Orders that are kept to be given once more; as in the queue, more become one. */
 const MAX_UNSETTLED = 1024
+/** So long may it take until all nodes have the same configuration. */
+const RECENT_MS = 600_000
 /** Id of a mark: the queue counts from 1. */
 const MARK = 0
 const NOTHING: PurgeOrder = { scope: 'url', isHard: false, targets: [] }
@@ -113,6 +115,7 @@ export class FleetMember {
   /** What was purged here and may have to be given once more (L2), and how much of it was there before the last look. */
   #unsettled: PurgeOrder[] = []
   #unsettledBeforeLook = 0
+  #recent: { readonly order: PurgeOrder; readonly atMs: number }[] = []
   #applied = 0
   #gaps = 0
   #failures = 0
@@ -139,13 +142,13 @@ export class FleetMember {
 
   /**
    * T1 to T4. Whether the log was reached and nothing waits any more; never rejects. One at a time. The first is to have
-   * ended, with a `look` before it, before anything is stored that purges of other nodes may concern.
+   * ended before anything is stored that purges of other nodes may concern.
    */
   async turn(): Promise<boolean> {
     this.#turns++
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const read = this.#current
-      await read.refresh()
+      await Promise.all([read.refresh(), this.#isAttached ? undefined : this.look()])
       if (this.#isClosed) return false
       this.#noteReach(read)
       const outcome = await this.#exchange()
@@ -174,6 +177,12 @@ export class FleetMember {
     await Promise.all(others.map((view) => view.refresh()))
     if (others.every((view) => view.isReached)) this.#unsettledBeforeLook = unsettled
     return others.some((view) => view.isReached && view.last > this.#rows.known)
+  }
+
+  /** What was purged here in the last minutes: if the log moves by configuration, other nodes may have moved before. */
+  recent(): PurgeOrder[] {
+    const sinceMs = this.#nowMs() - RECENT_MS
+    return this.#recent.filter(({ atMs }) => atMs >= sinceMs).map(({ order }) => order)
   }
 
   /** Whether all places answered when they were read last. */
@@ -224,10 +233,13 @@ export class FleetMember {
     this.#unsettledBeforeLook = 0
   }
 
-  #noteUnsettled(order: PurgeOrder): void {
+  #notePublished(order: PurgeOrder): void {
+    const atMs = this.#nowMs()
+    this.#recent.push({ order, atMs })
+    if (this.#recent.length > MAX_UNSETTLED) this.#recent = [{ order: sumOf(this.#recent), atMs }]
     this.#unsettled.push(order)
     if (this.#unsettled.length <= MAX_UNSETTLED) return
-    this.#unsettled = [{ scope: 'all', isHard: this.#unsettled.some(({ isHard }) => isHard), targets: [] }]
+    this.#unsettled = [sumOf(this.#unsettled.map((one) => ({ order: one })))]
     this.#unsettledBeforeLook = 0
   }
 
@@ -341,7 +353,7 @@ export class FleetMember {
     const repeated = ours.filter(({ id }) => !written.has(id)).flatMap(({ id }) => this.queue.take(id) ?? [])
     for (const { threads, order } of repeated) {
       for (const thread of threads) this.#own.end(thread)
-      this.#noteUnsettled(order.order)
+      this.#notePublished(order.order)
     }
     return repeated
   }
@@ -413,12 +425,17 @@ export class FleetMember {
         this.#applied++
       }
       for (const thread of queued?.threads ?? []) this.#own.end(thread)
-      if (queued !== undefined) this.#noteUnsettled(order)
+      if (queued !== undefined) this.#notePublished(order)
       this.#rows.add(number, this.#own.bound(this.#purges.last))
       queued?.published()
     }
     return true
   }
+}
+
+/** One order in place of many. */
+function sumOf(orders: readonly { readonly order: PurgeOrder }[]): PurgeOrder {
+  return { scope: 'all', isHard: orders.some(({ order }) => order.isHard), targets: [] }
 }
 
 function leastBytes(stores: readonly FleetStore[]): number {

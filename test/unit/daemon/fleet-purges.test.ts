@@ -139,6 +139,8 @@ test('a worker hears how far its purge came', async () => {
   await server.kill()
   assert.equal(await publish(), 'pending')
   assert.equal(machine.fleets.statusOf('shop')!.pending, 1)
+  assert.deepEqual(machine.logs, [], 'it may be a moment')
+  for (let n = 0; n < 2; n++) await machine.fleets.poll()
   await server.start()
   await waitFor('the purge', async () => {
     await machine.fleets.poll()
@@ -181,6 +183,20 @@ test('a cache whose log moves to another server begins anew there, and what wait
   assert.deepEqual([machine.reasons(), machine.judge('shop', numbers[0])], [['log moved'], GONE])
   await neighbour.fleets.poll()
   assert.deepEqual([neighbour.reasons(), neighbour.judge('shop', numbers[1])], [[], GONE])
+})
+
+test('what was purged before the log moves is given again in the new one, for those who have moved already', async () => {
+  const [old, server] = [await startMemcached(), await startMemcached()]
+  const machine = await machineWith(planOf([poolAt([old])], shared('shop')))
+  const neighbour = await machineWith(planOf([poolAt([server])], shared('shop')))
+  const number = neighbour.number('shop')
+  assert.equal(await machine.fleets.purge('shop', order('tag', false, 'news')), 'published')
+  await machine.load(planOf([poolAt([server])], shared('shop')))
+  await waitFor('the purge', async () => {
+    await neighbour.fleets.poll()
+    return neighbour.judge('shop', number) === STALE
+  })
+  assert.deepEqual(neighbour.reasons(), [])
 })
 
 test('what waits is obeyed again in the new memory of a cache that has become larger', async () => {
