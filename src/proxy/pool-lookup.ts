@@ -128,7 +128,7 @@ export class PoolLookup {
       if (this.#open === 0 && !this.#isOver) this.#conclude()
     } catch (error) {
       this.#question.context.worker.logFault(error)
-      this.#miss()
+      if (!this.#isOver) this.#miss()
     }
   }
 
