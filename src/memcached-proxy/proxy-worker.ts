@@ -5,7 +5,7 @@ import { ClientOutput } from './client-output.ts'
 import type { ProxyRuntime } from './proxy-runtime.ts'
 import { ReplyArena } from './reply-arena.ts'
 import { RequestParser } from './request-parser.ts'
-import { Slot, Turn } from './slot.ts'
+import { type Part, Slot, Turn } from './slot.ts'
 import { ValueLine } from './value-line.ts'
 
 export type WorkerLog = (level: 'info' | 'warn' | 'error', message: string, fields: object) => void
@@ -24,6 +24,8 @@ export class ProxyWorker {
   readonly arena = new ReplyArena()
   readonly output = new ClientOutput()
   readonly valueLine = new ValueLine()
+  /** Parts of the multi-get that is being dispatched. */
+  readonly parts: Part[] = []
   readonly connections = new Set<ClientConnection>()
   /** The answer to `stats`. */
   readonly statistics: (proxy: ProxyRuntime) => Buffer
@@ -75,6 +77,9 @@ export class ProxyWorker {
     slot.client = undefined
     slot.turn = Turn.pass
     slot.group = undefined
+    slot.part = undefined
+    slot.nextInPart = undefined
+    slot.replies = 1
     slot.mayRepeat = false
     slot.isRepeated = false
     slot.endsValues = false

@@ -12,6 +12,7 @@
  */
 import type { FailureCode } from '../memcached/failure.ts'
 import { failureTexts } from '../memcached/failure.ts'
+import type { Pool } from '../memcached/pool.ts'
 import { Code, type Reply } from '../memcached/reply.ts'
 import { Expect, ServerRequest } from '../memcached/server-request.ts'
 import { decodedKey, decodeKey } from './base64-key.ts'
@@ -47,6 +48,34 @@ export class Group {
   }
 }
 
+/** What of one multi-get goes to one server. Each Target has one for each of its servers, which is used again and again. */
+export class Part {
+  readonly pool: Pool
+  readonly server: number
+  first: Slot | undefined = undefined
+  last: Slot | undefined = undefined
+  keys = 0
+
+  constructor(pool: Pool, server: number) {
+    this.pool = pool
+    this.server = server
+  }
+
+  add(slot: Slot): void {
+    if (this.last === undefined) this.first = slot
+    else this.last.nextInPart = slot
+    this.last = slot
+    this.keys++
+  }
+
+  /** Ready for the next multi-get. */
+  clear(): void {
+    this.first = undefined
+    this.last = undefined
+    this.keys = 0
+  }
+}
+
 /** From here on the data of a reply is a piece of its own rather than a copy in the arena. */
 const LARGE_BYTES = 16 * 1024
 const LINE_END = Buffer.from('\r\n')
@@ -66,6 +95,13 @@ export class Slot extends ServerRequest {
   /** Monotonic, when the request was read. */
   startedMs = 0
   group: Group | undefined = undefined
+  /**
+   * Keys of a multi-get that one server owns are one request, whose replies they get one after the other. The last of them
+   * is the one that waits at the server, so that what is filled before it need wait no longer; `part` is the one whose
+   * reply is next. undefined: the request is for this key alone.
+   */
+  part: Slot | undefined = undefined
+  nextInPart: Slot | undefined = undefined
   /** The last key of its group, or the only one: END belongs behind it. */
   endsValues = false
   isFilled = false
@@ -90,8 +126,13 @@ export class Slot extends ServerRequest {
   }
 
   override onReply(reply: Reply): void {
-    if (!this.client!.isGone) this.#render(reply)
-    this.client!.onAnswered(this)
+    const slot = this.part
+    if (slot === undefined) {
+      this.#fill(reply)
+    } else {
+      this.part = slot.nextInPart
+      slot.#fill(reply)
+    }
   }
 
   /** One key's part of the values bytes[start, end) of a classic get: its VALUE block, or nothing. */
@@ -104,13 +145,24 @@ export class Slot extends ServerRequest {
   }
 
   override onFailure(failure: FailureCode): void {
+    const line = failureLines[failure] ?? INVALID_ARGUMENT
     this.client!.countFailure()
-    this.answer(failureLines[failure] ?? INVALID_ARGUMENT)
+    if (this.part === undefined) this.answer(line)
+    for (let slot = this.part; slot !== undefined; ) {
+      const next: Slot | undefined = slot.nextInPart
+      slot.answer(line)
+      slot = next
+    }
   }
 
   /** Fills the slot with an answer of our own; `line` with its line end, which is copied. */
   answer(line: Buffer): void {
     if (!this.client!.isGone && this.turn !== Turn.swallow) this.#answerLine(line, 0, line.length)
+    this.client!.onAnswered(this)
+  }
+
+  #fill(reply: Reply): void {
+    if (!this.client!.isGone) this.#render(reply)
     this.client!.onAnswered(this)
   }
 

@@ -5,6 +5,7 @@ import type { MemcachedProxyPlan } from '../plan/memcached-plan.ts'
 import type { Ring } from '../ring/placement.ts'
 import { Command } from './commands.ts'
 import type { Pools } from './proxy-runtime.ts'
+import { Part } from './slot.ts'
 
 export class Target {
   readonly pool: Pool
@@ -16,6 +17,8 @@ export class Target {
   readonly old: Pool | undefined
   /** No other pool takes part, as is nearly always so. */
   readonly isPlain: boolean
+  /** By server. */
+  readonly parts: readonly Part[]
   /** All servers live; only for `failover`. */
   readonly #home: Ring | undefined
 
@@ -25,6 +28,7 @@ export class Target {
     helpers: { failover?: Pool | undefined; replica?: Pool | undefined; old?: Pool | undefined },
   ) {
     this.pool = pool
+    this.parts = pool.plan.servers.map((_, server) => new Part(pool, server))
     this.commands = pool.state.commandsOf(worker)
     this.failover = helpers.failover
     this.replica = helpers.replica

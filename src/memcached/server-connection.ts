@@ -279,6 +279,13 @@ export class ServerConnection {
 
   #answer(request: ServerRequest): void {
     const { reply } = this.#parser
+    if (request.replies > 1) {
+      request.replies--
+      this.#hasServed = true
+      this.host.use[Use.responseBytes]! += reply.end - reply.start
+      request.onReply(reply)
+      return
+    }
     this.#first = request.next
     request.next = undefined
     if (this.#first === undefined) this.#last = undefined

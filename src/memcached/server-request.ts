@@ -3,7 +3,8 @@
  * that a request is one object of one shape, without closure or promise.
  *
  * Always true: of `onReply` and `onFailure` exactly one is called, exactly once, never before the call that queued the
- * request has returned, and in the order in which the requests of one connection were queued.
+ * request has returned, and in the order in which the requests of one connection were queued. Only a request with several
+ * `replies` hears `onReply` for each of them, until `onFailure` takes the place of those that are missing.
  */
 import type { FailureCode } from './failure.ts'
 import type { Reply } from './reply.ts'
@@ -21,6 +22,8 @@ export const Expect = {
 export abstract class ServerRequest {
   /** A value of Expect. */
   expect: number
+  /** Replies that are to come: more than one where the bytes of the request are several commands of its kind. */
+  replies = 1
   /** It may be sent once more when an idle connection turns out to be dead: only gets that change nothing. */
   mayRepeat = false
   /** It was: a connection was lost with it (the connection's). */
