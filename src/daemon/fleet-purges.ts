@@ -22,6 +22,8 @@ import type { SharedState } from '../proxy/runtime.ts'
 
 /** Half of the two seconds in which a purge is to be everywhere. */
 const POLL_MS = 1000
+/** So long may a server be out of reach without a line in the log; less than there is between two looks. */
+const MOMENT_MS = 500
 const NODE_BYTES = 8
 /** Attached to without fetching. */
 const MAIN_THREAD = -1
@@ -138,8 +140,8 @@ class Fleet {
   #turning: Promise<void> | undefined = undefined
   #looking: Promise<boolean> | undefined = undefined
   #isAskedAgain = false
-  /** Turns in a row that did not reach the log: one may be a moment's delay, which is not worth a line. */
-  #missed = 0
+  /** Since when turns do not reach the log. */
+  #missedSinceMs: number | undefined = undefined
   #isAway = false
   #hasEnded = false
 
@@ -266,8 +268,11 @@ class Fleet {
   }
 
   #tellReach(isReached: boolean): void {
-    this.#missed = isReached ? 0 : this.#missed + 1
-    if (isReached !== this.#isAway || this.#missed === 1) return
+    const nowMs = performance.now()
+    if (isReached) this.#missedSinceMs = undefined
+    else this.#missedSinceMs ??= nowMs
+    const isLong = this.#missedSinceMs !== undefined && nowMs - this.#missedSinceMs >= MOMENT_MS
+    if (isReached !== this.#isAway || (!isReached && !isLong)) return
     this.#isAway = !isReached
     if (isReached) this.#log('info', 'purges go to other nodes again', this.#fields)
     else this.#log('warn', 'purges do not reach other nodes, nor theirs this one: they wait for the pool', this.#fields)

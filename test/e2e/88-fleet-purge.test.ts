@@ -231,6 +231,7 @@ test('a pool that is flushed again and again costs contents, and never a purge',
 // The last one, as the server that it starts ends with it.
 test('a purge while the server of the log is dead waits for it, and reaches everybody when it is back', async () => {
   await keep('/dead')
+  const before = one.shellac.logs().length
   await server.kill()
   assert.equal((await purge(one, '/dead', 'Purge-Mode: hard')).fleet, 'pending')
   assert.equal(await bodyOf(one, '/dead'), 'new')
@@ -238,7 +239,7 @@ test('a purge while the server of the log is dead waits for it, and reaches ever
   const text = await one.shellac.command('purge', one.shellac.url('/b'))
   assert.match(text.stdout, /the pool does not answer, and the other nodes will hear of it when it does/)
   assert.ok((await fleetOf(one)).pending >= 2)
-  await one.shellac.waitForLog(/^purges do not reach other nodes/)
+  await one.shellac.waitForLog(/^purges do not reach other nodes/, before)
   const told = one.shellac.logs().length
   await server.start()
   for (const node of nodes) await reached(node, '/dead', 0)
