@@ -144,7 +144,7 @@ function fleetTable(caches: readonly CacheStatus[]): string[] {
       fleet.pool,
       fleet.server,
       fleet.sequence,
-      fleet.lagMs === null ? 'never' : `${durationText(fleet.lagMs / 1000)} ago`,
+      fleet.lagMs === null ? 'never' : `${durationText(Math.round(fleet.lagMs / 1000))} ago`,
       fleet.pending,
       fleet.applied,
       fleet.gaps,
