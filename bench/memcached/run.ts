@@ -153,7 +153,8 @@ interface Row {
 
 function rowOf({ contest, samples, invalid }: Result): Row {
   const { name, title, target, peer } = contest
-  const figures = Object.fromEntries([...samples].map(([who, all]) => [who, medians(all)])) as Row['figures']
+  const sampled = (['shellac', peer] as const).filter((who) => samples.has(who))
+  const figures: Row['figures'] = Object.fromEntries(sampled.map((who) => [who, medians(samples.get(who) ?? [])]))
   const ratio = (figures.shellac?.cpuMicros ?? Number.NaN) / (figures[peer]?.cpuMicros ?? Number.NaN)
   return { name, title, target, ratio: invalid === undefined ? ratio : Number.NaN, figures, invalid }
 }
