@@ -23,6 +23,7 @@ const NEEDED = [
   'wrk',
   'openssl',
   'prlimit',
+  'iptables',
   'saslpasswd2',
   'memccat',
   'nutcracker',
