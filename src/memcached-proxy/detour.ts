@@ -6,7 +6,8 @@
  *              pool --miss, its owner is out--> failover --miss, failure--> miss
  *              pool --miss--> old pool --hit--> add to pool --> pool again
  *     writes   pool and replica at once: the answer of the pool, of the replica where the pool fails;
- *              with a cas id first the pool, and after its yes the replica without the id
+ *              with a cas id first the pool, and after its yes the replica without the id; where the pool fails, the
+ *              replica is asked if the id is its own (cas-mark.ts)
  *              after the pool's yes, and for every delete: delete in the old pool
  *
  * Always true: the slot is filled exactly once.
@@ -15,6 +16,7 @@ import type { FailureCode } from '../memcached/failure.ts'
 import type { Pool } from '../memcached/pool.ts'
 import { Code, Reply } from '../memcached/reply.ts'
 import { Expect, ServerRequest } from '../memcached/server-request.ts'
+import { Mark, unmarked, withMarkedId } from './cas-mark.ts'
 import { Command } from './commands.ts'
 import type { KeptRequest } from './kept-request.ts'
 import { Tally } from './proxy-state.ts'
@@ -142,7 +144,22 @@ export class Detour {
     if (old !== undefined && this.request.isDelete) this.#deleteFrom(old)
     if (replica === undefined || this.#hasReplicaFailed) this.#fail()
     else if (this.#replicaReply !== undefined) this.#answer('replica', this.#replicaReply)
-    else if (!this.#asksBoth) this.ask('replica', replica)
+    else if (!this.#asksBoth) this.#compareIn(replica)
+  }
+
+  /** The pool fails: what depends on a cas id may be done by the replica if the id is one of its own. */
+  #compareIn(replica: Pool): void {
+    const { request } = this
+    const id = unmarked(request.casId, Mark.replica)
+    if (id === undefined) {
+      this.#fail()
+      return
+    }
+    const server = replica.ownerOf(request.key, 0, request.key.length)
+    const leg = new Leg(this, 'replica', request.command >= Command.mg ? Expect.meta : Expect.line)
+    const out = replica.begin(server, leg, this.slot.client!.number)
+    if (out === undefined) this.onFailure('replica', replica.refusal)
+    else request.writeWithId(out, id)
   }
 
   /** What the pool has accepted under a cas id goes to the replica without one. */
@@ -167,9 +184,15 @@ export class Detour {
     if (this.#isAnswered) return
     this.#isAnswered = true
     const { tallies } = this.slot.client!.proxy
-    if (step === 'failover') tallies[Tally.failedOver]! += 1
-    if (step === 'replica') tallies[Tally.byReplica]! += 1
-    this.slot.onReply(reply)
+    if (step === 'failover') {
+      tallies[Tally.failedOver]! += 1
+      this.slot.onReply(withMarkedId(reply, Mark.failover))
+    } else if (step === 'replica') {
+      tallies[Tally.byReplica]! += 1
+      this.slot.onReply(withMarkedId(reply, Mark.replica))
+    } else {
+      this.slot.onReply(reply)
+    }
   }
 
   #fail(): void {

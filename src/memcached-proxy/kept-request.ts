@@ -7,6 +7,9 @@ import { type LineSink, writeLine } from './request-line.ts'
 import type { RequestParser } from './request-parser.ts'
 
 const LETTER_C = 'C'
+/** Word of `cas <key> <flags> <exptime> <bytes> <casid>`. */
+const CAS_WORD = 5
+const LINE_END_BYTES = 2
 
 export class KeptRequest {
   /** A value of Command. */
@@ -87,6 +90,12 @@ export class KeptRequest {
     return this.command === Command.cas || this.#flags.some((flag) => flag.startsWith(LETTER_C))
   }
 
+  /** The id it depends on, as it was written; empty: none. */
+  get casId(): string {
+    if (this.command === Command.cas) return this.#words[CAS_WORD]!
+    return this.#flags.find((flag) => flag.startsWith(LETTER_C))?.slice(1) ?? ''
+  }
+
   /** What the reply looks like. */
   expect(isModern: boolean): number {
     if (this.command <= Command.gats) return isModern ? Expect.meta : Expect.values
@@ -106,9 +115,19 @@ export class KeptRequest {
     if (this.#data !== undefined) out.attach(this.#data)
   }
 
+  /** The same with `id` in place of its cas id. */
+  writeWithId(out: OutBuffer, id: string): void {
+    const words = this.#words.map((word, i) => {
+      if (this.command === Command.cas) return i === CAS_WORD ? id : word
+      return i >= this.#firstFlag && word.startsWith(LETTER_C) ? LETTER_C + id : word
+    })
+    out.text(`${words.join(' ')}\r\n`)
+    if (this.#data !== undefined) out.attach(this.#data)
+  }
+
   /** The same without its cas id: for a pool where the id means nothing, once the pool where it does has said yes. */
   writeUnconditional(out: OutBuffer): void {
-    const words = this.#line.trimEnd().split(' ')
+    const words = this.#words
     const line =
       this.command === Command.cas
         ? ['set', ...words.slice(1, 5)]
@@ -131,7 +150,11 @@ export class KeptRequest {
   }
 
   get #flags(): string[] {
-    return this.command < Command.mg ? [] : this.#line.trimEnd().split(' ').slice(this.#firstFlag)
+    return this.command < Command.mg ? [] : this.#words.slice(this.#firstFlag)
+  }
+
+  get #words(): string[] {
+    return this.#line.slice(0, -LINE_END_BYTES).split(' ')
   }
 }
 

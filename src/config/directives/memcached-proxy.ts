@@ -95,7 +95,7 @@ export const replicate = directive({
   doc:
     'A pool that gets every write too, at the same time; keys are read from it where "pool" fails. The answer is that of ' +
     '"pool", and where that fails, of this one. A "cas" goes to "pool" first, and when that has said yes, here without its ' +
-    'number. The two are not made equal otherwise: what one of them lost or missed stays so.',
+    'number; a number that came from here is good here alone, while "pool" fails. The two are not made equal otherwise: what one of them lost or missed stays so.',
   example: 'replicate copy;',
   peers: ['AllSyncRoute', 'AllAsyncRoute', 'AllFastestRoute', 'AllMajorityRoute', 'AllInitialRoute', 'REPLICAS'],
 })
