@@ -64,6 +64,11 @@ export function variantObjectKey(primary: string, variant: string): string {
   return `\n${variant}\n${primary}`
 }
 
+/** The primary key of a variant; of any other key itself. */
+export function primaryKeyOf(key: string): string {
+  return key.startsWith('\n') ? key.slice(key.indexOf('\n', 1) + 1) : key
+}
+
 /** A key as people may read it: the primary key, and behind a blank what selects the variant. */
 export function readableKey(key: string): string {
   const end = key.indexOf('\n', 1)

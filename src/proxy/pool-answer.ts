@@ -108,9 +108,9 @@ export class PoolAnswer extends Exchange {
     if (entry.kind !== EntryKind.response || entry.segments !== 0) return false
     const verdict = this.#shared.verdict(this.key, entry)
     if (verdict === Verdict.gone) return false
-    return (
-      decideReuse(decodeMeta(entry.meta, meta), verdict === Verdict.stale, this.directives, clock.nowMs) === Reuse.fresh
-    )
+    decodeMeta(entry.meta, meta)
+    if (this.cache.cache.wasRemoved(this.key, meta.responseMs)) return false
+    return decideReuse(meta, verdict === Verdict.stale, this.directives, clock.nowMs) === Reuse.fresh
   }
 
   #send(entry: Entry): void {

@@ -12,7 +12,8 @@
  * Two nodes that meet a varying response at once make a marker each; the pool keeps the later one, and asking for it with
  * every variant that is missing brings all nodes to that one.
  *
- * What does not fit memory, is damaged, not newer than what is here, or gone by a purge counts as nothing.
+ * What does not fit memory, is damaged, not newer than what is here or than its removal here, or gone by a purge counts as
+ * nothing.
  */
 
 import { PURGE_CELL } from '../cache/purge/layout.ts'
@@ -185,7 +186,9 @@ export class PoolLookup {
   /** Puts a response into memory. False: it is of no use. */
   #take(writer: FillWriter, key: string, entry: Entry): boolean {
     const { cache, shared, fills, newerThanMs } = this.#question
-    if (entry.bodyBytes > cache.settings.maxObjectBytes || entry.meta[RESPONSE_MS_CELL]! <= newerThanMs) return false
+    const responseMs = entry.meta[RESPONSE_MS_CELL]!
+    if (entry.bodyBytes > cache.settings.maxObjectBytes || responseMs <= newerThanMs) return false
+    if (cache.cache.wasRemoved(key, responseMs)) return false
     const verdict = shared.verdict(key, entry)
     if (verdict === Verdict.gone) return false
     const cells = new Float64Array(META_CELLS)

@@ -104,7 +104,7 @@ export class PoolStep implements PoolSink, LeadSink {
     const { context, cache } = this.#request
     try {
       shareStored(cache.cache, key, fleetNumber, way, (isShared) => {
-        const isReplaced = key === lease?.key || (way.markerId !== 0 && way.primaryKey === lease?.key)
+        const isReplaced = key === lease?.key || (way.isNewMarker && way.primaryKey === lease?.key)
         lease?.end(isShared && isReplaced)
       })
     } catch (error) {
@@ -125,7 +125,7 @@ export class PoolStep implements PoolSink, LeadSink {
     }
     const refusal = { kind: EntryKind.refusal, text: reason, markerId: 0 }
     const ttlSec = Math.ceil(settings.hitForMissMs / 1000)
-    writeSmall(cache, lease.key, refusal, { isAdd: false, ttlSec, onDone: (isWritten) => lease.end(isWritten) })
+    writeSmall(cache, lease.key, refusal, { ttlSec, onDone: (isWritten) => lease.end(isWritten) })
   }
 
   /** Nothing came that is stored or refused. */

@@ -3,8 +3,8 @@
  * what leads to it, the marker of its variants and the link of its language; so nobody finds a way to nothing.
  *
  * The hard part is that what is stored may be removed while it is on its way: by an unsafe request that another worker
- * answers, say, whose removal may overtake it. So whoever has written looks whether anything was removed meanwhile and it is
- * no longer here, and then takes it back.
+ * answers, say, whose removal may overtake it. So whoever has written looks whether it was removed meanwhile, or anything was
+ * and it is no longer here, and then takes it back.
  */
 import { decodeMeta, META_CELLS_USED } from '../cache/policy/meta.ts'
 import { type EntryFront, EntryKind, entryBytes } from '../cache/tiers/pool/entry.ts'
@@ -59,7 +59,8 @@ export function shareStored(
   const removals = tier.removalsOf(key)
   writeResponse(cache, object, { fleetNumber, ttlSec }, (isWritten) => {
     clock.update()
-    const isRemoved = tier.removalsOf(key) !== removals && tier.find(key) === undefined
+    const isGone = tier.removalsOf(key) !== removals && tier.find(key) === undefined
+    const isRemoved = isGone || cache.wasRemoved(key, meta.responseMs)
     if (isWritten && isRemoved) cache.shared!.entries.remove(key)
     if (isWritten && !isRemoved) onWritten(cache, object, way, onDone)
     else onDone(false)
@@ -90,7 +91,7 @@ function writeResponse(
     head,
   }
   if (entryBytes(front, bodyBytes) <= entries.maxEntryBytes) {
-    entries.write(key, front, body, bodyBytes, { ttlSec, isAdd: false, onDone })
+    entries.write(key, front, body, bodyBytes, { ttlSec, onDone })
     tier.unpin(object)
     return
   }
@@ -101,7 +102,6 @@ function writeResponse(
     bodyOf(object, () => tier.unpin(object)),
     {
       ttlSec,
-      isAdd: false,
       onDone,
     },
   )
@@ -131,15 +131,13 @@ function onWritten(cache: CacheRuntime, object: StoredObject, way: WayToIt, onDo
 function writeWay(cache: CacheRuntime, key: string, way: WayToIt, onDone: (isShared: boolean) => void): void {
   const { primaryKey, markerId, varyNames, isNewMarker, languageKey } = way
   const link = { kind: EntryKind.link, text: key, markerId: 0 }
-  if (languageKey !== '') writeSmall(cache, languageKey, link, { isAdd: false, onDone: () => {} })
-  const marker = { kind: EntryKind.marker, text: varyNames, markerId }
-  // One that is known already may have been evicted, or be another by now, which then stays.
-  if (markerId === 0) onDone(true)
-  else
-    writeSmall(cache, primaryKey, marker, {
-      isAdd: !isNewMarker,
-      onDone: (isWritten) => onDone(isWritten || !isNewMarker),
-    })
+  if (languageKey !== '') writeSmall(cache, languageKey, link, { onDone: () => {} })
+  // One that is known here but no longer there was removed, perhaps, by a node that has changed what it leads to.
+  if (!isNewMarker) onDone(true)
+  else {
+    const marker = { kind: EntryKind.marker, text: varyNames, markerId }
+    writeSmall(cache, primaryKey, marker, { onDone })
+  }
 }
 
 /** An entry that is no response. */
@@ -154,7 +152,7 @@ export function writeSmall(
   cache: CacheRuntime,
   key: string,
   { kind, text, markerId }: SmallEntry,
-  { ttlSec = MAX_RELATIVE_SEC, isAdd, onDone }: Omit<WriteOrder, 'ttlSec'> & { readonly ttlSec?: number },
+  { ttlSec = MAX_RELATIVE_SEC, onDone }: Omit<WriteOrder, 'ttlSec'> & { readonly ttlSec?: number },
 ): void {
   const { entries } = cache.shared!
   const front: EntryFront = {
@@ -167,5 +165,5 @@ export function writeSmall(
     labels: NOTHING,
     head: Buffer.from(text, 'latin1'),
   }
-  entries.write(key, front, [], 0, { ttlSec, isAdd, onDone })
+  entries.write(key, front, [], 0, { ttlSec, onDone })
 }

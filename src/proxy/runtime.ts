@@ -13,6 +13,7 @@ import type { PoolItems } from '../cache/tiers/pool/items.ts'
 import { MetaItems } from '../cache/tiers/pool/meta-items.ts'
 import { StoreItems } from '../cache/tiers/pool/store-items.ts'
 import { VariantBudget } from '../cache/variant-budget.ts'
+import { primaryKeyOf } from '../cache/vary.ts'
 import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
 import type { Pool } from '../memcached/pool.ts'
@@ -113,10 +114,20 @@ export class CacheRuntime {
     this.urlTextsOf = urlTextsOf
   }
 
-  /** Removes what lies under the key, here and in the pool. */
+  /** Removes what lies under the key, here and in the pool, which may not hear of it, or later than the next who asks it. */
   remove(key: string): void {
     this.tier.remove(key)
-    this.shared?.entries.remove(key)
+    if (this.shared === undefined) return
+    this.tier.noteRemoval(key, clock.nowMs)
+    this.shared.entries.remove(key)
+  }
+
+  /** Whether `remove` has been called for the key, or for that of all its variants, since a response arrived that is in the pool. */
+  wasRemoved(key: string, responseMs: number): boolean {
+    const { tier } = this
+    if (responseMs <= tier.removedAtMs(key)) return true
+    const primaryKey = primaryKeyOf(key)
+    return primaryKey !== key && responseMs <= tier.removedAtMs(primaryKey)
   }
 
   /** False when `most` requests wait for this key already. */

@@ -20,6 +20,10 @@ export class LyingMemcached {
   lie: () => Lie = () => undefined
   /** How many reads were answered with a lie. */
   told = 0
+  /** Requests with which the connection ends, before anybody has seen them; by their line. */
+  loses: (line: string) => boolean = () => false
+  /** How many requests were lost so. */
+  lost = 0
 
   constructor(port: number) {
     this.text = `127.0.0.1:${port}`
@@ -54,7 +58,13 @@ function serve(client: Socket, real: TestMemcached, liar: LyingMemcached): void 
       if (length === undefined) return
       const request = pending.subarray(0, length)
       pending = pending.subarray(length)
-      const lie = ENTRY_READ.test(request.toString('latin1')) ? liar.lie() : undefined
+      const text = request.toString('latin1')
+      if (liar.loses(text)) {
+        liar.lost++
+        client.destroy()
+        return
+      }
+      const lie = ENTRY_READ.test(text) ? liar.lie() : undefined
       if (lie === undefined) {
         isWaiting = true
         behind.write(request)

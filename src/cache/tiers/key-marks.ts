@@ -1,6 +1,7 @@
 /**
- * Keys of which something is remembered for a while: a small number and a time. Two tables of this kind stand beside each
- * store: why the answers to a key cannot be shared (hit-for-miss), and how often fetching it has failed.
+ * Keys of which something is remembered for a while: a small number and a time. Three tables of this kind stand beside each
+ * store: why the answers to a key cannot be shared (hit-for-miss), how often fetching it has failed, and when what lay under
+ * it was removed.
  *
  * A table by hash of four cells: hash low, hash high, and one Float64 that holds both time and number, so that they are
  * never torn apart. A newer mark overwrites another key's in its place: to forget a mark costs one fetch or one wait, so

@@ -7,6 +7,7 @@
  *   ghosts     two cells per entry: hash, clock (eviction-queues.ts)
  *   refusals   hit-for-miss marks (key-marks.ts)
  *   failures   keys whose fetches failed (key-marks.ts)
+ *   removed    when keys were removed, which another tier may not have heard of (key-marks.ts)
  *   uses       how often keys were asked for that are not stored (uses.ts)
  *   purges     what was purged (../purge/layout.ts)
  *   pins       one row of cells per worker, one cell per slot (shared-store.ts)
@@ -93,6 +94,7 @@ export interface MemoryTierShared {
   readonly ghosts: SharedArrayBuffer
   readonly refusals: SharedArrayBuffer
   readonly failures: SharedArrayBuffer
+  readonly removed: SharedArrayBuffer
   readonly uses: SharedArrayBuffer
   /** The purge log of the cache, which lives and ends with what it speaks of; the tier itself does not look into it. */
   readonly purges: SharedArrayBuffer
@@ -144,6 +146,7 @@ export function layOut({ bytes, workers, maxObjectBytes }: MemoryTierOptions): M
     ghosts: ghostEntries * 8,
     refusals: markEntries * MARK_CELLS * 4,
     failures: markEntries * MARK_CELLS * 4,
+    removed: markEntries * MARK_CELLS * 4,
     uses: useEntries * 4,
     purges: purgeLayout(bytes, workers).bytes,
   }
@@ -159,6 +162,7 @@ export function layOut({ bytes, workers, maxObjectBytes }: MemoryTierOptions): M
     ghosts: new SharedArrayBuffer(sizes.ghosts),
     refusals: new SharedArrayBuffer(sizes.refusals),
     failures: new SharedArrayBuffer(sizes.failures),
+    removed: new SharedArrayBuffer(sizes.removed),
     uses: new SharedArrayBuffer(sizes.uses),
     purges: new SharedArrayBuffer(sizes.purges),
     pins: Array.from({ length: workers }, () => new SharedArrayBuffer(slotCount * 4)),

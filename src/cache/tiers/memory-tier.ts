@@ -314,6 +314,20 @@ export class MemoryTier {
     }
   }
 
+  /** Remembers for a while that what lies under the key in other tiers counts for nothing if it is not newer. */
+  noteRemoval(key: string, nowMs: number): void {
+    const { hash, removed } = this.#store
+    hash.compute(key)
+    removed.set(hash.low, hash.high, nowMs, 0)
+  }
+
+  /** When `noteRemoval` was last called for the key, in any worker; 0: never, or it is forgotten. */
+  removedAtMs(key: string): number {
+    const { hash, removed } = this.#store
+    hash.compute(key)
+    return removed.find(hash.low, hash.high) ? removed.timeMs : 0
+  }
+
   /** Another number after each `remove` of the key, in any worker, and of some other keys. Evictions do not count. */
   removalsOf(key: string): number {
     const { hash, control } = this.#store

@@ -77,6 +77,8 @@ export class SharedStore {
   readonly refusals: KeyMarks
   /** Time: of the next attempt; number: failures in a row. */
   readonly failures: KeyMarks
+  /** Time: of the removal; number: 0. */
+  readonly removed: KeyMarks
   readonly uses: Uses
   readonly hash: KeyHash
   readonly watches: FillWatches
@@ -97,6 +99,7 @@ export class SharedStore {
     this.queues = new EvictionQueues(this.control, this.slots, shared.ghosts)
     this.refusals = new KeyMarks(shared.refusals)
     this.failures = new KeyMarks(shared.failures)
+    this.removed = new KeyMarks(shared.removed)
     this.uses = new Uses(shared.uses)
     this.hash = new KeyHash(shared.seedLow, shared.seedHigh)
     this.watches = new FillWatches(this.slots)

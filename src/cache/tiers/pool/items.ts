@@ -31,9 +31,9 @@ export interface PoolItems {
   readOrLead(key: string, leaseSec: number, read: ItemRead): boolean
   /**
    * `value` must stay as it is until it is answered. `ttlSec` as memcached reads it: 0 for ever, up to 30 days from now, else
-   * a date. `isAdd`: only where nothing lies. False: refused.
+   * a date. False: refused.
    */
-  write(key: string, value: Buffer, ttlSec: number, isAdd: boolean, write: ItemWrite): boolean
+  write(key: string, value: Buffer, ttlSec: number, write: ItemWrite): boolean
   /** Nobody is told what becomes of it. */
   remove(key: string): void
   /** Keeps a lease for another `leaseSec` seconds. */
@@ -93,7 +93,7 @@ export abstract class ItemWrite extends ServerRequest {
     super(Expect.meta)
   }
 
-  /** `isWritten`: it lies there now. False also where something lay there already. */
+  /** `isWritten`: it lies there now. */
   abstract onWritten(isWritten: boolean): void
 
   override onReply(reply: Reply): void {

@@ -3,7 +3,7 @@
  *
  *     read        mg KEY v                value, or EN
  *     lead        mg KEY v N5             absent: made empty for 5 s, `VA 0 W` for the first who asks, `VA 0 Z` for others
- *     write       ms KEY 123 T60 [ME]
+ *     write       ms KEY 123 T60
  *     extend      mg KEY T5               gives it 5 s from now
  *     remove      md KEY
  *     prove       mn                  of a server that has failed, see suspects.ts
@@ -47,10 +47,10 @@ export class MetaItems implements PoolItems {
     return this.#ask(key, read, `mg ${key} v N${leaseSec}\r\n`)
   }
 
-  write(key: string, value: Buffer, ttlSec: number, isAdd: boolean, write: ItemWrite): boolean {
+  write(key: string, value: Buffer, ttlSec: number, write: ItemWrite): boolean {
     const out = this.#pool.begin(this.#ownerOf(key), write, key.charCodeAt(AFFINITY_AT))
     if (out === undefined) return false
-    out.text(`ms ${key} ${value.length} T${ttlSec}${isAdd ? ' ME' : ''}\r\n`)
+    out.text(`ms ${key} ${value.length} T${ttlSec}\r\n`)
     out.attach(value)
     out.text('\r\n')
     return true

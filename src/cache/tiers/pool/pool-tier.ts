@@ -172,7 +172,7 @@ export class PoolTier {
     front: EntryFront,
     body: readonly Uint8Array[],
     bodyBytes: number,
-    { ttlSec, isAdd, onDone }: WriteOrder,
+    { ttlSec, onDone }: WriteOrder,
   ): void {
     const bytes = entryBytes(front, bodyBytes)
     if (this.#writes >= MAX_WRITES || this.#writeBytes + bytes > MAX_WRITE_BYTES) {
@@ -185,14 +185,13 @@ export class PoolTier {
     const write = new EntryWrite((isWritten) => {
       this.#writes--
       this.#writeBytes -= bytes
-      // What is there already is as good.
-      if (isWritten || isAdd) this.counts.onWrite()
+      if (isWritten) this.counts.onWrite()
       else this.counts.onDrop()
       onDone(isWritten)
     })
     const poolKey = this.#keyOf(key)
     this.#segmented.get(poolKey)?.cancel()
-    if (!this.#items.write(poolKey, encodeEntry(front, body, bodyBytes), ttlSec, isAdd, write)) write.onWritten(false)
+    if (!this.#items.write(poolKey, encodeEntry(front, body, bodyBytes), ttlSec, write)) write.onWritten(false)
   }
 
   /** Writes a body in segments and then its entry. `body` is released when it is no longer read. */
@@ -249,8 +248,6 @@ export class PoolTier {
 export interface WriteOrder {
   /** From `ttlSecOf`, and not 0. */
   readonly ttlSec: number
-  /** Only where nothing lies. */
-  readonly isAdd: boolean
   readonly onDone: (isWritten: boolean) => void
 }
 

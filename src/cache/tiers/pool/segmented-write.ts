@@ -70,7 +70,7 @@ export class SegmentedWrite extends ItemWrite {
       this.#hasEntry = true
       const list = { id: this.#id, segmentBytes, checksums: this.#checksums }
       const entry = encodeSegmentedEntry(this.#order.front, list, body.bytes)
-      if (!this.#items.write(poolKey, entry, ttlSec, false, this)) this.#onDone(false)
+      if (!this.#items.write(poolKey, entry, ttlSec, this)) this.#onDone(false)
     }
   }
 
@@ -79,7 +79,7 @@ export class SegmentedWrite extends ItemWrite {
     const bytes = Buffer.allocUnsafeSlow(length)
     body.copy(offset, bytes)
     this.#checksums.push(crc32(bytes))
-    if (!this.#items.write(segmentKey(this.#idText, number), bytes, ttlSec, false, this)) this.#end(false)
+    if (!this.#items.write(segmentKey(this.#idText, number), bytes, ttlSec, this)) this.#end(false)
   }
 
   #end(isWritten: boolean): void {

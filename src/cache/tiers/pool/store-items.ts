@@ -53,9 +53,9 @@ export class StoreItems implements PoolItems {
     if (!this.#store.write(key, NOTHING, { ttlSec: leaseSec, mode: 'add' }, sink)) read.onItemFailed()
   }
 
-  write(key: string, value: Buffer, ttlSec: number, isAdd: boolean, write: ItemWrite): boolean {
+  write(key: string, value: Buffer, ttlSec: number, write: ItemWrite): boolean {
     const sink: ItemSink = { onItem: (outcome) => write.onWritten(outcome === ItemOutcome.done) }
-    return this.#store.write(key, value, { ttlSec, mode: isAdd ? 'add' : 'set' }, sink)
+    return this.#store.write(key, value, { ttlSec, mode: 'set' }, sink)
   }
 
   remove(key: string): void {

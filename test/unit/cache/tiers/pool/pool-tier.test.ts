@@ -36,9 +36,9 @@ class FakeItems implements PoolItems {
     })
   }
 
-  write(key: string, value: Buffer, _ttlSec: number, isAdd: boolean, write: ItemWrite): boolean {
+  write(key: string, value: Buffer, _ttlSec: number, write: ItemWrite): boolean {
     return this.#later(() => {
-      const isDone = !this.fails && !(isAdd && this.items.has(key))
+      const isDone = !this.fails
       if (isDone) {
         this.items.set(key, Buffer.from(value))
         this.log.push(key)
@@ -125,7 +125,7 @@ function frontOf(key: string, writtenMs = 1000): EntryFront {
   }
 }
 
-const order = (onDone: (isWritten: boolean) => void = () => {}) => ({ ttlSec: 60, isAdd: false, onDone })
+const order = (onDone: (isWritten: boolean) => void = () => {}) => ({ ttlSec: 60, onDone })
 
 function bodyOf(text: string, onRelease: () => void = () => {}) {
   const bytes = Buffer.from(text)
