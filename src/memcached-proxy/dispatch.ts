@@ -72,7 +72,7 @@ function flushAll(client: ClientConnection, request: RequestParser, bytes: Buffe
   }
   const hasDelay = request.wordCount === (request.isNoreply ? 3 : 2)
   const delay = hasDelay ? ` ${bytes.toString('latin1', request.words[2], request.words[3])}` : ''
-  FlushAll.start(slot, client.proxy.writtenPools, `flush_all${delay}\r\n`)
+  FlushAll.start(slot, client.proxy.flushedPools, `flush_all${delay}\r\n`)
 }
 
 /** Get and its kin: one slot for each key. */

@@ -1,4 +1,4 @@
-/** `flush_all`, where it is allowed: sent to every live server of the pools that are written to. */
+/** `flush_all`, where it is allowed: sent to every live server of the pools that are written to or warm others. */
 import { Failure, type FailureCode } from '../memcached/failure.ts'
 import type { Pool } from '../memcached/pool.ts'
 import { Code, type Reply } from '../memcached/reply.ts'

@@ -58,11 +58,12 @@ export class ProxyRuntime {
     return this.#target.pool
   }
 
-  /** The pools that get every write: those of which `flush_all` speaks. */
-  get writtenPools(): readonly Pool[] {
-    const { pool, replica } = this.#target
+  /** The pools that `flush_all` speaks of: what is written is in them, or would come back from there. */
+  get flushedPools(): readonly Pool[] {
+    const { pool, replica, old } = this.#target
+    const helpers = [replica, old].filter((helper) => helper !== undefined)
     const routed = this.#routes.map(({ target }) => target.pool)
-    return [...new Set([pool, ...(replica === undefined ? [] : [replica]), ...routed])]
+    return [...new Set([pool, ...helpers, ...routed])]
   }
 
   /** `command`: a value of Command. */

@@ -221,6 +221,13 @@ test('flush_all empties every server that is written to', async () => {
   await exchange(client, 'flush_all\r\nget a\r\n', 'SERVER_ERROR Connection refused\r\nEND\r\n')
 })
 
+test('flush_all empties the pool to warm from too, or its values would come back', async () => {
+  const { main, other, client } = await startTwo('warm from other; flush-all on;')
+  await other.ask('set a 0 0 3\r\nold\r\n')
+  await exchange(client, 'set b 0 0 1\r\nx\r\nflush_all\r\nget a b\r\n', 'STORED\r\nOK\r\nEND\r\n')
+  assert.deepEqual([await stored(main, 'b'), await stored(other, 'a')], [undefined, undefined])
+})
+
 test('statistics of twemproxy: one object of its shape, with the numbers of all workers', async () => {
   const [spare] = await startServers(1)
   const pool = await startProxiedPool({
