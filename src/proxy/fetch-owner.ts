@@ -50,7 +50,7 @@ export interface FillListener {
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void
 }
 
-/** The request a fetch was made for. One of the last six is called, or `onFailed`, which may also follow `onFill`. */
+/** The request a fetch was made for. One of the last seven is called, or `onFailed`, which may also follow `onFill`. */
 export interface FetchOwner extends FillListener {
   onInterim(head: ResponseHead): void
   /** The response is being stored. */
@@ -68,4 +68,6 @@ export interface FetchOwner extends FillListener {
   onRefused(reason: Reason): void
   /** Only the pool was to be asked, and it has nothing. */
   onNotInPool(): void
+  /** A fault of ours, which has been logged: nothing will come. */
+  onFault(): void
 }

@@ -58,7 +58,7 @@ export class FleetLead implements PoolSink {
     if (outcome !== 'failed') this.#failures = 0
     if (this.#hasLeaseBeside) this.#lead(true)
     else if (outcome === 'won') this.#lead(false)
-    else if (outcome === 'failed') this.onNoLease()
+    else if (outcome === 'failed') this.#onNoLease()
     else if (outcome === 'taken') this.#wait()
     else this.#askBeside()
   }
@@ -74,6 +74,10 @@ export class FleetLead implements PoolSink {
   }
 
   onLease(lease: number): void {
+    this.#guard(() => this.#onLease(lease))
+  }
+
+  #onLease(lease: number): void {
     if (lease !== Lease.won) {
       this.#wait()
       return
@@ -83,13 +87,17 @@ export class FleetLead implements PoolSink {
   }
 
   onNoLease(): void {
+    this.#guard(() => this.#onNoLease())
+  }
+
+  #onNoLease(): void {
     if (++this.#failures < MAX_FAILURES) this.#wait()
     else this.#sink.onLead(undefined)
   }
 
   #askBeside(): void {
     const { shared, key } = this.#question
-    if (!shared.entries.readLease(key, LEASE_SEC, new LeaseRead(this))) this.onNoLease()
+    if (!shared.entries.readLease(key, LEASE_SEC, new LeaseRead(this))) this.#onNoLease()
   }
 
   #lead(isBeside: boolean): void {
@@ -102,13 +110,23 @@ export class FleetLead implements PoolSink {
       this.#sink.onLead(undefined)
       return
     }
-    setTimeout(() => this.#lookAgain(), this.#pauseMs)
+    setTimeout(() => this.#guard(() => this.#lookAgain()), this.#pauseMs)
     this.#pauseMs = Math.min(2 * this.#pauseMs, LAST_PAUSE_MS)
   }
 
   #lookAgain(): void {
     clock.update()
     new PoolLookup(this.#question, this).start()
+  }
+
+  /** Does what no request of the client has brought about. */
+  #guard(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#giveUpLease()
+      this.#question.onFault(error)
+    }
   }
 
   #giveUpLease(): void {

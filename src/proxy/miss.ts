@@ -270,6 +270,10 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     sendError(this.connection, this.context.head, this.context.route, status, message, { reason })
   }
 
+  onFault(): void {
+    this.connection.socket.destroy()
+  }
+
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void {
     this.#fill?.reader.close()
     if (code === undefined) this.onFetchFailed(0)

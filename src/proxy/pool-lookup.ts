@@ -57,9 +57,11 @@ export interface PoolQuestion {
   readonly newerThanMs: number
   /** With a lease of so many seconds, where nothing lies; 0: without. */
   readonly leaseSec: number
+  /** Told what was thrown while the pool was listened to: nothing else will come. */
+  readonly onFault: (error: unknown) => void
 }
 
-/** Exactly one is called, once; perhaps from within `start`. */
+/** Exactly one is called, once, perhaps from within `start`; or `onFault` of the question. */
 export interface PoolSink {
   onPoolMiss(lease: LeaseOutcome): void
   onPoolFilled(): void
@@ -128,8 +130,8 @@ export class PoolLookup {
       action()
       if (this.#open === 0 && !this.#isOver) this.#conclude()
     } catch (error) {
-      this.#question.context.worker.logFault(error)
-      if (!this.#isOver) this.#miss()
+      this.#isOver = true
+      this.#question.onFault(error)
     }
   }
 
@@ -162,8 +164,14 @@ export class PoolLookup {
       // Somebody brings it; with the link it will be found.
       writeLink(tier, linkKey, target)
       this.#filled()
-    } else if (this.#take(writer, target, entry)) writeLink(tier, linkKey, target)
-    else writer.leave()
+      return
+    }
+    let isTaken = false
+    try {
+      isTaken = this.#take(writer, target, entry, linkKey)
+    } finally {
+      if (!isTaken) writer.leave()
+    }
   }
 
   /** All reads are answered, and none with what ends the look-up. */
@@ -183,8 +191,8 @@ export class PoolLookup {
     } else this.#miss()
   }
 
-  /** Puts a response into memory. False: it is of no use. */
-  #take(writer: FillWriter, key: string, entry: Entry): boolean {
+  /** Puts a response into memory, and a link that leads to it; `linkKey` empty: none. False: it is of no use. */
+  #take(writer: FillWriter, key: string, entry: Entry, linkKey = ''): boolean {
     const { cache, shared, fills, newerThanMs } = this.#question
     const responseMs = entry.meta[RESPONSE_MS_CELL]!
     if (entry.bodyBytes > cache.settings.maxObjectBytes || responseMs <= newerThanMs) return false
@@ -196,7 +204,11 @@ export class PoolLookup {
     cells[PURGE_CELL] = fills.ticket.number
     const labels = Buffer.from(entry.labels, 'latin1')
     if (!writer.startHidden(fromPool(cells), entry.head, entry.bodyBytes, labels)) return false
-    const end = (isWhole: boolean): void => this.#endTake(writer, key, isWhole, verdict === Verdict.stale)
+    const end = (isWhole: boolean): void => {
+      // Whoever waits looks again as soon as the fill has ended.
+      if (isWhole && linkKey !== '') writeLink(cache.cache.tier, linkKey, key)
+      this.#endTake(writer, key, isWhole, verdict === Verdict.stale)
+    }
     if (entry.segments === 0) end(writer.write(entry.bytes, entry.bodyStart, entry.end))
     else this.#takeSegments(writer, key, entry, end)
     return true
@@ -213,9 +225,14 @@ export class PoolLookup {
       },
       onBody: (outcome) => {
         clock.update()
-        // Nobody is to find it again: it cannot be completed.
-        if (outcome === 'broken') entries.remove(key)
-        end(outcome === 'whole')
+        try {
+          // Nobody is to find it again: it cannot be completed.
+          if (outcome === 'broken') entries.remove(key)
+          end(outcome === 'whole')
+        } catch (error) {
+          writer.leave()
+          this.#question.onFault(error)
+        }
       },
     })
   }

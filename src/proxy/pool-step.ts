@@ -9,7 +9,8 @@
  *               refused  it may not be stored; in a fleet the others hear of it
  *               end      nothing came of it
  *
- * A pool that has failed is not asked again for the same request, but for one who may be elected.
+ * A pool that has failed is not asked again for the same request, but for one who may be elected. A fault of ours ends the
+ * fetch: it happens while only the pool looks on, who would leave the client waiting.
  */
 
 import { preferredVariant } from '../cache/language-variant.ts'
@@ -58,17 +59,34 @@ export class PoolStep implements PoolSink, LeadSink {
     const isShareable =
       plan.kind === 'whole' && directives === undefined && !request.isPoolOnly && fills.fleetNumber !== 0
     this.#isElected = collapse.enabled && collapse.scope === 'cluster' && isShareable && context.refusal === 'none'
-    this.#question = questionOf(request, fills, sent, shared, this.#isElected ? LEASE_SEC : 0)
+    const leaseSec = this.#isElected ? LEASE_SEC : 0
+    this.#question = questionOf(request, fills, sent, { shared, leaseSec, onFault: (error) => this.#onFault(error) })
   }
 
   begin(sink: PoolStepSink): void {
     this.#sink = sink
+    try {
+      this.#begin()
+    } catch (error) {
+      this.#onFault(error)
+    }
+  }
+
+  #begin(): void {
     const { context } = this.#request
     if (this.#asks) {
       context.poolKey = this.#question.key
       context.poolLooks++
       new PoolLookup(this.#question, this).start()
     } else this.onPoolMiss('none')
+  }
+
+  #onFault(error: unknown): void {
+    const { context, owner } = this.#request
+    context.worker.logFault(error)
+    this.#fills.leave()
+    this.#lease?.end(false)
+    owner?.onFault()
   }
 
   onPoolMiss(outcome: LeaseOutcome): void {
@@ -138,8 +156,7 @@ function questionOf(
   { context, cache, found }: FetchRequest,
   fills: FetchFills,
   sent: RequestFacts,
-  shared: SharedTier,
-  leaseSec: number,
+  { shared, leaseSec, onFault }: Pick<PoolQuestion, 'shared' | 'leaseSec' | 'onFault'>,
 ): PoolQuestion {
   const { key, primaryKey, varyNames, markerId, object } = found
   const meta = object && storedOf(object).meta
@@ -159,6 +176,7 @@ function questionOf(
     linkKey: preferred === undefined ? '' : keyOfLink(primaryKey, markerId, preferred),
     newerThanMs: meta === undefined || meta.status === 206 ? 0 : meta.responseMs,
     leaseSec,
+    onFault,
   }
 }
 

@@ -99,7 +99,7 @@ test('ranges, variants and large bodies are answered by way of the working memor
     ok(`for ${request.fields.get('x-kind')}`, 'Cache-Control: max-age=60', 'Vary: X-Kind'),
   )
   await stored('/vary', ['X-Kind: a'], 2)
-  await stored('/vary', ['X-Kind: b'], 2)
+  await stored('/vary', ['X-Kind: b'], 1)
   for (const kind of ['a', 'b', 'a']) {
     const response = await node.get('/vary', [`X-Kind: ${kind}`])
     assert.equal(response.body.toString(), `for ${kind}`)
