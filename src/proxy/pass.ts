@@ -292,7 +292,7 @@ function invalidate(context: RequestContext, head: ResponseHead): number {
     const url = cache.urlTextOf(request)
     const isWhole = key === url || key === `${request.scheme}|${url}`
     if (isWhole) continue
-    cache.cache.purges.purgeLabels('url', [url], true)
+    cache.cache.removeUrl(url)
     if (cache.cache === context.route.cache?.cache) own++
   }
   return own

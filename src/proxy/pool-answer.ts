@@ -109,7 +109,7 @@ export class PoolAnswer extends Exchange {
     const verdict = this.#shared.verdict(this.key, entry)
     if (verdict === Verdict.gone) return false
     decodeMeta(entry.meta, meta)
-    if (this.cache.cache.wasRemoved(this.key, meta.responseMs)) return false
+    if (this.cache.cache.wasRemoved(this.key, entry.labels, meta.responseMs)) return false
     return decideReuse(meta, verdict === Verdict.stale, this.directives, clock.nowMs) === Reuse.fresh
   }
 

@@ -196,7 +196,7 @@ export class PoolLookup {
     const { cache, shared, fills, newerThanMs } = this.#question
     const responseMs = entry.meta[RESPONSE_MS_CELL]!
     if (entry.bodyBytes > cache.settings.maxObjectBytes || responseMs <= newerThanMs) return false
-    if (cache.cache.wasRemoved(key, responseMs)) return false
+    if (cache.cache.wasRemoved(key, entry.labels, responseMs)) return false
     const verdict = shared.verdict(key, entry)
     if (verdict === Verdict.gone) return false
     const cells = new Float64Array(META_CELLS)

@@ -16,6 +16,7 @@
 import { preferredVariant } from '../cache/language-variant.ts'
 import { decideReuse, Reuse } from '../cache/policy/reuse.ts'
 import { EntryKind } from '../cache/tiers/pool/entry.ts'
+import { MAX_RELATIVE_SEC } from '../cache/tiers/pool/lifetime.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import { clock } from '../util/clock.ts'
@@ -142,7 +143,7 @@ export class PoolStep implements PoolSink, LeadSink {
       return
     }
     const refusal = { kind: EntryKind.refusal, text: reason, markerId: 0 }
-    const ttlSec = Math.ceil(settings.hitForMissMs / 1000)
+    const ttlSec = Math.min(Math.ceil(settings.hitForMissMs / 1000), MAX_RELATIVE_SEC)
     writeSmall(cache, lease.key, refusal, { ttlSec, onDone: (isWritten) => lease.end(isWritten) })
   }
 

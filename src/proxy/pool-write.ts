@@ -14,6 +14,8 @@ import type { SegmentedBody } from '../cache/tiers/pool/segmented-write.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { clock } from '../util/clock.ts'
 import type { CacheRuntime } from './runtime.ts'
+import { storedOf } from './stored.ts'
+import { survivesPurges } from './survives-purges.ts'
 
 /** What leads to a response; empty and 0 where nothing does. */
 export interface WayToIt {
@@ -50,17 +52,18 @@ export function shareStored(
   }
   const meta = decodeMeta(object.meta)
   const ttlSec = ttlSecOf(meta, clock.nowMs)
-  const isWhole = meta.status !== 206 && !object.softPurged
+  const isWhole = meta.status !== 206 && survivesPurges(cache, object, storedOf(object)) && !object.softPurged
   if (ttlSec === 0 || !isWhole) {
     tier.unpin(object)
     onDone(false)
     return
   }
   const removals = tier.removalsOf(key)
-  writeResponse(cache, object, { fleetNumber, ttlSec }, (isWritten) => {
+  const labels = tier.labelsOf(object) ?? ''
+  writeResponse(cache, object, { labels, fleetNumber, ttlSec }, (isWritten) => {
     clock.update()
     const isGone = tier.removalsOf(key) !== removals && tier.find(key) === undefined
-    const isRemoved = isGone || cache.wasRemoved(key, meta.responseMs)
+    const isRemoved = isGone || cache.wasRemoved(key, labels, meta.responseMs)
     if (isWritten && isRemoved) cache.shared!.entries.remove(key)
     if (isWritten && !isRemoved) onWritten(cache, object, way, onDone)
     else onDone(false)
@@ -71,13 +74,12 @@ export function shareStored(
 function writeResponse(
   cache: CacheRuntime,
   object: StoredObject,
-  { fleetNumber, ttlSec }: { readonly fleetNumber: number; readonly ttlSec: number },
+  { labels, fleetNumber, ttlSec }: { readonly labels: string; readonly fleetNumber: number; readonly ttlSec: number },
   onDone: (isWritten: boolean) => void,
 ): void {
   const { tier, shared } = cache
   const { entries } = shared!
   const { key, head, body, bodyBytes } = object
-  const labels = Buffer.from(tier.labelsOf(object) ?? '', 'latin1')
   const identity = entries.identityOf(key)
   const { nowMs } = clock
   const front: EntryFront = {
@@ -87,7 +89,7 @@ function writeResponse(
     fleetNumber,
     markerId: 0,
     meta: object.meta,
-    labels,
+    labels: Buffer.from(labels, 'latin1'),
     head,
   }
   if (entryBytes(front, bodyBytes) <= entries.maxEntryBytes) {

@@ -6,6 +6,7 @@
 import { Balancer } from '../balance/balancer.ts'
 import { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
 import { FleetPurger } from '../cache/purge/fleet-purger.ts'
+import { decodeLabels, labelText } from '../cache/purge/labels.ts'
 import { PurgeLog } from '../cache/purge/purge-log.ts'
 import { compileUrlTexts } from '../cache/purge/url-text.ts'
 import { MemoryTier, type MemoryTierShared } from '../cache/tiers/memory-tier.ts'
@@ -122,12 +123,21 @@ export class CacheRuntime {
     this.shared.entries.remove(key)
   }
 
-  /** Whether `remove` has been called for the key, or for that of all its variants, since a response arrived that is in the pool. */
-  wasRemoved(key: string, responseMs: number): boolean {
+  /** Removes what was fetched for the URL, under whatever key: here, and from what the pool has for this machine. */
+  removeUrl(url: string): void {
+    this.purges.purgeLabels('changed', [url], true)
+    if (this.shared !== undefined) this.tier.noteRemoval(labelText('changed', url), clock.nowMs)
+  }
+
+  /** Whether a response that arrived at `responseMs`, and is in the pool, has been removed since; `labels`: its own. */
+  wasRemoved(key: string, labels: string, responseMs: number): boolean {
     const { tier } = this
     if (responseMs <= tier.removedAtMs(key)) return true
     const primaryKey = primaryKeyOf(key)
-    return primaryKey !== key && responseMs <= tier.removedAtMs(primaryKey)
+    if (primaryKey !== key && responseMs <= tier.removedAtMs(primaryKey)) return true
+    // Whoever changes a URL is in the purge log as well.
+    if (this.purges.sequence === 0) return false
+    return responseMs <= tier.removedAtMs(labelText('changed', decodeLabels(key, labels).url))
   }
 
   /** False when `most` requests wait for this key already. */

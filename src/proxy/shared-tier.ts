@@ -5,7 +5,7 @@
  */
 
 import type { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
-import { decodeLabels, labelTexts } from '../cache/purge/labels.ts'
+import { decodeLabels, sharedLabelTexts } from '../cache/purge/labels.ts'
 import { type PurgeLog, Verdict } from '../cache/purge/purge-log.ts'
 import type { Entry } from '../cache/tiers/pool/entry.ts'
 import type { PoolItems } from '../cache/tiers/pool/items.ts'
@@ -34,8 +34,8 @@ export class SharedTier {
   }
 
   /**
-   * What purges, or who marked its item as stale, have done to a response of `key`: a number of Verdict. It holds for all purges up to the number of a ticket
-   * that was taken before the entry was asked for.
+   * What purges, or who marked its item as stale, have done to a response of `key`: a number of Verdict. It holds for all
+   * purges up to the number of a ticket that was taken before the entry was asked for.
    */
   verdict(key: string, entry: Entry): number {
     const verdict = this.#judge(key, entry)
@@ -45,7 +45,7 @@ export class SharedTier {
   #judge(key: string, entry: Entry): number {
     if (this.#fleet.isUntouched(entry.fleetNumber)) return Verdict.untouched
     const labels = decodeLabels(key, entry.labels)
-    return this.#fleet.judge(entry.fleetNumber, this.#purges.hashLabels(labelTexts(labels)), labels.url)
+    return this.#fleet.judge(entry.fleetNumber, this.#purges.hashLabels(sharedLabelTexts(labels)), labels.url)
   }
 }
 

@@ -74,3 +74,18 @@ for (const tiers of [BOTH_TIERS, 'tier memcached edge;']) {
     assert.equal((await b.get('/lost')).body.toString(), 'version 2')
   })
 }
+
+test('what an unsafe request has changed is shared again when it was fetched anew, whatever its key is made of', async () => {
+  const fleet = await startFleet({ nodes: 1, tiers: 'tier memcached edge;', cache: 'key { cookie keep currency; }' })
+  const node = fleet.nodes[0]!
+  answerVersions(fleet, '/shop')
+  for (const currency of ['EUR', 'USD']) await stored(node, '/shop', [`Cookie: currency=${currency}`], 1)
+  await node.get('/shop', POST, 'POST')
+  for (const currency of ['EUR', 'USD']) {
+    const changed = await stored(node, '/shop', [`Cookie: currency=${currency}`], 1)
+    assert.equal(changed.body.toString(), 'version 2')
+    const again = await node.get('/shop', [`Cookie: currency=${currency}`])
+    assert.equal(again.body.toString(), 'version 2')
+    assert.ok(isPoolHit(again), cacheStatus(again))
+  }
+})
