@@ -94,6 +94,11 @@ export function entryBytes(front: EntryFront, bodyBytes: number): number {
   return ENTRY_HEADER_BYTES + Buffer.byteLength(front.identity) + front.labels.length + front.head.length + bodyBytes
 }
 
+/** Bytes of an entry whose body lies in so many segments; infinitely many where no entry can name them all. */
+export function segmentedEntryBytes(front: EntryFront, segments: number): number {
+  return segments > MAX_SEGMENTS ? Number.POSITIVE_INFINITY : entryBytes(front, segments * CHECKSUM_BYTES)
+}
+
 /** The entry with its body, given in pieces of `bodyBytes` together. */
 export function encodeEntry(front: EntryFront, body: readonly Uint8Array[], bodyBytes: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(entryBytes(front, bodyBytes))
@@ -108,7 +113,7 @@ export function encodeEntry(front: EntryFront, body: readonly Uint8Array[], body
 /** The entry of a body that lies in segments. */
 export function encodeSegmentedEntry(front: EntryFront, list: SegmentList, bodyBytes: number): Buffer {
   const { checksums } = list
-  const bytes = Buffer.allocUnsafeSlow(entryBytes(front, checksums.length * CHECKSUM_BYTES))
+  const bytes = Buffer.allocUnsafeSlow(segmentedEntryBytes(front, checksums.length))
   let at = writeFront(bytes, front, bodyBytes)
   bytes.writeUInt32LE(checksums.length, At.segments)
   bytes.writeUInt32LE(list.segmentBytes, At.segmentBytes)

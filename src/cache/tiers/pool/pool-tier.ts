@@ -7,7 +7,7 @@
  * segment at a time.
  */
 
-import { decodeEntry, Entry, type EntryFront, encodeEntry, entryBytes } from './entry.ts'
+import { decodeEntry, Entry, type EntryFront, encodeEntry, entryBytes, segmentedEntryBytes } from './entry.ts'
 import { ItemRead, ItemWrite, Lease, type PoolItems } from './items.ts'
 import { entryKey, identityOf, leaseKey } from './keys.ts'
 import { SegmentedRead, type SegmentSink } from './segmented-read.ts'
@@ -32,7 +32,7 @@ export interface PoolCounts {
   /** The pool did not answer, or wrongly. */
   onError(): void
   onWrite(): void
-  /** A write was given up: too many were on their way, or the pool did not take it. */
+  /** A write was given up: too many were on their way, it was too large, or the pool did not take it. */
   onDrop(): void
 }
 
@@ -198,7 +198,8 @@ export class PoolTier {
   writeSegmented(key: string, front: EntryFront, body: SegmentedBody, { ttlSec, onDone }: WriteOrder): void {
     const poolKey = this.#keyOf(key)
     this.#segmented.get(poolKey)?.cancel()
-    if (this.#segmented.size >= MAX_SEGMENTED_WRITES) {
+    const isTooLarge = segmentedEntryBytes(front, Math.ceil(body.bytes / this.maxEntryBytes)) > this.maxEntryBytes
+    if (isTooLarge || this.#segmented.size >= MAX_SEGMENTED_WRITES) {
       body.release()
       this.counts.onDrop()
       onDone(false)

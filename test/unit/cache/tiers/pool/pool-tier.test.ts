@@ -259,6 +259,25 @@ test('of a body in segments the entry comes last, and the segments come in any o
   }
 })
 
+test('a body of more segments than an entry can name is not begun', () => {
+  const { items, counts, tier } = make()
+  let isReleased = false
+  let isWritten: boolean | undefined
+  const body = bodyOf('x'.repeat(400_000), () => {
+    isReleased = true
+  })
+  tier.writeSegmented(
+    '/a',
+    frontOf('/a'),
+    body,
+    order((outcome) => {
+      isWritten = outcome
+    }),
+  )
+  items.answerAll()
+  assert.deepEqual([isWritten, isReleased, counts.drops, items.log], [false, true, 1, []])
+})
+
 test('a segment that is missing, or another than it should be, ends the body', () => {
   const harms: [string, (items: FakeItems, key: string) => void][] = [
     ['broken', (items, key) => void items.items.delete(key)],
