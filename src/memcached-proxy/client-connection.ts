@@ -7,7 +7,8 @@
  * wait, as data for servers and as answers that the client has not taken; cleared when half of that is left. What was read
  * and not yet parsed waits in `#pending`. Servers are never held up by a client, so what can pile up for one is what its
  * unanswered requests bring. How much that is nobody knows before; `#window` expects more of what came last, and begins
- * small, lest the first packet of a stranger ask for gigabytes.
+ * small, lest the first packet of a stranger ask for gigabytes. Whoever gets past that, as with one request for a thousand
+ * large values, is disconnected at `#mostWaiting`: one client is not worth the memory of all.
  *
  * Always true:
  * - `onBytes` gets the worker's buffer: whatever outlives the call is copied;
@@ -32,6 +33,10 @@ const LINGER_MS = 2000
 const STALL_MS = 30_000
 /** Requests that a new client may have in work; each answer allows one more. */
 const FIRST_WINDOW = 64
+/** What the answers to a new client are taken to be long, before any has come: 16 of them fill the usual backlog. */
+const FIRST_MEAN_BYTES = 256 * 1024
+/** Backlogs that may wait beside one value; room for a window of large values whose client has only just begun to read. */
+const MOST_BACKLOGS = 16
 /** Of an answer's length in the mean length of answers: one in so many. */
 const MEAN_WEIGHT = 8
 /** What a request whose data is still to come is given at first; a length alone must not cost memory. */
@@ -63,7 +68,7 @@ export class ClientConnection implements Reader {
   /** Bytes of data given to servers by requests that are unanswered. */
   #sentBytes = 0
   #answered = 0
-  #meanBytes = 0
+  #meanBytes = FIRST_MEAN_BYTES
   #isPaused = false
   #isEnding = false
   /** The client sends no more. */
@@ -175,6 +180,7 @@ export class ClientConnection implements Reader {
     const { length } = slot
     this.#heldBytes += length
     this.#meanBytes += (length - this.#meanBytes) / MEAN_WEIGHT
+    if (this.#heldBytes > this.#mostWaiting) this.#giveUp()
     const { group } = slot
     if (group !== undefined && --group.pending > 0) return
     this.#count(slot)
@@ -196,6 +202,7 @@ export class ClientConnection implements Reader {
     }
     this.proxy.tallies[Tally.bytesOut]! += output.length
     output.write(this.socket)
+    if (this.socket.writableLength + this.#heldBytes > this.#mostWaiting) this.#giveUp()
     if (this.#isPaused) this.#tryResume()
     this.#settle()
   }
@@ -330,6 +337,17 @@ export class ClientConnection implements Reader {
     if (this.isGone) return false // what came whole is done, and nobody is told
     const waiting = this.#waitingBytes()
     return this.#outstanding >= this.#window(waiting) || waiting > this.proxy.limits.clientBacklogBytes
+  }
+
+  /** Of answers. */
+  get #mostWaiting(): number {
+    const { clientBacklogBytes, valueBytes } = this.proxy.limits
+    return MOST_BACKLOGS * clientBacklogBytes + valueBytes
+  }
+
+  #giveUp(): void {
+    this.#failed = true
+    this.socket.destroy()
   }
 
   #waitingBytes(): number {

@@ -257,7 +257,9 @@ export const clientBacklog = directive({
   shape: one(sizeBetween('1KiB', '1GiB')),
   defaultText: '4MiB',
   phase: 'limits',
-  doc: 'Replies that wait for one client to take them. Past them nothing more is read from it.',
+  doc:
+    'Replies that wait for one client to take them. Past them nothing more is read from it; when the replies to what it had ' +
+    'asked for before then make sixteen times as much and one "value", as a get of many large values may, it is disconnected.',
   example: 'client-backlog 1MiB;',
 })
 

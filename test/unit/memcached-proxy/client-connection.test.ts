@@ -6,12 +6,18 @@ import { waitFor } from '../../support/wait.ts'
 import { TestProxy } from './parts.ts'
 
 let proxy: TestProxy
+/** The same, for clients that may have next to nothing waiting. */
+let strict: TestProxy
 
 before(async () => {
   const servers = await Promise.all([1, 2, 3].map(() => startMemcached({ args: ['-t', '1', '-m', '64'] })))
   const { pool } = testPool(poolPlan(servers.map(({ address }) => address)), undefined, 0)
   proxy = new TestProxy(pool)
   await proxy.listen()
+  strict = new TestProxy(pool, {
+    limits: { lineBytes: 64 * 1024, valueBytes: 128 * 1024, outstanding: 4096, clientBacklogBytes: 64 * 1024 },
+  })
+  await strict.listen()
 })
 
 const LONG_KEY = 'k'.repeat(251)
@@ -72,7 +78,7 @@ test('a new client has few requests in work, and more with each answer', async (
   const text = Buffer.from('get none\r\n'.repeat(1000))
   text.copy(readBuffer)
   assert.equal(connection.onBytes(readBuffer, text.length), false, 'it is not read any more')
-  assert.equal(proxy.use.commands.get! - before, 64)
+  assert.equal(proxy.use.commands.get! - before, 16)
   await client.expect('END\r\n'.repeat(1000))
   assert.equal(proxy.use.commands.get! - before, 1000)
 })
@@ -89,6 +95,23 @@ test('large values come and go by pieces, and are not disturbed by what is read 
   const block = Buffer.concat([Buffer.from(`VALUE big 0 ${value.length}\r\n`), value, Buffer.from('\r\n')])
   const expected = Buffer.concat([Buffer.from('STORED\r\n'), block, block, Buffer.from('END\r\n')])
   assert.deepEqual(await client.read(expected.length), expected)
+})
+
+test('a client that asks for more than it may have waiting is disconnected, in one request or in many', async () => {
+  const value = 'v'.repeat(100_000)
+  const other = await strict.connect()
+  for (const piece of [`set huge 0 0 ${value.length}\r\n`, value.slice(0, 50_000), value.slice(50_000), '\r\n'])
+    strict.feed(other.connection, Buffer.from(piece))
+  await other.client.expect('STORED\r\n')
+  const small = 'get none\r\n'.repeat(300)
+  for (const [done, request] of [`get${' huge'.repeat(100)}\r\n`, `${small}${'get huge\r\n'.repeat(100)}`].entries()) {
+    const { connection, client } = await strict.connect()
+    client.pause()
+    strict.feed(connection, Buffer.from(request))
+    await waitFor('its disconnection', () => strict.use.tallies.clientErr > done)
+  }
+  strict.feed(other.connection, Buffer.from(`get${' huge'.repeat(10)}\r\n`))
+  await other.client.expect(`${`VALUE huge 0 ${value.length}\r\n${value}\r\n`.repeat(10)}END\r\n`)
 })
 
 test('what waits for servers when its client leaves is dropped in its place', async () => {
@@ -138,7 +161,7 @@ test('the last answers wait for a client that reads slowly, and not for one that
   proxy.feed(connection, Buffer.from('\r\n'))
   await client.expect('STORED\r\n')
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  for (const one of [connection, idle.connection]) proxy.feed(one, Buffer.from(`${'get slow\r\n'.repeat(20)}quit\r\n`))
+  for (const one of [connection, idle.connection]) proxy.feed(one, Buffer.from(`${'get slow\r\n'.repeat(10)}quit\r\n`))
   client.pause()
   idle.client.pause()
   while (!connection.socket.writableEnded || !idle.connection.socket.writableEnded)
@@ -147,9 +170,9 @@ test('the last answers wait for a client that reads slowly, and not for one that
   assert.equal(connection.socket.destroyed, false)
   client.resume()
   const answer = `VALUE slow 0 ${value.length}\r\n${value}\r\nEND\r\n`
-  while (client.buffer.length < 20 * answer.length && client.closed === undefined)
+  while (client.buffer.length < 10 * answer.length && client.closed === undefined)
     await new Promise((resolve) => setImmediate(resolve))
-  assert.equal(client.buffer.length, 20 * answer.length)
+  assert.equal(client.buffer.length, 10 * answer.length)
   t.mock.timers.tick(30_000) // one look that sees what waits,
   t.mock.timers.tick(30_000) // and one that sees that it is still as much
   assert.equal(idle.connection.socket.destroyed, true)
