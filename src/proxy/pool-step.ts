@@ -14,6 +14,7 @@
  */
 
 import { preferredVariant } from '../cache/language-variant.ts'
+import { MetaFlag } from '../cache/policy/meta.ts'
 import { decideReuse, Reuse } from '../cache/policy/reuse.ts'
 import { EntryKind } from '../cache/tiers/pool/entry.ts'
 import { MAX_RELATIVE_SEC } from '../cache/tiers/pool/lifetime.ts'
@@ -57,9 +58,9 @@ export class PoolStep implements PoolSink, LeadSink {
     this.#request = request
     this.#fills = fills
     this.#asks = isAsked(request, shared)
-    const isShareable =
-      plan.kind === 'whole' && directives === undefined && !request.isPoolOnly && fills.fleetNumber !== 0
-    this.#isElected = collapse.enabled && collapse.scope === 'cluster' && isShareable && context.refusal === 'none'
+    const isFleet = collapse.enabled && collapse.scope === 'cluster' && fills.fleetNumber !== 0
+    const isForAll = plan.kind === 'whole' && directives === undefined && !request.isPoolOnly
+    this.#isElected = isFleet && isForAll && context.refusal === 'none' && mayServeOthers(request)
     const leaseSec = this.#isElected ? LEASE_SEC : 0
     this.#question = questionOf(request, fills, sent, { shared, leaseSec, onFault: (error) => this.#onFault(error) })
   }
@@ -179,6 +180,13 @@ function questionOf(
     leaseSec,
     onFault,
   }
+}
+
+/** Whether others may be answered with what the origin says now. Of what is never fresh each has to ask for itself. */
+function mayServeOthers({ found: { object } }: FetchRequest): boolean {
+  if (object === undefined) return true
+  const { flags, lifetimeMs, staleWhileRevalidateMs } = storedOf(object).meta
+  return (flags & MetaFlag.noCache) === 0 && (lifetimeMs > 0 || staleWhileRevalidateMs > 0)
 }
 
 /** Whether the pool may know more. Of what is to be validated at the origin in any case it does not. */

@@ -14,8 +14,9 @@ const fleet = await startFleet({
   nodes: 3,
   servers: 2,
   cache: 'collapse { scope cluster; wait 20s; waiters 1000; }',
-  site: 'route brief { path /brief/**; cache brief; }',
-  more: 'rule brief { collapse { scope cluster; wait 300ms; } hit-for-miss 30s; }',
+  site: 'route brief { path /brief/**; cache brief; } route patient { path /patient/**; cache patient; }',
+  more: `rule brief { collapse { scope cluster; wait 300ms; } hit-for-miss 30s; }
+    rule patient { collapse { scope cluster; wait 10m; } }`,
 })
 const [a, b, c] = [fleet.nodes[0]!, fleet.nodes[1]!, fleet.nodes[2]!]
 
@@ -158,6 +159,30 @@ test('what is stale is validated once for all nodes', async () => {
   for (const answer of answers) assert.equal((await answer).body.toString(), 'x')
   assert.equal(fleet.asked('/stale').length, 2)
 })
+
+for (const [name, path, control] of [
+  ['must be validated each time', '/patient/no-cache', 'no-cache'],
+  ['is never fresh', '/patient/max-age', 'max-age=0'],
+] as const) {
+  test(`no node waits for another to validate what ${name}`, async () => {
+    const held = gate()
+    fleet.answer(path, async ({ fields }) => {
+      if (fields.get('if-none-match') === undefined) return ok('x', `Cache-Control: ${control}`, 'ETag: "v1"')
+      if (fields.get('x-hold') !== undefined) await held.opened
+      return reply(304, '', `Cache-Control: ${control}`, 'ETag: "v1"')
+    })
+    const before = (await a.count('poolWrites')) + (await a.count('poolDropped'))
+    await a.get(path)
+    await a.written(1, before)
+    const first = a.get(path, ['X-Hold: yes'])
+    await waitFor('the validation', () => fleet.asked(path).length === 2)
+    const others = [b.get(path), c.get(path)]
+    await waitFor('those of the others', () => fleet.asked(path).length === 4)
+    for (const other of others) assert.equal((await other).body.toString(), 'x')
+    held.open()
+    assert.equal((await first).body.toString(), 'x')
+  })
+}
 
 test('variants are fetched once each', async () => {
   const held = gate()
