@@ -8,8 +8,8 @@ import { Age, Use } from './pool-state.ts'
 import { type ConnectionHost, ServerConnection } from './server-connection.ts'
 import type { ServerRequest } from './server-request.ts'
 
-/** One reply may be larger than `max-item`, which is said of the cache and not of every client: as large as a value in the proxy. */
-const MIN_MAX_REPLY_BYTES = 128 * 1024 * 1024
+/** memcached keeps no larger item; `max-item` is said of the cache, and one client's large value must not cost all their connection. */
+const LARGEST_ITEM_BYTES = 1024 * 1024 * 1024
 /** Lines and keys around the value. */
 const REPLY_OVERHEAD_BYTES = 64 * 1024
 
@@ -21,7 +21,7 @@ export class TextServer implements PoolServer, ConnectionHost {
   readonly timeoutMs: number
   readonly keepAlive: boolean
   readonly maxBacklogBytes: number
-  readonly maxReplyBytes: number
+  readonly maxReplyBytes = LARGEST_ITEM_BYTES + REPLY_OVERHEAD_BYTES
   readonly use: Float64Array
   readonly latencies: Float64Array
   readonly #owner: ServerOwner
@@ -39,7 +39,6 @@ export class TextServer implements PoolServer, ConnectionHost {
     this.timeoutMs = plan.timeoutMs
     this.keepAlive = plan.keepAlive
     this.maxBacklogBytes = plan.maxBacklogBytes
-    this.maxReplyBytes = Math.max(plan.maxItemBytes, MIN_MAX_REPLY_BYTES) + REPLY_OVERHEAD_BYTES
     this.use = state.useOf(worker, server)
     this.latencies = state.latenciesOf(worker, server)
     this.#owner = owner

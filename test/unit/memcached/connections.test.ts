@@ -65,6 +65,19 @@ test('values of every size come back as they were, small and large mixed', async
   assert.deepEqual([requests, responses, outQueueBytes, inQueueBytes], [3 * count, 3 * count, 0, 0])
 })
 
+test('a value as large as a server keeps any comes back, whatever items the cache makes', async () => {
+  const server = await startMemcached({ args: ['-m', '600', '-I', '256m'] })
+  const { pool } = testPool(poolPlan([server.address], { maxItemBytes: 1024 * 1024 }))
+  const data = Buffer.alloc(140_000_000, 'large')
+  const client = await server.connect()
+  client.send(`ms big ${data.length}\r\n`)
+  await client.sendAll(data)
+  client.send('\r\n')
+  assert.equal(await client.readUntil(/\r\n$/), 'HD\r\n')
+  const outcome = await ask(pool, 0, 'mg big v\r\n', Expect.meta)
+  assert.ok('data' in outcome && outcome.data === data.toString('latin1'))
+})
+
 test('requests and replies are counted with their bytes', async () => {
   const server = await startMemcached()
   const { pool } = testPool(poolPlan([server.address]))
