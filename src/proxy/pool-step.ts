@@ -182,8 +182,12 @@ function questionOf(
   }
 }
 
-/** Whether others may be answered with what the origin says now. Of what is never fresh each has to ask for itself. */
-function mayServeOthers({ found: { object } }: FetchRequest): boolean {
+/**
+ * Whether others are likely to be answered with what the origin says now. Of what is never fresh each has to ask for itself,
+ * and with credentials as well, but for what the origin calls public.
+ */
+function mayServeOthers({ context, found: { object } }: FetchRequest): boolean {
+  if (context.facts.header('authorization') !== undefined) return false
   if (object === undefined) return true
   const { flags, lifetimeMs, staleWhileRevalidateMs } = storedOf(object).meta
   return (flags & MetaFlag.noCache) === 0 && (lifetimeMs > 0 || staleWhileRevalidateMs > 0)

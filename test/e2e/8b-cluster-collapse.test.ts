@@ -184,6 +184,22 @@ for (const [name, path, control] of [
   })
 }
 
+test('no node waits for another whose request has credentials', async () => {
+  const held = gate()
+  fleet.answer('/patient/mine', async ({ fields }) => {
+    const who = fields.get('authorization') ?? ''
+    if (who === 'Basic a') await held.opened
+    return ok(`for ${who}`, 'Cache-Control: max-age=60')
+  })
+  const first = a.get('/patient/mine', ['Authorization: Basic a'])
+  await waitFor('the fetch', () => fleet.asked('/patient/mine').length === 1)
+  assert.equal((await b.get('/patient/mine', ['Authorization: Basic b'])).body.toString(), 'for Basic b')
+  assert.equal((await c.get('/patient/mine')).body.toString(), 'for ')
+  held.open()
+  assert.equal((await first).body.toString(), 'for Basic a')
+  assert.equal((await b.get('/patient/mine')).body.toString(), 'for ')
+})
+
 test('variants are fetched once each', async () => {
   const held = gate()
   fleet.answer('/vary', async (request) => {

@@ -34,6 +34,7 @@ function makeStep(answer: (read: ItemRead) => void, scope: 'machine' | 'cluster'
   const context = {
     worker: { logFault: (error: unknown) => faults.push(error) },
     refusal: 'none',
+    facts: { header: () => undefined },
     poolKey: '',
     poolLooks: 0,
   }
