@@ -39,6 +39,9 @@ export function judgePost(head: ResponseHead, judgement: PostJudgement): Judged 
   return judged.decision.store && judged.decision.vary.names.length === 0 ? judged : undefined
 }
 
+/** The answer came with the removal of what was there, and must not count as removed by it. */
+const AFTER_REMOVAL_MS = 1
+
 export class PostFill {
   readonly #context: RequestContext
   readonly #writer: FillWriter
@@ -62,7 +65,7 @@ export class PostFill {
   static open(context: RequestContext, head: ResponseHead, requestMs: number, sequence: number): PostFill | undefined {
     const { route, facts, runtime, listenerName } = context
     const { cache } = route
-    const times = { requestMs, responseMs: clock.nowMs }
+    const times = { requestMs, responseMs: clock.nowMs + AFTER_REMOVAL_MS }
     const { table } = runtime
     const judged = judgePost(head, { view: context, table, listenerName, times, random: Math.random() })
     if (cache === undefined || judged === undefined) return undefined

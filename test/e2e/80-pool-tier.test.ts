@@ -207,6 +207,18 @@ test('an unsafe request removes the response from the pool', async () => {
   assert.match(cacheStatus(await b.get('/unsafe')), /fwd=uri-miss/)
 })
 
+test('the answer to a POST that stands for GETs is shared though the POST removed what was there', async () => {
+  fleet.answer('/posted', () => ok('posted', 'Cache-Control: max-age=60', 'Content-Location: /posted'))
+  const before = await a.count('poolWrites')
+  await a.get('/posted', ['Content-Length: 0'], 'POST')
+  await a.written(1, before)
+  for (const node of [b, await fleet.start()]) {
+    const response = await node.get('/posted')
+    assert.ok(isPoolHit(response), cacheStatus(response))
+  }
+  assert.equal(fleet.asked('/posted').length, 1)
+})
+
 test('a response that may no longer be stored is removed from the pool', async () => {
   let isPrivate = false
   fleet.answer('/private', () =>
