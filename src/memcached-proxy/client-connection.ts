@@ -301,7 +301,8 @@ export class ClientConnection implements Reader {
 
   #take(outcome: number, parser: RequestParser, bytes: Buffer): void {
     if (outcome === Outcome.request) {
-      dispatch(this, parser, bytes)
+      // Who leaves behind a packet full of gets of large values would else have all of them fetched at once, for nobody.
+      if (!this.isGone || parser.changesSomething) dispatch(this, parser, bytes)
       return
     }
     const { tallies } = this.proxy
@@ -334,7 +335,7 @@ export class ClientConnection implements Reader {
   }
 
   #isFull(): boolean {
-    if (this.isGone) return false // what came whole is done, and nobody is told
+    if (this.isGone) return false // what came whole is done, but for reads, and nobody is told
     const waiting = this.#waitingBytes()
     return this.#outstanding >= this.#window(waiting) || waiting > this.proxy.limits.clientBacklogBytes
   }
@@ -423,11 +424,11 @@ export class ClientConnection implements Reader {
   }
 
   #resume(): void {
-    if (this.#isConsuming) return
+    if (this.#isConsuming || this.socket.destroyed) return // what is pending is looked at once more when it has closed
     clock.update()
     this.#isPaused = false
     if (this.#pendingBytes > 0 && !this.#isEnding) this.#processPending()
-    if (!this.#isPaused && !this.socket.destroyed) this.socket.resume()
+    if (!this.#isPaused) this.socket.resume()
   }
 
   /** After all that could change it: whether the connection is over. */

@@ -112,6 +112,13 @@ export class RequestParser {
     return this.#check(bytes, at, end, limits)
   }
 
+  /** The request has another purpose than its answer. */
+  get changesSomething(): boolean {
+    const { command } = this
+    if (command === Command.mg) return this.hasEffect
+    return command > Command.gets && command !== Command.me
+  }
+
   keyStart(word = this.firstKey): number {
     return this.words[2 * word]!
   }

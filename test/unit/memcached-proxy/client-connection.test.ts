@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { startMemcached } from '../../support/memcached.ts'
+import { startMemcached, type TestMemcached } from '../../support/memcached.ts'
 import { poolPlan, testPool } from '../../support/memcached-pool.ts'
 import { waitFor } from '../../support/wait.ts'
 import { TestProxy } from './parts.ts'
 
+let servers: readonly TestMemcached[]
 let proxy: TestProxy
 /** The same, for clients that may have next to nothing waiting. */
 let strict: TestProxy
 
 before(async () => {
-  const servers = await Promise.all([1, 2, 3].map(() => startMemcached({ args: ['-t', '1', '-m', '64'] })))
+  servers = await Promise.all([1, 2, 3].map(() => startMemcached({ args: ['-t', '1', '-m', '64'] })))
   const { pool } = testPool(poolPlan(servers.map(({ address }) => address)), undefined, 0)
   proxy = new TestProxy(pool)
   await proxy.listen()
@@ -144,6 +145,36 @@ test('what was read whole before its client left is done', async () => {
     return (await other.client.readThrough('END\r\n')).includes('\r\n499\r\n')
   })
 })
+
+test('what its client only wanted to read is not asked for when it has left', async () => {
+  const { connection } = await proxy.connect()
+  const other = await proxy.connect()
+  proxy.feed(other.connection, Buffer.from('set unread 0 100 1\r\nx\r\n'))
+  await other.client.expect('STORED\r\n')
+  const before = await cmdGets()
+  const reads = 'get unread\r\ngets unread unread\r\nmg unread v\r\n'.repeat(200)
+  proxy.feed(
+    connection,
+    Buffer.from(`${reads}gat 0 unread\r\nmg unread v N5\r\nincr left 1\r\nset last 0 0 1\r\nx\r\n`),
+  )
+  connection.socket.destroy()
+  await waitFor('the last of them', async () => {
+    proxy.feed(other.connection, Buffer.from('mg last v\r\n'))
+    return (
+      (await other.client.readThrough('\r\n')).startsWith('VA') && (await other.client.expect('x\r\n')) === undefined
+    )
+  })
+  proxy.feed(other.connection, Buffer.from('mg unread t\r\n'))
+  await other.client.expect('HD t-1\r\n')
+  const gets = (await cmdGets()) - before
+  assert.ok(gets < 200, `${gets} gets of 800 reached the servers`)
+})
+
+/** Gets that all servers have seen. */
+async function cmdGets(): Promise<number> {
+  const counts = await Promise.all(servers.map((server) => server.stat('cmd_get')))
+  return counts.reduce((sum, count) => sum + Number(count), 0)
+}
 
 test('a client that drains is served what it has sent, and disconnected', async () => {
   const { connection, client } = await proxy.connect()
