@@ -306,6 +306,7 @@ export class FleetMember {
     this.#isLost = false
     const log = view.log!
     if (!this.#apply(log)) return 'busy'
+    this.#sharpen()
     return this.queue.length === 0 ? 'done' : this.#write(view, log, () => true)
   }
 
@@ -412,6 +413,16 @@ export class FleetMember {
     this.#gaps++
     this.#onGap(reason)
     return true
+  }
+
+  /**
+   * Everything of the fleet is applied, so what was purged since, and is not on its way, this machine has purged for itself.
+   * Once entries of that are given away it would keep out all that the pool has.
+   */
+  #sharpen(): void {
+    const number = this.#own.bound(this.#purges.last)
+    const { lastNumber } = this.#rows
+    if (this.#purges.forgotten > lastNumber && number > lastNumber) this.#rows.sharpen(number)
   }
 
   /** What is not known yet. */

@@ -88,6 +88,17 @@ export class FleetRows {
     this.#numbers.advance(KNOWN, fleet)
   }
 
+  /** Our number of the last row. */
+  get lastNumber(): number {
+    const count = this.#cells[COUNT]!
+    return count === 0 ? 0 : this.#numbers.get(ROWS + 2 * count - 1)
+  }
+
+  /** Makes the last row say more: purges up to `number` that it lets count are of no concern to objects of the fleet. */
+  sharpen(number: number): void {
+    this.#change(() => this.#put(this.#cells[COUNT]! - 1, this.known, number))
+  }
+
   #thin(): void {
     const count = this.#cells[COUNT]!
     let to = 1 // the first stays: it is how far we reach

@@ -295,3 +295,31 @@ test('swept purges whose entries were given away: what is older is taken for pur
   assert.deepEqual([one.judge(before, page), one.judge(before, other)], [GONE, GONE])
   assert.equal(one.judge(one.numbers.current(), page), UNTOUCHED)
 })
+
+test('swept changes of this machine alone keep nothing out that is as new as the last purge of the fleet', async () => {
+  const server = new FakeServer()
+  const one = new Node(server, { bytes: 300 * 1024 })
+  await one.member.turn()
+  one.purge(order('url', true, 'a|/x'))
+  const before = one.numbers.current()
+  assert.ok(await one.member.turn())
+  const number = one.numbers.current()
+  for (let round = 0; round < 8; round++) {
+    one.main.endSweep(one.main.beginSweep())
+    for (let n = 0; n < 100; n++) one.worker.purgeLabels('changed', [`z|/${round}/${n}`], true)
+    assert.ok(await one.member.turn())
+  }
+  assert.equal(one.main.stats().folds, 0)
+  assert.equal(one.judge(before, page), GONE)
+  assert.deepEqual([one.judge(number, page), one.judge(number, other)], [UNTOUCHED, UNTOUCHED])
+  one.purge(order('url', true, 'a|/y'))
+  assert.equal(one.judge(number, other), GONE)
+  server.gate = async () => 'down'
+  await one.member.turn()
+  for (let round = 0; round < 8; round++) {
+    one.main.endSweep(one.main.beginSweep())
+    for (let n = 0; n < 100; n++) one.worker.purgeLabels('changed', [`y|/${round}/${n}`], true)
+    await one.member.turn()
+  }
+  assert.equal(one.judge(number, other), GONE, 'a purge on its way is not left out')
+})
