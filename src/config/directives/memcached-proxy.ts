@@ -111,8 +111,9 @@ export const warm = directive({
   phase: 'fetch',
   doc:
     'A pool that reads ask which miss in "pool"; what they find there is copied over with "add", with its flags and what is ' +
-    'left of its time. What is written or deleted in "pool" is deleted in the old one. Other writes do not look there: "incr" ' +
-    'of a counter that only the old pool has says NOT_FOUND. Of servers older than 1.6.10 nothing is copied. Take the ' +
+    'left of its time. What is written or deleted in "pool" is deleted in the old one, and "flush_all" empties both; a ' +
+    'delete can be overtaken by a copy that is on its way. Other writes do not look there: "incr" of a counter that only the ' +
+    'old pool has says NOT_FOUND. Of servers older than 1.6.10 nothing is copied. Take the ' +
     'statement away when the old pool is gone.',
   example: 'warm from old;',
   peers: ['WarmUpRoute', 'MigrateRoute'],
