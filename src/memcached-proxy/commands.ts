@@ -2,6 +2,7 @@
  * The commands a client may send, by number: the number decides how a request is read (request-parser.ts), where it goes
  * (dispatch.ts), and in which cell it is counted (proxy-state.ts). Nothing that is not in this table reaches a server.
  */
+import { commandNames as countedNames } from '../memcached/pool-state.ts'
 
 /** Append only: the numbers are cells of counters. */
 export const Command = {
@@ -34,33 +35,7 @@ export const Command = {
 } as const
 
 /** By number, as statistics write them. */
-export const commandNames: readonly string[] = [
-  'get',
-  'gets',
-  'gat',
-  'gats',
-  'set',
-  'add',
-  'replace',
-  'append',
-  'prepend',
-  'cas',
-  'delete',
-  'incr',
-  'decr',
-  'touch',
-  'mg',
-  'ms',
-  'md',
-  'ma',
-  'me',
-  'mn',
-  'version',
-  'stats',
-  'flush_all',
-  'quit',
-  'unknown',
-]
+export const commandNames: readonly string[] = [...countedNames, 'unknown']
 
 const numbers: ReadonlyMap<string, number> = new Map(
   commandNames.slice(0, Command.unknown).map((name, number) => [name, number]),

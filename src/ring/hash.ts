@@ -27,6 +27,9 @@ export const hashFunctions: Readonly<Record<HashName, HashFunction>> = {
   jenkins,
 }
 
+/** In the order of the manual. */
+export const hashNames = Object.keys(hashFunctions) as readonly HashName[]
+
 /** The byte at `at` as C's signed char, widened. */
 function signed(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) >> 24

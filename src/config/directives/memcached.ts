@@ -7,8 +7,9 @@
  *         auth sasl shop ${file:/run/secrets/memcached};
  *     }
  */
-import type { DistributionName, HashName } from '../../plan/memcached-plan.ts'
+import type { DistributionName } from '../../plan/memcached-plan.ts'
 import type { ListenAddress } from '../../plan/plan.ts'
+import { hashNames } from '../../ring/hash.ts'
 import { definition, one, optional } from './arguments.ts'
 import { type Context, directive, type Shape } from './directive.ts'
 import {
@@ -63,21 +64,6 @@ export const poolServer = directive({
   example: 'server mc1 10.0.1.1:11211 weight 3;',
   peers: ['servers', '--SERVER', 'MEMCACHED_SERVERS', 'memcached_servers'],
 })
-
-const hashNames: readonly HashName[] = [
-  'one_at_a_time',
-  'md5',
-  'crc16',
-  'crc32',
-  'crc32a',
-  'fnv1_64',
-  'fnv1a_64',
-  'fnv1_32',
-  'fnv1a_32',
-  'hsieh',
-  'murmur',
-  'jenkins',
-]
 
 export const hash = directive({
   name: 'hash',

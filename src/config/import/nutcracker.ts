@@ -1,5 +1,5 @@
 /** nutcracker.yml, the configuration of twemproxy, with the checks of twemproxy. */
-import type { HashName } from '../../plan/memcached-plan.ts'
+import { hashNames } from '../../ring/hash.ts'
 import type { Diagnostic } from '../diagnostics.ts'
 import type { Source } from '../source.ts'
 import { readListen, readServers } from './addresses.ts'
@@ -7,21 +7,6 @@ import type { ImportedPool } from './imported-pool.ts'
 import { OptionReader } from './option-reader.ts'
 import { PoolNames } from './pool-names.ts'
 import { readYamlPools, type YamlPool } from './yaml-pools.ts'
-
-const hashNames: readonly HashName[] = [
-  'one_at_a_time',
-  'md5',
-  'crc16',
-  'crc32',
-  'crc32a',
-  'fnv1_64',
-  'fnv1a_64',
-  'fnv1_32',
-  'fnv1a_32',
-  'hsieh',
-  'murmur',
-  'jenkins',
-]
 
 // What twemproxy takes where nothing is written.
 const FAILURE_LIMIT = 2
