@@ -18,9 +18,12 @@ interface Kind {
   readonly overrides: Parameters<typeof poolPlan>[1]
 }
 
+/** Of a server that is to answer, on a loaded machine; and of one that is not. */
+const [PATIENT, BRIEF] = [{ timeoutMs: 5000 }, { timeoutMs: 1000 }]
+
 const kinds: Kind[] = [
-  { name: 'without auth', start: () => startMemcached(), overrides: { timeoutMs: 300 } },
-  { name: 'with auth', start: () => startSaslMemcached(auth.user, auth.password), overrides: { timeoutMs: 300, auth } },
+  { name: 'without auth', start: () => startMemcached(), overrides: {} },
+  { name: 'with auth', start: () => startSaslMemcached(auth.user, auth.password), overrides: { auth } },
 ]
 
 async function itemIn(store: FleetStore, known?: string): Promise<FleetItem> {
@@ -33,7 +36,7 @@ for (const { name, start, overrides } of kinds) {
   describe(`a log in a pool ${name}`, () => {
     test('is written only over what was read, and every change shows', async () => {
       const server = await start()
-      const { pool, faults } = testPool(poolPlan([server.address], overrides))
+      const { pool, faults } = testPool(poolPlan([server.address], { ...PATIENT, ...overrides }))
       const [store] = openFleetStores(pool, 'shop') as [FleetStore]
       assert.deepEqual([await store.read(undefined), await store.read('x')], ['absent', 'absent'])
       assert.equal(await store.write(value, 7, '123'), 'changed', 'over nothing')
@@ -54,7 +57,7 @@ for (const { name, start, overrides } of kinds) {
 
     test('carries purges from node to node', async () => {
       const server = await start()
-      const plan = poolPlan([server.address], overrides)
+      const plan = poolPlan([server.address], { ...PATIENT, ...overrides })
       const nodes = [0, 1].map(() => new Node(openFleetStores(testPool(plan).pool, 'shop')))
       const [one, two] = nodes as [Node, Node]
       for (const node of nodes) assert.ok(await node.member.turn())
@@ -76,7 +79,7 @@ for (const { name, start, overrides } of kinds) {
 
     test('is out of reach while its server is stopped, and lost when that was started anew', async () => {
       const server = await start()
-      const { pool } = testPool(poolPlan([server.address], overrides))
+      const { pool } = testPool(poolPlan([server.address], { ...BRIEF, ...overrides }))
       const node = new Node(openFleetStores(pool, 'shop'))
       assert.ok(await node.member.turn())
       await server.pause()
