@@ -49,7 +49,7 @@ test('variants that were removed are not found again by the marker that another 
 for (const tiers of [BOTH_TIERS, 'tier memcached edge;']) {
   test(`a removal that does not reach the pool counts for this node all the same (${tiers})`, async () => {
     const liar = await startLyingMemcached(await startMemcached())
-    const fleet = await startFleet({ servers: [liar], tiers })
+    const fleet = await startFleet({ servers: [liar], tiers, workers: 2 })
     const [a, b] = [fleet.nodes[0]!, fleet.nodes[1]!]
     answerVersions(fleet, '/lost')
     await stored(a, '/lost', [], 1)
