@@ -4,8 +4,8 @@
  *
  * The hard part is what happens to data blocks of requests that are refused. A block that were read as commands would let
  * whoever chooses a value run commands, so: where the length is known the block is skipped (`skipBytes`); where the line has
- * a length that cannot be understood, or data does not end where it said, the connection is closed behind the error
- * (`closes`). And whatever is sent on must be acceptable to any server's parser: a line that a server refuses and we do not
+ * a length that cannot be understood, or too many or too few words to tell which one it is, or data does not end where it
+ * said, the connection is closed behind the error (`closes`). And whatever is sent on must be acceptable to any server's parser: a line that a server refuses and we do not
  * would leave it reading the data as commands. So numbers are held to what fits a server's integers, bytes that its C strings
  * would trip over are refused, and lines that leave here have single spaces and bounded length.
  *
@@ -242,14 +242,16 @@ export class RequestParser {
 
   /** `words`: as many as there are without `noreply`. */
   #checkStorage(bytes: Buffer, at: number, end: number, limits: RequestLimits, words: number): number {
-    if (this.wordCount < LENGTH_WORD + 1) return this.#refuse(UNKNOWN)
-    this.isNoreply = this.wordCount === words + 1 && this.#isNoreply(bytes, words)
-    const error = this.#storageError(bytes, words)
-    return this.#checkData(bytes, at, end, limits, LENGTH_WORD, error)
+    const { wordCount } = this
+    if (wordCount < LENGTH_WORD) return this.#refuse(UNKNOWN)
+    this.isNoreply = wordCount === words + 1 && this.#isNoreply(bytes, words)
+    // A key that is empty or has a space in it shifts the words, and what stands where the length should be is another number.
+    const isShifted = wordCount === words && this.#isNoreply(bytes, words - 1)
+    if ((wordCount !== words && !this.isNoreply) || isShifted) return this.#endInput(UNKNOWN, end)
+    return this.#checkData(bytes, at, end, limits, LENGTH_WORD, this.#storageError(bytes, words))
   }
 
   #storageError(bytes: Buffer, words: number): string {
-    if (this.wordCount !== words && !this.isNoreply) return UNKNOWN
     if (!this.#isKey(bytes, 1)) return BAD_LINE
     if (!this.#isFlags(bytes, 2) || !isExptime(bytes, this.words[6]!, this.words[7]!)) return BAD_LINE
     if (words === 6 && !isUint64(bytes, this.words[10]!, this.words[11]!)) return BAD_LINE
@@ -258,7 +260,7 @@ export class RequestParser {
 
   #checkMetaSet(bytes: Buffer, at: number, end: number, limits: RequestLimits): number {
     if (this.wordCount === 1) return this.#refuse(UNKNOWN)
-    if (this.wordCount === 2) return this.#refuse(BAD_LINE)
+    if (this.wordCount === 2) return this.#endInput(BAD_LINE, end)
     return this.#checkData(bytes, at, end, limits, 2, this.#metaError(bytes, 3, MAX_MS_FLAGS))
   }
 
