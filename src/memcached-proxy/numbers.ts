@@ -16,9 +16,13 @@ export interface ParsedNumber {
   digits: number
 }
 
+export function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE
+}
+
 export function isDigits(bytes: Uint8Array, start: number, end: number): boolean {
   if (start >= end) return false
-  for (let i = start; i < end; i++) if (bytes[i]! < ZERO || bytes[i]! > NINE) return false
+  for (let i = start; i < end; i++) if (!isDigit(bytes[i]!)) return false
   return true
 }
 

@@ -12,7 +12,7 @@
  * The texts are memcached's own.
  */
 import { Command, commandOf } from './commands.ts'
-import { isDigits, isExptime, isUint64, type ParsedNumber, uintOf } from './numbers.ts'
+import { isDigit, isDigits, isExptime, isUint64, type ParsedNumber, uintOf } from './numbers.ts'
 
 /** What `parse` came to. */
 export const Outcome = {
@@ -53,6 +53,7 @@ const DEL = 0x7f
 const BINARY_MAGIC = 0x80
 
 const BAD_LINE = 'CLIENT_ERROR bad command line format'
+const BAD_FLAG = 'CLIENT_ERROR invalid flag'
 const BAD_CHUNK = 'CLIENT_ERROR bad data chunk'
 const BAD_DELTA = 'CLIENT_ERROR invalid numeric delta argument'
 const BAD_EXPTIME = 'CLIENT_ERROR invalid exptime argument'
@@ -261,6 +262,9 @@ export class RequestParser {
   #checkMetaSet(bytes: Buffer, at: number, end: number, limits: RequestLimits): number {
     if (this.wordCount === 1) return this.#refuse(UNKNOWN)
     if (this.wordCount === 2) return this.#endInput(BAD_LINE, end)
+    // Behind a key with a space in it the real length is among the flags.
+    for (let word = 3; word < this.wordCount; word++)
+      if (isDigit(bytes[this.words[2 * word]!]!)) return this.#endInput(BAD_FLAG, end)
     return this.#checkData(bytes, at, end, limits, 2, this.#metaError(bytes, 3, MAX_MS_FLAGS))
   }
 

@@ -136,6 +136,7 @@ const withEvilData: readonly (readonly [line: string, answer: string, closes?: '
   [`cas  0 0 ${EVIL_BYTES + 3} 1\r\nx`, 'ERROR\r\n', 'closes'],
   [`cas  0 0 ${EVIL_BYTES + 3} 1 noreply\r\nx`, 'ERROR\r\n', 'closes'],
   [`ms  ${EVIL_BYTES}`, BAD_LINE, 'closes'],
+  [`ms a 3 ${EVIL_BYTES + 5} T0\r\nabc`, 'CLIENT_ERROR invalid flag\r\n', 'closes'],
   ['ms k x', BAD_LINE, 'closes'],
   ['set k 0 0 3', 'CLIENT_ERROR bad data chunk\r\n', 'closes'],
   ['set k 0 0 1000 x', 'ERROR\r\n', 'closes'],

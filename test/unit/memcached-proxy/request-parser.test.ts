@@ -148,6 +148,8 @@ const refusals: [line: string, error: string, data?: number | 'closes'][] = [
   ['me', BAD_LINE],
   ['ms', 'ERROR'],
   ['ms k', BAD_LINE, 'closes'],
+  ['ms k 3 5', 'CLIENT_ERROR invalid flag', 'closes'],
+  ['ms k 3 T0 5 F1', 'CLIENT_ERROR invalid flag', 'closes'],
   [`mg ${LONG_KEY} v`, BAD_LINE],
   ['mg k q v q', 'CLIENT_ERROR duplicate flag'],
   ['mg k v\rmn', BAD_LINE],
