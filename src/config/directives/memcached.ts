@@ -122,8 +122,8 @@ export const poolTimeout = directive({
   shape: one(waitingTime),
   phase: 'fetch',
   doc:
-    'The longest wait for a reply, connecting included. After it the connection is closed, everything that waited on it ' +
-    'fails, and the server has failed once. Without this statement it is 50ms in a pool that a cache uses, where a slow ' +
+    'The longest wait for a reply; to be connected, and to be greeted on a new connection, a server has as long again. After ' +
+    'it the connection is closed, everything that waited on it fails, and the server has failed once. Without this statement it is 50ms in a pool that a cache uses, where a slow ' +
     'answer is worth less than none, and 1s in any other.',
   example: 'timeout 100ms;',
   peers: ['memcached_connect_timeout', 'memcached_read_timeout', 'server_timeout', 'server_timeout_ms', 'POLL_TIMEOUT'],
