@@ -22,6 +22,7 @@ import { look } from './http.ts'
 import { count, readArguments } from './options.ts'
 import { cpuMicros, endedChildrenMicros } from './process.ts'
 import { median } from './report.ts'
+import { type Pair, setups } from './scale-setups.ts'
 import { type RunningServer, startOrigin, startServer } from './servers.ts'
 import { complaint, runWrk } from './wrk.ts'
 
@@ -39,24 +40,6 @@ interface Sample {
   readonly wrkMicros: number
 }
 
-/** One daemon, and the wrk that loads it from its cores. */
-interface Pair {
-  readonly workers: number
-  readonly cores: string
-}
-
-const setups: readonly { readonly name: string; readonly pairs: readonly Pair[] }[] = [
-  { name: '1 alone', pairs: [{ workers: 1, cores: '0' }] },
-  { name: '1 of 2', pairs: [{ workers: 1, cores: '0,1' }] },
-  { name: '2 of 2', pairs: [{ workers: 2, cores: '0,1' }] },
-  {
-    name: '2 apart',
-    pairs: [
-      { workers: 1, cores: '0' },
-      { workers: 1, cores: '1' },
-    ],
-  },
-]
 const origin = await startOrigin()
 const samples: Sample[][] = setups.map(() => [])
 try {

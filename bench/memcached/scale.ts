@@ -19,29 +19,12 @@
 import { freePort } from '../../test/support/ports.ts'
 import { pinThreads, startPinned } from '../process.ts'
 import { median } from '../report.ts'
+import { type Pair, setups } from '../scale-setups.ts'
 import { type RunningServer, untilListening } from '../servers.ts'
 import { loadOf, proxyCases } from './cases.ts'
 import { measureProxy } from './measure.ts'
 import { memcachedCommand, startProxy } from './servers.ts'
 
-/** One daemon with its servers, and a load on each of the cores; worker i is pinned to core i where there are several. */
-interface Pair {
-  readonly workers: number
-  readonly cores: string
-}
-
-const setups: readonly { readonly name: string; readonly pairs: readonly Pair[] }[] = [
-  { name: '1 alone', pairs: [{ workers: 1, cores: '0' }] },
-  { name: '1 of 2', pairs: [{ workers: 1, cores: '0,1' }] },
-  { name: '2 of 2', pairs: [{ workers: 2, cores: '0,1' }] },
-  {
-    name: '2 apart',
-    pairs: [
-      { workers: 1, cores: '0' },
-      { workers: 1, cores: '1' },
-    ],
-  },
-]
 /** What a second worker must bring. */
 const TARGET = 1.6
 
