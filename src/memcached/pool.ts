@@ -20,7 +20,7 @@ import { Failure, type FailureCode, failureTexts } from './failure.ts'
 import type { ItemStore } from './item-store.ts'
 import type { OutBuffer } from './out-buffer.ts'
 import type { PoolServer, ServerOwner } from './pool-server.ts'
-import { Age, type CommandName, commandNames, PoolState } from './pool-state.ts'
+import { Age, PoolState } from './pool-state.ts'
 import { SaslItems } from './sasl-items.ts'
 import { SaslServer } from './sasl-server.ts'
 import type { ServerConnection } from './server-connection.ts'
@@ -45,8 +45,6 @@ const MAX_LEFT_OUT_MS = 1000
 /** Shortest wait of the timer that looks for servers to be probed. */
 const MIN_PROBE_WAIT_MS = 5
 
-const commandIndex = Object.fromEntries(commandNames.map((name, i) => [name, i])) as Record<CommandName, number>
-
 export class Pool implements ServerOwner {
   readonly plan: MemcachedPlan
   readonly name: string
@@ -64,7 +62,6 @@ export class Pool implements ServerOwner {
   readonly #textServers: readonly TextServer[]
   /** The servers again, if they want user and password; else empty. */
   readonly #saslServers: readonly SaslServer[]
-  readonly #commands: Float64Array
   readonly #dirty: ServerConnection[] = []
   readonly #flushAll = () => this.#flush()
   #ring: Ring
@@ -80,7 +77,6 @@ export class Pool implements ServerOwner {
     this.state = new PoolState(state)
     this.#context = context
     this.#placement = new Placement(plan)
-    this.#commands = this.state.commandsOf(context.worker)
     this.worker = context.worker
     this.resolver = context.resolver ?? new Resolver()
     const numbers = plan.servers.map((_, server) => server)
@@ -154,11 +150,6 @@ export class Pool implements ServerOwner {
    */
   returnedAtMs(server: number): number {
     return this.state.returnedAtMs(server)
-  }
-
-  /** Counts a client's command. */
-  count(command: CommandName): void {
-    this.#commands[commandIndex[command]]! += 1
   }
 
   /** Opens the first connection to every server; a failure is a line in the log. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '../../../src/memcached/failure.ts'
+import { commandNames } from '../../../src/memcached/pool-state.ts'
 import { Expect } from '../../../src/memcached/server-request.ts'
 import { startMemcached } from '../../support/memcached.ts'
 import { ask, askText, type Outcome, poolPlan, testPool } from '../../support/memcached-pool.ts'
@@ -168,9 +169,8 @@ test('preconnect opens one connection to each server, and one that does not answ
 
 test('a pool counts the commands of clients', () => {
   const { pool } = testPool(poolPlan([{ kind: 'tcp', host: '127.0.0.1', port: 1 }]))
-  pool.count('get')
-  pool.count('get')
-  pool.count('flush_all')
+  const cells = pool.state.commandsOf(pool.worker)
+  for (const name of ['get', 'get', 'flush_all'] as const) cells[commandNames.indexOf(name)]! += 1
   const { get, flush_all, set } = pool.state.commands()
   assert.deepEqual({ get, flush_all, set }, { get: 2, flush_all: 1, set: 0 })
 })
