@@ -27,6 +27,8 @@ export class TextServer implements PoolServer, ConnectionHost {
   readonly #owner: ServerOwner
   /** By slot; a closed one is taken out. */
   readonly #connections: (ServerConnection | undefined)[]
+  /** Who has taken over the connections, and is told what greetings that were under way still bring. */
+  #successor: TextServer | undefined = undefined
   /** Requests counted when `look` last ran. */
   #lookedAt = 0
 
@@ -84,6 +86,10 @@ export class TextServer implements PoolServer, ConnectionHost {
 
   /** Takes over what is open to the same server in a pool that this one's replaces. */
   takeOver(old: TextServer): void {
+    // Threads may have learned it after this pool's state was copied from the old one.
+    const age = old.#owner.state.age(old.server)
+    if (age !== Age.unknown) this.onAge(age)
+    old.#successor = this
     for (const [slot, connection] of old.#connections.entries()) {
       if (connection === undefined || slot >= this.#connections.length || this.#connections[slot] !== undefined)
         continue
@@ -115,10 +121,12 @@ export class TextServer implements PoolServer, ConnectionHost {
 
   onAge(age: number): void {
     this.#owner.state.setAge(this.server, age)
+    this.#successor?.onAge(age)
   }
 
   onReturnNote(atMs: number): void {
     if (isCredibleNote(atMs, Date.now())) this.#owner.state.noteReturn(this.server, atMs)
+    this.#successor?.onReturnNote(atMs)
   }
 
   onGreeted(connection: ServerConnection): boolean {

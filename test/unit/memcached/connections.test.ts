@@ -175,6 +175,18 @@ test('a pool counts the commands of clients', () => {
   assert.deepEqual({ get, flush_all, set }, { get: 2, flush_all: 1, set: 0 })
 })
 
+test('a pool that takes over connections knows what was learned on them after its state was made', async () => {
+  const server = await startMemcached()
+  const plan = poolPlan([server.address])
+  const { pool: before } = testPool(plan)
+  const { pool: after } = testPool(plan)
+  before.preconnect()
+  await waitFor('its version', () => before.isModern(0))
+  assert.equal(after.isModern(0), false)
+  after.takeOver(before)
+  assert.equal(after.isModern(0), true)
+})
+
 test('connections that another pool takes over bring their requests, which are counted there', async () => {
   const server = await scriptedMemcached()
   const plan = poolPlan([server.address])
