@@ -12,6 +12,8 @@ const DEFAULT_COMMAND = 'run'
 /** Resolves with the exit code; throws only for a defect of the program. */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   try {
+    const alone = commands.find((one) => one.name === args[0])?.runAlone
+    if (alone !== undefined) return await alone(args.slice(1), terminal)
     const { options, words } = parseArguments(args)
     if (options.has('version')) return await findCommand('version').run({ options, operands: [], terminal })
     const [name, ...operands] = words

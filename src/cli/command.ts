@@ -18,4 +18,10 @@ export interface Command {
   readonly doc: string
   /** Resolves with the exit code of daemon/exit-codes.ts. Throws a UsageError for operands that make no sense. */
   readonly run: (invocation: Invocation) => number | Promise<number>
+  /** Help in place of what is made from the options. */
+  readonly helpText?: string
+  /**
+   * Reads its arguments itself, which are all that stand behind its name, if that comes first. Resolves with the exit code.
+   */
+  readonly runAlone?: (args: readonly string[], terminal: Terminal) => Promise<number>
 }

@@ -25,6 +25,7 @@ export function usageText(commands: readonly Command[]): string {
 }
 
 export function commandText(command: Command): string {
+  if (command.helpText !== undefined) return command.helpText
   const lines = [`usage: shellac ${command.name} ${command.operands}`.trimEnd(), '', command.doc]
   if (command.options.length > 0) lines.push('', 'options:', ...columns(command.options.map(optionRow)))
   return `${lines.join('\n')}\n`
