@@ -8,7 +8,7 @@ import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { finish, Outcome } from './finish.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
@@ -40,15 +40,15 @@ const clientErrorCounters: ReadonlyMap<number, number> = new Map([
 ])
 
 /** What Connection must say in the current answer, as a line or nothing (RFC 9112 §9.3: 1.0 keeps only if told so). */
-export function connectionLine(connection: ClientConnection): string {
-  if (connection.withholdsBody) connection.keepAlive = false
-  if (!connection.keepAlive) return 'Connection: close\r\n'
-  return connection.minor === 1 ? '' : 'Connection: keep-alive\r\n'
+export function connectionLine(client: Client): string {
+  if (client.withholdsBody) client.keepAlive = false
+  if (!client.keepAlive) return 'Connection: close\r\n'
+  return client.minor === 1 ? '' : 'Connection: keep-alive\r\n'
 }
 
 /** Sends a whole answer and ends the request. */
 export function sendAnswer(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead | undefined,
   route: RouteRuntime | undefined,
   answer: Answer,
@@ -59,18 +59,18 @@ export function sendAnswer(
   const type = body.length === 0 ? '' : `Content-Type: ${answer.contentType}\r\n`
   const text =
     `HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}\r\nDate: ${httpDate(clock.nowMs)}\r\n` +
-    `${type}${length}${answer.fields}${cacheStatusLine(route, localStatus(answer.reason), '')}${connectionLine(connection)}\r\n`
+    `${type}${length}${answer.fields}${cacheStatusLine(route, localStatus(answer.reason), '')}${connectionLine(client)}\r\n`
   const hasBody = head?.method !== 'HEAD' && body.length > 0
-  if (hasBody) connection.worker.output.writeHeadAndBody(connection.socket, text, body)
-  else connection.worker.output.writeText(connection.socket, text)
+  if (hasBody) client.writeHeadAndBody(text, body)
+  else client.writeText(text)
   outcome.status = answer.status
   outcome.bytes = text.length + (hasBody ? body.length : 0)
   outcome.word = 'synthetic'
   outcome.reason = answer.reason
   outcome.backend = route?.backend?.plan.name ?? ''
   outcome.server = answer.server ?? ''
-  finish(connection, head, route, outcome)
-  connection.endAnswer()
+  finish(client, head, route, outcome)
+  client.endAnswer()
 }
 
 export interface ErrorDetail {
@@ -82,7 +82,7 @@ export interface ErrorDetail {
 
 /** An error page: plain text, the status and one sentence. */
 export function sendError(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead | undefined,
   route: RouteRuntime | undefined,
   status: number,
@@ -90,8 +90,8 @@ export function sendError(
   detail: ErrorDetail = {},
 ): void {
   const counter = clientErrorCounters.get(status)
-  if (counter !== undefined) connection.worker.counters.add(counter, 1)
-  sendAnswer(connection, head, route, {
+  if (counter !== undefined) client.worker.counters.add(counter, 1)
+  sendAnswer(client, head, route, {
     status,
     body: `${status} ${reasonPhrase(status)}: ${message}\n`,
     contentType: 'text/plain; charset=utf-8',
@@ -102,6 +102,6 @@ export function sendError(
 }
 
 /** Refuses what could not be parsed; the connection closes behind the answer (RFC 9112 §2.2, §6.3). */
-export function refuse(connection: ClientConnection, status: number, code: string, message: string): void {
-  sendError(connection, undefined, undefined, status, `${message} (${code})`)
+export function refuse(client: Client, status: number, code: string, message: string): void {
+  sendError(client, undefined, undefined, status, `${message} (${code})`)
 }

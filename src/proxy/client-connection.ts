@@ -22,12 +22,12 @@ import { headErrors } from '../http/head-errors.ts'
 import { parseRequestHead, type RequestHead } from '../http/request-head.ts'
 import { C } from '../log/counters.ts'
 import type { Reader } from '../net/listener.ts'
-import { TimerEntry } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
 import { refuse } from './answer.ts'
-import type { Exchange } from './exchange.ts'
+import { Client, type HeadAndBody } from './client.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import { receive } from './receive.ts'
+import type { Framing, UnsizedFraming } from './response-out.ts'
 import type { Worker } from './worker.ts'
 
 type Phase = 'reading' | 'answering' | 'tunnel' | 'linger' | 'closed'
@@ -41,19 +41,10 @@ const LINGER_BYTES = 64 * 1024 * 1024
 /** A client that is silent in a tunnel for so long is asked by TCP whether it still lives. */
 const TUNNEL_PROBE_MS = 60_000
 
-export class ClientConnection extends TimerEntry implements Reader {
-  readonly worker: Worker
-  readonly listener: ListenerRuntime
+export class ClientConnection extends Client implements Reader {
+  readonly isSecure = false
   readonly socket: Socket
   phase: Phase = 'reading'
-  /** The request in work, unless it is answered within one turn. */
-  exchange: Exchange | undefined = undefined
-  /** Whether the connection outlives the current answer; the answer says so in Connection. */
-  keepAlive = true
-  /** HTTP/1.x of the current request. */
-  minor: 0 | 1 = 1
-  /** Monotonic, of the current request. */
-  startedMs = 0
   #requests = 0
   #pending: Buffer | undefined = undefined
   /** When the first byte of the head in `#pending` came; monotonic. */
@@ -63,11 +54,6 @@ export class ClientConnection extends TimerEntry implements Reader {
   #bodyActive = false
   /** Nobody takes the body yet, or its taker is full. */
   #bodyHeld = false
-  /**
-   * The client waits for 100 before it sends the body. Answered without one it may send the body or not, so what comes
-   * next cannot be told, and the connection ends with the answer (RFC 9110 §10.1.1).
-   */
-  withholdsBody = false
   #bodyBytes = 0
   #bodyLimit = 0
   #discarding = false
@@ -81,9 +67,7 @@ export class ClientConnection extends TimerEntry implements Reader {
   #address: string | undefined = undefined
 
   constructor(worker: Worker, listener: ListenerRuntime, socket: Socket) {
-    super()
-    this.worker = worker
-    this.listener = listener
+    super(worker, listener)
     this.socket = socket
     this.#headSinceMs = clock.monotonicMs
     socket.on('end', () => this.#onEnd())
@@ -92,16 +76,11 @@ export class ClientConnection extends TimerEntry implements Reader {
     worker.wheel.schedule(this, clock.monotonicMs + listener.limits.headerTimeoutMs)
   }
 
-  /** Textual IP address of the peer; empty for a unix socket, and where `hasLostPeer`. */
   get clientAddress(): string {
     this.#address ??= plainAddress(this.socket.remoteAddress)
     return this.#address
   }
 
-  /**
-   * True when a rule asked for the address and the peer had reset the connection by then: the kernel still gives what it
-   * sent, but no longer tells who it was.
-   */
   get hasLostPeer(): boolean {
     return this.#address === '' && this.listener.address.kind === 'tcp'
   }
@@ -128,13 +107,70 @@ export class ClientConnection extends TimerEntry implements Reader {
     return !this.#paused
   }
 
-  /** The answer is written whole; when it is flushed the next request is read. */
+  get protocol(): string {
+    return this.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
+  }
+
+  get unsizedFraming(): UnsizedFraming {
+    return this.minor === 1 ? 'chunked' : 'close'
+  }
+
+  get unsentBytes(): number {
+    return this.socket.writableLength
+  }
+
+  writeText(text: string): void {
+    this.worker.output.writeText(this.socket, text)
+  }
+
+  writeHeadAndBody(head: string, body: Buffer): void {
+    this.worker.output.writeHeadAndBody(this.socket, head, body)
+  }
+
+  writeHeadAndCopy(head: string, bytes: Buffer, start: number, end: number): void {
+    this.worker.output.writeHeadAndCopy(this.socket, head, bytes, start, end)
+  }
+
+  writeHeadAndPieces(head: string, pieces: readonly Buffer[]): void {
+    this.worker.output.writeHeadAndPieces(this.socket, head, pieces)
+  }
+
+  writeStored(prefix: string, object: StoredObject, hasBody: boolean): void {
+    const { headAndBody, head, body } = object
+    if (hasBody && headAndBody !== undefined) this.worker.output.writeHeadAndBody(this.socket, prefix, headAndBody)
+    else this.worker.output.writeHeadAndPieces(this.socket, prefix, hasBody ? [head, ...body] : [head])
+  }
+
+  writePrefixAndCopy(prefix: string, { bytes, headStart, end }: HeadAndBody): void {
+    this.worker.output.writeHeadAndCopy(this.socket, prefix, bytes, headStart, end)
+  }
+
+  write(data: Buffer): void {
+    this.socket.write(data)
+  }
+
+  writeChunk(prefix: string, data: Buffer): void {
+    this.worker.output.writeChunk(this.socket, prefix, data)
+  }
+
+  /** Trailers of the chunked coding are a part of the last chunk. */
+  writeTrailers(): void {}
+
+  writeCopy(bytes: Buffer, start: number, end: number): void {
+    this.worker.output.writeCopy(this.socket, bytes, start, end)
+  }
+
+  whenFlushed(done: (isFlushed: boolean) => void): void {
+    const { socket } = this
+    if (socket.writableEnded || socket.destroyed) socket.once('close', () => done(false))
+    else this.worker.output.whenFlushed(socket, done)
+  }
+
   endAnswer(): void {
     if (this.socket.writableLength === 0) this.#next()
     else this.#awaitFlush()
   }
 
-  /** As endAnswer, for an answer whose body lies in `object`: it stays pinned until it is flushed. */
   endAnswerFrom(tier: MemoryTier, object: StoredObject): void {
     if (this.socket.writableLength === 0) {
       tier.unpin(object)
@@ -146,29 +182,34 @@ export class ClientConnection extends TimerEntry implements Reader {
     this.#awaitFlush()
   }
 
-  /** The request body may be given to the exchange. */
+  truncate(framing: Framing): void {
+    // Where the end of the connection marks the end of the body, only a reset says "not this end" (RFC 9112 §8).
+    if (framing === 'close') this.socket.resetAndDestroy()
+    else this.socket.destroySoon()
+  }
+
+  abort(): void {
+    this.socket.destroy()
+  }
+
   releaseBody(): void {
     if (!this.#bodyHeld) return
     this.#bodyHeld = false
     this.#continue()
   }
 
-  /** The taker of the request body is full. */
   holdBody(): void {
     this.#bodyHeld = true
   }
 
-  /** True while bytes of the request body are still to come. */
   get hasUnreadBody(): boolean {
     return this.#bodyActive
   }
 
-  /** A body larger than this is refused with 413; set by the route. */
   limitBody(bytes: number): void {
     this.#bodyLimit = bytes
   }
 
-  /** 101 was sent: bytes go to the exchange as they come. Returns what had come already. */
   openTunnel(): Buffer | undefined {
     this.phase = 'tunnel'
     this.worker.wheel.cancel(this)
@@ -178,22 +219,22 @@ export class ClientConnection extends TimerEntry implements Reader {
     return early
   }
 
-  /** One direction of the tunnel has ended: from now on the other one must not be silent for longer than an idle client. */
   boundTunnel(): void {
     this.worker.wheel.schedule(this, clock.monotonicMs + this.listener.limits.idleTimeoutMs)
   }
 
-  /** Bytes went through the tunnel. */
   touchTunnel(): void {
     if (this.isScheduled) this.boundTunnel()
   }
 
-  /** The other side of the tunnel has gone: what is written still goes out, what comes is not wanted. */
+  endTunnel(): void {
+    this.socket.end()
+  }
+
   closeTunnel(): void {
     if (this.phase === 'tunnel') this.#close()
   }
 
-  /** Stops and starts reading in a tunnel. */
   pauseTunnel(): void {
     this.#paused = true
     this.socket.pause()
@@ -394,7 +435,7 @@ export class ClientConnection extends TimerEntry implements Reader {
   }
 
   #awaitFlush(): void {
-    this.worker.output.whenFlushed(this.socket, (isFlushed) => {
+    this.whenFlushed((isFlushed) => {
       clock.update()
       this.#unpin()
       // After a write that failed 'close' follows, but not yet: what the client had in line must not be done without him.

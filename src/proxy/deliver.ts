@@ -14,7 +14,7 @@ import type { RequestFacts } from '../plan/facts.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { connectionLine } from './answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { fieldLines } from './facts.ts'
 import { type CacheWord, finish, Outcome } from './finish.ts'
 import { piecesOf, type RangeAnswer, rangeAnswer } from './ranges.ts'
@@ -27,7 +27,7 @@ const NOTHING = Buffer.alloc(0)
 
 /** What is delivered and to whom. `object` is pinned; the pin passes to the connection. */
 export interface Delivery {
-  readonly connection: ClientConnection
+  readonly client: Client
   readonly head: RequestHead
   readonly facts: RequestFacts
   readonly route: RouteRuntime
@@ -36,26 +36,23 @@ export interface Delivery {
 
 /** A fresh hit: the hot path. Allocates two short strings and a view. */
 export function deliverFresh(delivery: Delivery, object: StoredObject, stored: Stored): void {
-  const { connection, head, route } = delivery
+  const { client, head, route } = delivery
   const { responseEdits } = route
   if (head.method === 'GET' && isPlain(head)) {
-    const prefix = stored.freshPrefix(clock.nowMs, route) + connectionLine(connection)
-    if (responseEdits.isEmpty && object.headAndBody !== undefined) {
-      sendWhole(delivery, object, stored, prefix, object.headAndBody)
+    const prefix = stored.freshPrefix(clock.nowMs, route) + connectionLine(client)
+    if (responseEdits.isEmpty) {
+      client.writeStored(prefix, object, true)
+      end(delivery, object, prefix.length + object.head.length + object.bodyBytes, stored.meta.status, 'hit', 'none')
       return
     }
-    if (!responseEdits.isEmpty && responseEdits.isConstant && object.body.length <= 1) {
-      sendWhole(delivery, object, stored, prefix + stored.editedLines(route), object.body[0] ?? NOTHING)
+    if (responseEdits.isConstant && object.body.length <= 1) {
+      const head = prefix + stored.editedLines(route)
+      client.writeHeadAndBody(head, object.body[0] ?? NOTHING)
+      end(delivery, object, head.length + object.bodyBytes, stored.meta.status, 'hit', 'none')
       return
     }
   }
   deliverStored(delivery, object, stored, stored.freshPrefix(clock.nowMs, route), 'hit', 'none')
-}
-
-function sendWhole(delivery: Delivery, object: StoredObject, stored: Stored, text: string, bytes: Buffer): void {
-  const { connection } = delivery
-  connection.worker.output.writeHeadAndBody(connection.socket, text, bytes)
-  end(delivery, object, text.length + bytes.length, stored.meta.status, 'hit', 'none')
 }
 
 /** Any stored response. `prefix` is one of Stored's: start line to Cache-Status. */
@@ -67,16 +64,15 @@ export function deliverStored(
   word: CacheWord,
   reason: Reason,
 ): void {
-  const { connection, head, route } = delivery
+  const { client, head, route } = delivery
   if (!isPlain(head) || !route.responseEdits.isEmpty) {
     const { meta, fields, etag } = stored
     deliverAs(delivery, { object, meta, fields, etag, prefix, word, reason })
     return
   }
-  const text = prefix + connectionLine(connection)
+  const text = prefix + connectionLine(client)
   const bodyBytes = head.method === 'HEAD' ? 0 : object.bodyBytes
-  const pieces = head.method === 'HEAD' ? [] : object.body
-  connection.worker.output.writeHeadAndPieces(connection.socket, text, [object.head, ...pieces])
+  client.writeStored(text, object, head.method !== 'HEAD')
   end(delivery, object, text.length + object.head.length + bodyBytes, stored.meta.status, word, reason)
 }
 
@@ -100,14 +96,13 @@ export interface Rendering {
  * the whole. The stored bytes must cover the request.
  */
 export function deliverAs(delivery: Delivery, rendering: Rendering): void {
-  const { connection, head } = delivery
+  const { client, head } = delivery
   const { object, meta, fields, etag, prefix, word, reason } = rendering
-  const { output } = connection.worker
-  const tail = connectionLine(connection)
+  const tail = connectionLine(client)
   if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
     const kept = editedFor(delivery, notModifiedFields(fields), 304, word)
     const text = `HTTP/1.1 304 Not Modified\r\n${behindLength(prefix)}${tail}${fieldLines(kept)}\r\n`
-    output.writeText(connection.socket, text)
+    client.writeText(text)
     end(delivery, object, text.length, 304, word, reason)
     return
   }
@@ -120,18 +115,18 @@ export function deliverAs(delivery: Delivery, rendering: Rendering): void {
   }
   const text = `${prefix}${tail}${fieldLines(editedFor(delivery, [...fields], meta.status, word))}\r\n`
   const bodyBytes = head.method === 'HEAD' ? 0 : object.bodyBytes
-  output.writeHeadAndPieces(connection.socket, text, head.method === 'HEAD' ? [] : object.body)
+  client.writeHeadAndPieces(text, head.method === 'HEAD' ? [] : object.body)
   end(delivery, object, text.length + bodyBytes, meta.status, word, reason)
 }
 
 function sendRanges(delivery: Delivery, rendering: Rendering, answer: RangeAnswer): void {
-  const { connection } = delivery
+  const { client } = delivery
   const { object, prefix, word, reason } = rendering
   const { status, contentLength } = answer
   const start = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\nContent-Length: ${contentLength}\r\n`
   const lines = fieldLines(editedFor(delivery, answer.fields, status, word))
-  const text = `${start}${behindLength(prefix)}${connectionLine(connection)}${lines}\r\n`
-  connection.worker.output.writeHeadAndPieces(connection.socket, text, piecesOf(answer, object.body))
+  const text = `${start}${behindLength(prefix)}${connectionLine(client)}${lines}\r\n`
+  client.writeHeadAndPieces(text, piecesOf(answer, object.body))
   end(delivery, object, text.length + contentLength, status, word, reason)
 }
 
@@ -153,9 +148,9 @@ export function conditionsOf(head: RequestHead): {
 
 /** Runs the route's response edits on `fields`, in place. */
 function editedFor(delivery: Delivery, fields: string[], status: number, word: CacheWord): string[] {
-  const { connection, head, route } = delivery
+  const { client, head, route } = delivery
   if (route.responseEdits.isEmpty) return fields
-  return edited(new RequestContext(connection, head, route), fields, status, word)
+  return edited(new RequestContext(client, head, route), fields, status, word)
 }
 
 /** The same for a request that has waited. */
@@ -184,6 +179,6 @@ function end(
   outcome.bytes = bytes
   outcome.word = word
   outcome.reason = reason
-  finish(delivery.connection, delivery.head, delivery.route, outcome)
-  delivery.connection.endAnswerFrom(delivery.tier, object)
+  finish(delivery.client, delivery.head, delivery.route, outcome)
+  delivery.client.endAnswerFrom(delivery.tier, object)
 }

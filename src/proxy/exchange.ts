@@ -3,18 +3,18 @@
  * Miss (waits for a fetch), FillStream (streams what that stores), Rejoin (goes on where the store could not), Pass
  * (streams an origin's response), Tunnel (after 101); PurgeWait (a purge on its way to the other nodes).
  */
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import type { RequestContext } from './request-context.ts'
 
 export abstract class Exchange {
-  readonly connection: ClientConnection
+  readonly client: Client
   readonly context: RequestContext
 
   /** Takes the connection over from whatever worked on the request before. */
-  constructor(connection: ClientConnection, context: RequestContext) {
-    this.connection = connection
+  constructor(client: Client, context: RequestContext) {
+    this.client = client
     this.context = context
-    connection.exchange = this
+    client.exchange = this
   }
 
   /** The connection is closed: nothing can be written any more. */
@@ -26,7 +26,7 @@ export abstract class Exchange {
       action()
     } catch (error) {
       this.context.worker.logFault(error)
-      this.connection.socket.destroy()
+      this.client.abort()
     }
   }
 
@@ -38,7 +38,7 @@ export abstract class Exchange {
 
   /** The request body is broken, too large, or did not come in time. */
   onRequestFailed(_status: number, _message: string): void {
-    this.connection.socket.destroy()
+    this.client.abort()
   }
 
   /** Bytes behind a 101, valid during the call. */

@@ -3,22 +3,25 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 
-/** Whoever knows the peer's address; asked only when a rule wants it, since it costs a system call. */
-export interface AddressSource {
+/** Whoever knows the peer of a request. */
+export interface PeerSource {
+  /** Asked for only when a rule wants it, since it costs a system call. */
   readonly clientAddress: string
+  /** The request came over TLS. */
+  readonly isSecure: boolean
 }
 
 export class HeadFacts implements RequestFacts {
   head: RequestHead
-  #source: AddressSource
+  #source: PeerSource
 
-  constructor(head: RequestHead, source: AddressSource) {
+  constructor(head: RequestHead, source: PeerSource) {
     this.head = head
     this.#source = source
   }
 
   /** The same facts object for another request. */
-  reuse(head: RequestHead, source: AddressSource): this {
+  reuse(head: RequestHead, source: PeerSource): this {
     this.head = head
     this.#source = source
     return this
@@ -28,9 +31,8 @@ export class HeadFacts implements RequestFacts {
     return this.head.method
   }
 
-  /** TLS listeners will bring `https`. */
   get scheme(): 'http' | 'https' {
-    return 'http'
+    return this.#source.isSecure ? 'https' : 'http'
   }
 
   get host(): string {

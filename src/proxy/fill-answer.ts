@@ -17,15 +17,15 @@ import type { Fill } from './fetch-owner.ts'
 import type { CacheWord } from './finish.ts'
 import { inOrder, type RangeAnswer, rangeAnswer } from './ranges.ts'
 import type { RequestContext } from './request-context.ts'
-import { type Framing, framingLine } from './response-out.ts'
+import { type Framing, framingLine, type UnsizedFraming } from './response-out.ts'
 import type { ResponseWriter } from './response-writer.ts'
 import { Slicer } from './slicer.ts'
 
 export interface FillAnswer {
   readonly context: RequestContext
   readonly writer: ResponseWriter
-  /** HTTP/1.x of the client. */
-  readonly minor: 0 | 1
+  /** How the client is told a body whose length is not known yet. */
+  readonly unsized: UnsizedFraming
   readonly reader: FillReader
   /** Of the one that fetched it; undefined: another request did. */
   readonly fill: Fill | undefined
@@ -48,7 +48,7 @@ function lengthOf(reader: FillReader): number {
 
 /** Writes the head: a 304 where the client's conditions ask for it, else that of the ranges it asks for, or of the whole. */
 export function beginFillAnswer(answer: FillAnswer): void {
-  const { context, writer, minor, reader, fill, word } = answer
+  const { context, writer, unsized, reader, fill, word } = answer
   const { route, facts, head } = context
   const meta = decodeMeta(reader.meta)
   const { status } = meta
@@ -71,7 +71,6 @@ export function beginFillAnswer(answer: FillAnswer): void {
   }
   const isHead = head.method === 'HEAD'
   route.responseEdits.apply(fields, context, facts, new FlatFacts(status, fields))
-  const unsized: Framing = minor === 1 ? 'chunked' : 'close'
   const framing: Framing = status === 204 || isHead ? 'none' : length === -1 ? unsized : 'sized'
   const told = isHead && status !== 204 && length !== -1 ? framingLine('sized', length) : ''
   const text = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n${fieldLines(fields)}${own}${told}`

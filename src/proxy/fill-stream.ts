@@ -12,7 +12,7 @@ import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { Exchange } from './exchange.ts'
 import type { Fetch } from './fetch.ts'
 import type { Fill, FillListener } from './fetch-owner.ts'
@@ -54,21 +54,29 @@ export class FillStream extends Exchange implements FillListener {
   #flushing = false
   #done = false
 
-  private constructor(connection: ClientConnection, context: RequestContext, source: FillSource) {
-    super(connection, context)
+  private constructor(client: Client, context: RequestContext, source: FillSource) {
+    super(client, context)
     const { reader, fetch, fill, overflow, reason } = source
     this.#reader = reader
     this.#fetch = fetch
     this.#overflow = overflow
     this.#reason = reason
     this.#word = fill === undefined ? 'collapsed' : 'miss'
-    this.#writer = new ResponseWriter(connection)
+    this.#writer = new ResponseWriter(client)
     fetch?.tell(this)
-    beginFillAnswer({ context, writer: this.#writer, minor: connection.minor, reader, fill, reason, word: this.#word })
+    beginFillAnswer({
+      context,
+      writer: this.#writer,
+      unsized: client.unsizedFraming,
+      reader,
+      fill,
+      reason,
+      word: this.#word,
+    })
   }
 
-  static start(connection: ClientConnection, context: RequestContext, source: FillSource): void {
-    new FillStream(connection, context, source).#pump()
+  static start(client: Client, context: RequestContext, source: FillSource): void {
+    new FillStream(client, context, source).#pump()
   }
 
   onFillProgress(): void {
@@ -97,10 +105,10 @@ export class FillStream extends Exchange implements FillListener {
   /** Moves what the store holds into the client's socket, as long as that takes it. */
   #pump(): void {
     if (this.#done || this.#flushing) return
-    const { socket } = this.connection
+    const { client } = this
     const reader = this.#reader
     const { state } = reader // before `available`: what is complete now grows no more
-    while (socket.writableLength < WINDOW_BYTES && !this.#writer.isSatisfied) {
+    while (client.unsentBytes < WINDOW_BYTES && !this.#writer.isSatisfied) {
       const piece = reader.read(this.#offset, WINDOW_BYTES)
       if (piece === undefined) break
       this.#writer.write(piece)
@@ -128,7 +136,7 @@ export class FillStream extends Exchange implements FillListener {
 
   #pumpWhenFlushed(): void {
     this.#flushing = true
-    this.context.worker.output.whenFlushed(this.connection.socket, () => {
+    this.client.whenFlushed(() => {
       this.#flushing = false
       this.#pump()
     })
@@ -140,20 +148,20 @@ export class FillStream extends Exchange implements FillListener {
     this.#overflow?.origin.cancel() // a range may be complete before the body is
     this.#count(this.#reason)
     this.#closeWhenFlushed()
-    this.connection.endAnswer()
+    this.client.endAnswer()
   }
 
   /** What is stored has been written; the rest, which was not stored, comes from the origin. */
   #goDirect(overflow: Overflow): void {
     this.#done = true
     this.#closeWhenFlushed()
-    Pass.resume(this.connection, this.context, overflow, this.#writer)
+    Pass.resume(this.client, this.context, overflow, this.#writer)
   }
 
   /** Another request's fetch outgrew the store: its rest goes to that request alone. */
   #rejoin(): void {
     this.#done = true
-    new Rejoin(this.connection, this.context, { reader: this.#reader, writer: this.#writer, sent: this.#offset })
+    new Rejoin(this.client, this.context, { reader: this.#reader, writer: this.#writer, sent: this.#offset })
   }
 
   /** The body broke off: the client must not take it for complete. */
@@ -164,23 +172,21 @@ export class FillStream extends Exchange implements FillListener {
   }
 
   #closeWhenFlushed(): void {
-    const { socket } = this.connection
     const reader = this.#reader
-    if (socket.writableLength === 0) reader.close()
-    else if (socket.writableEnded || socket.destroyed) socket.once('close', () => reader.close())
-    else this.context.worker.output.whenFlushed(socket, () => reader.close())
+    if (this.client.unsentBytes === 0) reader.close()
+    else this.client.whenFlushed(() => reader.close())
   }
 
   /** Counts and logs the answer. */
   #count(reason: Reason): void {
     this.#done = true
-    const { connection, context } = this
+    const { client, context } = this
     outcome.status = this.#writer.status
     outcome.bytes = this.#writer.bytes
     outcome.word = this.#word
     outcome.reason = reason
     outcome.backend = context.route.backend?.plan.name ?? ''
     outcome.request = context
-    finish(connection, context.head, context.route, outcome)
+    finish(client, context.head, context.route, outcome)
   }
 }

@@ -4,7 +4,7 @@ import { preferredVariant } from '../cache/language-variant.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { variantKey } from '../cache/vary.ts'
 import type { Reason } from '../log/reasons.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import type { HeadFacts } from './facts.ts'
 import { followLink } from './language-link.ts'
 import type { RouteCache, RouteRuntime } from './route-runtime.ts'
@@ -30,25 +30,15 @@ export class Found {
 export const found = new Found()
 
 /** The primary key of a request. */
-export function keyOf(
-  cache: RouteCache,
-  request: HeadFacts,
-  route: RouteRuntime,
-  connection: ClientConnection,
-): string {
+export function keyOf(cache: RouteCache, request: HeadFacts, route: RouteRuntime, client: Client): string {
   const { keyFields } = cache
-  return cache.keyOf(keyFields.length === 0 ? request : sentFacts(request, keyFields, route, connection), request)
+  return cache.keyOf(keyFields.length === 0 ? request : sentFacts(request, keyFields, route, client), request)
 }
 
 /** Looks up the response that matches the request by key and Vary (RFC 9111 §4.1). The result lives until the next call. */
-export function findStored(
-  cache: RouteCache,
-  request: HeadFacts,
-  route: RouteRuntime,
-  connection: ClientConnection,
-): Found {
+export function findStored(cache: RouteCache, request: HeadFacts, route: RouteRuntime, client: Client): Found {
   const { tier, purges } = cache.cache
-  const primaryKey = keyOf(cache, request, route, connection)
+  const primaryKey = keyOf(cache, request, route, client)
   found.primaryKey = primaryKey
   found.key = primaryKey
   found.reason = 'absent'
@@ -69,7 +59,7 @@ export function findStored(
   tier.unpin(marker)
   found.varyNames = stored.varyNames
   found.markerId = stored.markerId
-  const sent = sentFacts(request, names, route, connection)
+  const sent = sentFacts(request, names, route, client)
   found.key = keyOfVariant(primaryKey, stored.markerId, variantKey(names, sent, cache.negotiation))
   found.object = tier.find(found.key)
   if (found.object === undefined) {

@@ -7,7 +7,7 @@ import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
 import { RouteCell } from '../log/route-counters.ts'
 import { clock } from '../util/clock.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
 /** How an answer came about, as logs and counters name it. */
@@ -63,12 +63,12 @@ const record = new MutableRecord()
 
 /** Counts and logs one answer. `head` and `route` are undefined where the request did not get that far. */
 export function finish(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead | undefined,
   route: RouteRuntime | undefined,
   outcome: Outcome,
 ): void {
-  const { counters, accessLog } = connection.worker
+  const { counters, accessLog } = client.worker
   const cells = wordCells[outcome.word]
   counters.add(cells.counter, 1)
   counters.add(C.bytesOut, outcome.bytes)
@@ -82,25 +82,21 @@ export function finish(
     route.counts[cells.ofRoute]! += 1
     if (responseClass === 5) route.counts[RouteCell.errors]! += 1
   }
-  if (accessLog.enabled) log(connection, head, route, outcome)
+  if (accessLog.enabled) log(client, head, route, outcome)
 }
 
-function log(
-  connection: ClientConnection,
-  head: RequestHead | undefined,
-  route: RouteRuntime | undefined,
-  outcome: Outcome,
-): void {
-  if (!connection.listener.runtime.isLogged(connection, head, outcome.status)) return
+function log(client: Client, head: RequestHead | undefined, route: RouteRuntime | undefined, outcome: Outcome): void {
+  if (!client.listener.runtime.isLogged(client, head, outcome.status)) return
   record.timeMs = clock.nowMs
-  record.clientAddress = connection.clientAddress
+  record.clientAddress = client.clientAddress
   record.method = head?.method ?? ''
   record.host = head?.authority ?? ''
   record.uri = head?.uri ?? ''
-  record.protocol = head === undefined ? '' : head.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
+  record.scheme = client.isSecure ? 'https' : 'http'
+  record.protocol = head === undefined ? '' : client.protocol
   record.status = outcome.status
   record.bytesSent = outcome.bytes
-  record.durationMs = clock.monotonicMs - connection.startedMs
+  record.durationMs = clock.monotonicMs - client.startedMs
   record.cacheStatus = outcome.word
   record.reason = detailOf(outcome.reason, outcome.request?.refusal ?? 'none')
   record.routeId = route?.plan.id ?? ''
@@ -109,5 +105,5 @@ function log(
   record.requestId = outcome.request?.requestId
   record.userAgent = head?.value(F.userAgent)
   record.referer = head?.value(F.referer)
-  connection.worker.accessLog.write(record)
+  client.worker.accessLog.write(record)
 }

@@ -13,7 +13,7 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { deliverFresh, deliverStored } from './deliver.ts'
 import type { HeadFacts } from './facts.ts'
 import { Fetch } from './fetch.ts'
@@ -28,7 +28,7 @@ import type { RouteCache, RouteRuntime } from './route-runtime.ts'
 import { staleStatus, storedOf } from './stored.ts'
 
 export function lookup(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead,
   facts: HeadFacts,
   route: RouteRuntime,
@@ -37,42 +37,42 @@ export function lookup(
   const past = decideLookup(
     facts,
     cache.bypass.length > 0 && cache.isBypassed(facts),
-    traitsOf(head, connection.hasUnreadBody),
+    traitsOf(head, client.hasUnreadBody),
   )
   if (past !== 'none') {
-    Pass.start(connection, new RequestContext(connection, head, route), past)
+    Pass.start(client, new RequestContext(client, head, route), past)
     return
   }
   const hasDirectives = head.has(F.cacheControl) || head.has(F.pragma)
   const directives = hasDirectives ? clientDirectives(facts, cache.settings) : undefined
-  const { object } = findStored(cache, facts, route, connection)
-  if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
+  const { object } = findStored(cache, facts, route, client)
+  if (object !== undefined && serve(client, head, facts, route, cache, object, directives)) return
   if (object === undefined && PoolAnswer.suits(head, cache)) {
     const search = { cache, shared: cache.cache.shared!, key: found.key }
-    new PoolAnswer(connection, new RequestContext(connection, head, route), search, directives, goOn).start()
+    new PoolAnswer(client, new RequestContext(client, head, route), search, directives, goOn).start()
     return
   }
   if (directives?.onlyIfCached && cache.cache.shared === undefined) {
     const { status, message, reason } = notCached
-    sendError(connection, head, route, status, message, { reason })
+    sendError(client, head, route, status, message, { reason })
     return
   }
-  startMiss(connection, new RequestContext(connection, head, route), cache, directives)
+  startMiss(client, new RequestContext(client, head, route), cache, directives)
 }
 
 /** The pool alone does not answer the request: as if it had just come. */
-function goOn({ connection, context, cache, key, directives }: PoolAnswer, why: NoEntry): void {
+function goOn({ client, context, cache, key, directives }: PoolAnswer, why: NoEntry): void {
   const { head, facts, route } = context
-  const { object } = findStored(cache, facts, route, connection)
-  if (object !== undefined && serve(connection, head, facts, route, cache, object, directives)) return
+  const { object } = findStored(cache, facts, route, client)
+  if (object !== undefined && serve(client, head, facts, route, cache, object, directives)) return
   // In a fleet it is asked once more, by the one of this machine who may be elected to fetch.
   if (why === 'failed' || (why === 'absent' && cache.settings.collapse.scope === 'machine')) context.poolKey = key
-  startMiss(connection, context, cache, directives, why === 'failed' ? 'pool-failed' : 'absent')
+  startMiss(client, context, cache, directives, why === 'failed' ? 'pool-failed' : 'absent')
 }
 
 /** The object is missing, or must be validated first. `absent`: the reason where there is none at all. */
 function startMiss(
-  connection: ClientConnection,
+  client: Client,
   context: RequestContext,
   cache: RouteCache,
   directives: RequestDirectives | undefined,
@@ -85,12 +85,12 @@ function startMiss(
     // Else it was there and fresh, and has been evicted since.
     if (reason === 'none') reason = covers(cache.cache.tier, context.facts, object) ? 'absent' : 'part-missing'
   }
-  Miss.start(connection, context, cache, found, reason, directives)
+  Miss.start(client, context, cache, found, reason, directives)
 }
 
 /** Sends the stored response if it may answer; false: it may not, or it has gone meanwhile. */
 function serve(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead,
   facts: HeadFacts,
   route: RouteRuntime,
@@ -103,7 +103,7 @@ function serve(
   if (!isServed(reuse) || !covers(cache.cache.tier, facts, object)) return false
   const { tier } = cache.cache
   if (!tier.pin(object)) return false
-  const delivery = { connection, head, facts, route, tier }
+  const delivery = { client, head, facts, route, tier }
   if (reuse === Reuse.fresh) {
     deliverFresh(delivery, object, stored)
     return true
@@ -113,7 +113,7 @@ function serve(
     head.method === 'GET' &&
     clock.nowMs >= tier.retryAtMs(found.key, clock.nowMs)
   ) {
-    Fetch.refreshBehind(new RequestContext(connection, head, route), cache, found)
+    Fetch.refreshBehind(new RequestContext(client, head, route), cache, found)
   }
   const reason = object.softPurged ? 'purged' : 'expired'
   const prefix = stored.prefix(clock.nowMs, staleStatus(stored.meta, clock.nowMs, reason), route)

@@ -27,7 +27,7 @@ import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { type Delivery, deliverAs, deliverStored, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
 import { isUnanswered, statusOfCause } from './failure-cause.ts'
@@ -67,13 +67,13 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   #isAnswered = false
 
   private constructor(
-    connection: ClientConnection,
+    client: Client,
     context: RequestContext,
     cache: RouteCache,
     reason: Reason,
     directives: RequestDirectives | undefined,
   ) {
-    super(connection, context)
+    super(client, context)
     this.#cache = cache
     this.#directives = directives
     this.#wait = new FillWait(this, cache, directives)
@@ -82,14 +82,14 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
 
   /** `found`: what `findStored` says now; read during the call only. `reason`: why it does not answer. */
   static start(
-    connection: ClientConnection,
+    client: Client,
     context: RequestContext,
     cache: RouteCache,
     found: Found,
     reason: Reason,
     directives: RequestDirectives | undefined,
   ): void {
-    new Miss(connection, context, cache, reason, directives).#start(found)
+    new Miss(client, context, cache, reason, directives).#start(found)
   }
 
   /** Why what is stored does not answer. */
@@ -165,14 +165,14 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
 
   /** Nobody waits for anybody here, but the pool may have the answer. */
   #goAlone({ kind }: FetchPlan): void {
-    const { context, connection } = this
+    const { context, client } = this
     const { shared } = this.#cache.cache
     const pass = (): void => this.onPass(this.#reason)
     if (shared === undefined || shared.fleetNumber === 0 || kind !== 'whole' || context.poolKey === context.key) pass()
     else {
       this.#isAnswered = true
       const search = { cache: this.#cache, shared, key: context.key }
-      new PoolAnswer(connection, context, search, this.#directives, pass).start()
+      new PoolAnswer(client, context, search, this.#directives, pass).start()
     }
   }
 
@@ -213,7 +213,7 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   // What becomes of its own fetch
 
   onInterim(head: ResponseHead): void {
-    passInterim(this.connection, this.context, head)
+    passInterim(this.client, this.context, head)
   }
 
   onFill(fill: Fill): void {
@@ -231,7 +231,7 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   onDeclined(origin: OriginRequest, head: ResponseHead, reason: Reason): void {
     const wasRefused = this.context.refusal !== 'none'
     if (wasRefused) this.context.refusal = reason
-    Pass.adopt(this.connection, this.context, wasRefused ? 'hit-for-miss' : reason, origin).onHead(head)
+    Pass.adopt(this.client, this.context, wasRefused ? 'hit-for-miss' : reason, origin).onHead(head)
   }
 
   onConfirmed(object: StoredObject, meta: StoredMeta, fields: readonly string[], stored: boolean): void {
@@ -267,11 +267,11 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     this.#wait.end()
     this.#isAnswered = true
     const { status, message, reason } = notCached
-    sendError(this.connection, this.context.head, this.context.route, status, message, { reason })
+    sendError(this.client, this.context.head, this.context.route, status, message, { reason })
   }
 
   onFault(): void {
-    this.connection.socket.destroy()
+    this.client.abort()
   }
 
   onFailed(origin: OriginRequest, code: OriginErrorCode | undefined): void {
@@ -295,7 +295,7 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
       this.onPass('collapse-timeout')
       return
     }
-    const found = findStored(this.#cache, this.context.facts, this.context.route, this.connection)
+    const found = findStored(this.#cache, this.context.facts, this.context.route, this.client)
     const { object } = found
     if (object !== undefined && covers(this.#cache.cache.tier, this.context.facts, object)) {
       const reuse = decideReuse(storedOf(object).meta, object.softPurged, this.#directives, clock.nowMs)
@@ -309,7 +309,7 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   /** Goes on without the cache. */
   onPass(reason: Reason): void {
     this.#wait.end()
-    Pass.start(this.connection, this.context, reason)
+    Pass.start(this.client, this.context, reason)
   }
 
   onFetchFailed(cause: number): void {
@@ -327,7 +327,7 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
 
   #stream(reader: FillReader, overflow: Overflow | undefined): void {
     const fetch = this.#fetch
-    FillStream.start(this.connection, this.context, { reader, fetch, fill: this.#fill, overflow, reason: this.#reason })
+    FillStream.start(this.client, this.context, { reader, fetch, fill: this.#fill, overflow, reason: this.#reason })
   }
 
   /** Stale where it may be, else an error. */
@@ -340,7 +340,7 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
     }
     this.#isAnswered = true
     const { head, route } = this.context
-    sendError(this.connection, head, route, status, message, { reason: 'origin-error', server })
+    sendError(this.client, head, route, status, message, { reason: 'origin-error', server })
   }
 
   /** Sends a stored object in place of an origin that fails; false when it has gone. */
@@ -383,9 +383,9 @@ export class Miss extends Exchange implements FetchOwner, FillWaiter {
   }
 
   #delivery(): Delivery {
-    const { connection, context } = this
+    const { client, context } = this
     const { head, facts, route } = context
-    return { connection, head, facts, route, tier: this.#cache.cache.tier }
+    return { client, head, facts, route, tier: this.#cache.cache.tier }
   }
 
   /** Start line to Cache-Status of an object that another request's fetch has just brought or confirmed. */

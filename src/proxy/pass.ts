@@ -17,7 +17,7 @@ import type { Reason } from '../log/reasons.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import { clock } from '../util/clock.ts'
 import { sendError } from './answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { Exchange } from './exchange.ts'
 import { ResponseHeadFacts } from './facts.ts'
 import { finish, Outcome } from './finish.ts'
@@ -55,14 +55,14 @@ export class Pass extends Exchange implements OriginSink {
   #done = false
 
   private constructor(
-    connection: ClientConnection,
+    client: Client,
     context: RequestContext,
     reason: Reason,
     writer: ResponseWriter,
     origin: OriginRequest | undefined,
     upgrade: string | undefined,
   ) {
-    super(connection, context)
+    super(client, context)
     this.#reason = reason
     this.#writer = writer
     this.#purgeSequence = purgeSequenceOf(context)
@@ -71,23 +71,23 @@ export class Pass extends Exchange implements OriginSink {
   }
 
   /** Sends the request on. `upgrade` is the protocol to switch to, if any. */
-  static start(connection: ClientConnection, context: RequestContext, reason: Reason, upgrade?: string): void {
-    new Pass(connection, context, reason, new ResponseWriter(connection), undefined, upgrade).#origin.start()
+  static start(client: Client, context: RequestContext, reason: Reason, upgrade?: string): void {
+    new Pass(client, context, reason, new ResponseWriter(client), undefined, upgrade).#origin.start()
   }
 
   /** Takes over a fetch whose response, just received, cannot be stored; the caller goes on with `onHead`. */
-  static adopt(connection: ClientConnection, context: RequestContext, reason: Reason, origin: OriginRequest): Pass {
-    return new Pass(connection, context, reason, new ResponseWriter(connection), origin, undefined)
+  static adopt(client: Client, context: RequestContext, reason: Reason, origin: OriginRequest): Pass {
+    return new Pass(client, context, reason, new ResponseWriter(client), origin, undefined)
   }
 
   /** Takes over a fetch whose response outgrew the store; `writer` has sent what was stored. */
   static resume(
-    connection: ClientConnection,
+    client: Client,
     context: RequestContext,
     { origin, rest, reason }: Overflow,
     writer: ResponseWriter,
   ): void {
-    const pass = new Pass(connection, context, reason, writer, origin, undefined)
+    const pass = new Pass(client, context, reason, writer, origin, undefined)
     writer.write(rest)
     origin.connection?.resume()
     pass.#applyBackPressure()
@@ -95,21 +95,21 @@ export class Pass extends Exchange implements OriginSink {
 
   onRequestReady(): void {
     this.#requestMs = clock.nowMs
-    this.connection.releaseBody()
+    this.client.releaseBody()
   }
 
   onInterim(head: ResponseHead): void {
-    passInterim(this.connection, this.context, head)
+    passInterim(this.client, this.context, head)
   }
 
   onHead(head: ResponseHead): void {
-    const { connection, context } = this
+    const { client, context } = this
     const { method } = context.head
     const own = isUnsafe(method) ? invalidate(context, head) : 0
     if (method === 'POST') this.#fill = PostFill.open(context, head, this.#requestMs, (this.#purgeSequence + own) | 0)
     // Looked up, and not found fresh. An answer that is an error says nothing of what GET would give.
     const isRefresh = method === 'HEAD' && head.status === 200 && context.missReason !== 'none'
-    if (isRefresh) updateByHead(connection, context, head, this.#requestMs)
+    if (isRefresh) updateByHead(client, context, head, this.#requestMs)
     const cacheStatus = forwardStatus({
       forward: forwardOf(context.missReason === 'none' ? this.#reason : context.missReason),
       status: head.status,
@@ -119,7 +119,7 @@ export class Pass extends Exchange implements OriginSink {
       refusal: context.refusal,
     })
     context.cacheWord = 'pass'
-    const framing = passFraming(head, connection.minor)
+    const framing = passFraming(head, client.unsizedFraming)
     const text = passHeadText(head, context, cacheStatus) + bodilessLength(head, context)
     this.#writer.begin(head.status, text, framing, head.contentLength)
   }
@@ -127,7 +127,7 @@ export class Pass extends Exchange implements OriginSink {
   onData(bytes: Buffer, start: number, end: number): void {
     if (this.#fill?.write(bytes, start, end) === false) this.#fill = undefined
     this.#writer.write(bytes.subarray(start, end))
-    if (this.connection.socket.writableLength !== 0) this.#origin.connection?.retain()
+    if (this.client.unsentBytes !== 0) this.#origin.connection?.retain()
   }
 
   onPause(): void {
@@ -141,13 +141,13 @@ export class Pass extends Exchange implements OriginSink {
     this.#fill = undefined
     this.#writer.end(trailers)
     this.#finish()
-    this.connection.endAnswer()
+    this.client.endAnswer()
   }
 
   onFail(code: OriginErrorCode): void {
     if (this.#done) return
     this.#giveUpFill('incomplete')
-    const { connection, context } = this
+    const { client, context } = this
     const server = this.#origin.serverName
     context.worker.log('warn', 'origin failed', { backend: context.route.backend!.plan.name, server, code })
     if (this.#writer.isHeld) this.#writer.withdraw()
@@ -157,12 +157,12 @@ export class Pass extends Exchange implements OriginSink {
     }
     this.#done = true
     const { status, message } = originErrors[code]
-    sendError(connection, context.head, context.route, status, message, { reason: 'origin-error', server })
+    sendError(client, context.head, context.route, status, message, { reason: 'origin-error', server })
   }
 
   onUpgrade(head: ResponseHead, bytes: Buffer): void {
     this.#done = true
-    Tunnel.open(this.connection, this.context, this.#origin, head, bytes)
+    Tunnel.open(this.client, this.context, this.#origin, head, bytes)
   }
 
   // A Tunnel takes these over with `origin.sink`.
@@ -181,8 +181,8 @@ export class Pass extends Exchange implements OriginSink {
     else output.writeChunkCopy(socket, chunkPrefix(end - start), bytes, start, end)
     origin.touch()
     if (socket.writableLength <= UPLOAD_WINDOW_BYTES) return
-    this.connection.holdBody()
-    output.whenFlushed(socket, () => this.connection.releaseBody())
+    this.client.holdBody()
+    output.whenFlushed(socket, () => this.client.releaseBody())
   }
 
   override onRequestEnd(trailers: string | undefined): void {
@@ -197,13 +197,13 @@ export class Pass extends Exchange implements OriginSink {
     if (this.#done) return
     this.#giveUpFill('incomplete')
     this.#origin.cancel()
-    this.connection.keepAlive = false
+    this.client.keepAlive = false
     if (this.#writer.started) {
       this.#breakOff()
       return
     }
     this.#done = true
-    sendError(this.connection, this.context.head, this.context.route, status, message)
+    sendError(this.client, this.context.head, this.context.route, status, message)
   }
 
   override onClientGone(): void {
@@ -218,12 +218,11 @@ export class Pass extends Exchange implements OriginSink {
   /** The client has not taken all of the origin's buffer: the origin waits until it has. */
   #applyBackPressure(): void {
     const origin = this.#origin.connection
-    const { socket } = this.connection
-    if (this.#done || origin === undefined || socket.writableLength === 0) return
+    if (this.#done || origin === undefined || this.client.unsentBytes === 0) return
     // Those who read along would have to wait for this client.
     this.#giveUpFill('collapse-timeout')
     origin.pause()
-    this.context.worker.output.whenFlushed(socket, () => origin.resume())
+    this.client.whenFlushed(() => origin.resume())
   }
 
   /** `reason`: why those who read along go on by themselves. */
@@ -240,7 +239,7 @@ export class Pass extends Exchange implements OriginSink {
   /** Counts and logs the answer, complete or not. */
   #finish(): void {
     this.#done = true
-    const { connection, context } = this
+    const { client, context } = this
     outcome.status = this.#writer.status
     outcome.bytes = this.#writer.bytes
     outcome.word = 'pass'
@@ -248,17 +247,17 @@ export class Pass extends Exchange implements OriginSink {
     outcome.backend = context.route.backend!.plan.name
     outcome.server = this.#origin.serverName
     outcome.request = context
-    finish(connection, context.head, context.route, outcome)
+    finish(client, context.head, context.route, outcome)
   }
 }
 
 /** An interim response goes on to clients that can tell it from the final one; 100 only to those that asked for it. */
-export function passInterim(connection: ClientConnection, context: RequestContext, head: ResponseHead): void {
+export function passInterim(client: Client, context: RequestContext, head: ResponseHead): void {
   const isAwaited = context.head.expectContinue && context.head.hasBody
-  if (connection.minor === 0 || (head.status === 100 && !isAwaited)) return
-  if (head.status === 100) connection.withholdsBody = false
+  if (client.minor === 0 || (head.status === 100 && !isAwaited)) return
+  if (head.status === 100) client.withholdsBody = false
   context.worker.counters.add(C.responses1xx, 1)
-  context.worker.output.writeText(connection.socket, interimText(head))
+  client.writeText(interimText(head))
 }
 
 /**

@@ -23,7 +23,7 @@ import { C } from '../log/counters.ts'
 import { clock } from '../util/clock.ts'
 import { connectionLine } from './answer.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { behindLength, conditionsOf, edited, isConditional } from './deliver.ts'
 import { Exchange } from './exchange.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
@@ -50,13 +50,13 @@ export class PoolAnswer extends Exchange {
   #isGone = false
 
   constructor(
-    connection: ClientConnection,
+    client: Client,
     context: RequestContext,
     search: { readonly cache: RouteCache; readonly shared: SharedTier; readonly key: string },
     directives: RequestDirectives | undefined,
     goOn: GoOn,
   ) {
-    super(connection, context)
+    super(client, context)
     this.cache = search.cache
     this.directives = directives
     this.key = search.key
@@ -96,7 +96,7 @@ export class PoolAnswer extends Exchange {
 
   #fault(error: unknown): void {
     this.context.worker.logFault(error)
-    this.connection.socket.destroy()
+    this.client.abort()
   }
 
   override onClientGone(): void {
@@ -114,7 +114,7 @@ export class PoolAnswer extends Exchange {
   }
 
   #send(entry: Entry): void {
-    const { connection, context } = this
+    const { client, context } = this
     const { head, route } = context
     const { nowMs } = clock
     const statusLine = cacheStatusLine(route, hitStatus(remainingMs(meta, nowMs), 'memcached'), this.key)
@@ -123,40 +123,39 @@ export class PoolAnswer extends Exchange {
       this.#sendEdited(entry, prefix)
       return
     }
-    const text = prefix + connectionLine(connection)
-    connection.worker.output.writeHeadAndCopy(connection.socket, text, entry.bytes, entry.headStart, entry.end)
+    const text = prefix + connectionLine(client)
+    client.writePrefixAndCopy(text, entry)
     this.#end(meta.status, text.length + entry.end - entry.headStart)
   }
 
   #sendEdited(entry: Entry, prefix: string): void {
-    const { connection, context } = this
+    const { client, context } = this
     const { head } = context
-    const { output } = connection.worker
     const { status } = meta
     const fields = parseFieldLines(entry.text)
-    const tail = connectionLine(connection)
+    const tail = connectionLine(client)
     const etag = new FlatFacts(status, fields).header('etag')
     if (isConditional(head) && isNotModified(conditionsOf(head), etag, meta, clock.nowMs)) {
       const kept = edited(this.context, notModifiedFields(fields), 304, 'hit')
       const text = `HTTP/1.1 304 Not Modified\r\n${behindLength(prefix)}${tail}${fieldLines(kept)}\r\n`
-      output.writeText(connection.socket, text)
+      client.writeText(text)
       this.#end(304, text.length)
       return
     }
     const text = `${prefix}${tail}${fieldLines(edited(this.context, fields, status, 'hit'))}\r\n`
     const bodyEnd = head.method === 'HEAD' ? entry.bodyStart : entry.end
-    output.writeHeadAndCopy(connection.socket, text, entry.bytes, entry.bodyStart, bodyEnd)
+    client.writeHeadAndCopy(text, entry.bytes, entry.bodyStart, bodyEnd)
     this.#end(status, text.length + bodyEnd - entry.bodyStart)
   }
 
   #end(status: number, bytes: number): void {
-    const { connection, context } = this
+    const { client, context } = this
     outcome.status = status
     outcome.bytes = bytes
     outcome.word = 'hit'
     outcome.reason = 'memcached'
-    finish(connection, context.head, context.route, outcome)
-    connection.endAnswer()
+    finish(client, context.head, context.route, outcome)
+    client.endAnswer()
   }
 }
 

@@ -3,7 +3,7 @@ import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import type { PurgeOrder } from '../cache/purge/order.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { Exchange } from './exchange.ts'
 import type { RequestContext } from './request-context.ts'
 import type { CacheRuntime } from './runtime.ts'
@@ -14,8 +14,8 @@ export class PurgeWait extends Exchange {
   #number = 0
 
   /** `answer` is called once, in a later turn, unless the client goes away. */
-  constructor(connection: ClientConnection, context: RequestContext, answer: (state: FleetState) => void) {
-    super(connection, context)
+  constructor(client: Client, context: RequestContext, answer: (state: FleetState) => void) {
+    super(client, context)
     this.#answer = answer
     this.#patience = new Patience(() => this.#end('pending'))
   }

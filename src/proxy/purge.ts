@@ -12,7 +12,7 @@ import { C } from '../log/counters.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { PurgePlan } from '../plan/plan.ts'
 import { sendAnswer, sendError } from './answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import type { HeadFacts } from './facts.ts'
 import { purgeForbidden, refusePurge } from './own-answers.ts'
 import { PurgeWait } from './purge-wait.ts'
@@ -22,38 +22,38 @@ import type { CacheRuntime } from './runtime.ts'
 
 const scopes: readonly PurgeScope[] = ['url', 'prefix', 'glob', 'all']
 
-export function purge(connection: ClientConnection, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
-  const refused = refusePurge(route, facts) ?? (connection.hasLostPeer ? purgeForbidden : undefined)
+export function purge(client: Client, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
+  const refused = refusePurge(route, facts) ?? (client.hasLostPeer ? purgeForbidden : undefined)
   if (refused !== undefined) {
-    sendError(connection, head, route, refused.status, refused.message, refused)
+    sendError(client, head, route, refused.status, refused.message, refused)
     return
   }
   const { cache } = route.cache!
   const order = orderOf(facts, cache)
   const refusal = typeof order === 'string' ? order : refuseOrder(order)
-  if (refusal !== undefined) sendError(connection, head, route, 400, refusal)
-  else obey(connection, head, route, order as PurgeOrder)
+  if (refusal !== undefined) sendError(client, head, route, 400, refusal)
+  else obey(client, head, route, order as PurgeOrder)
 }
 
 /** At once here, and by way of the pool on all nodes that share it. */
-function obey(connection: ClientConnection, head: RequestHead, route: RouteRuntime, order: PurgeOrder): void {
+function obey(client: Client, head: RequestHead, route: RouteRuntime, order: PurgeOrder): void {
   const { cache } = route.cache!
   const { fleet } = cache
-  if (fleet !== undefined && connection.worker.fleet.isFull) {
-    sendError(connection, head, route, 503, 'too many purges wait for their way to the other nodes; try again')
+  if (fleet !== undefined && client.worker.fleet.isFull) {
+    sendError(client, head, route, 503, 'too many purges wait for their way to the other nodes; try again')
     return
   }
   if (!(fleet === undefined ? obeyOrder(cache.purges, order) : fleet.obey(order))) {
-    sendError(connection, head, route, 503, 'purges are held up by a thread that has just died; try again')
+    sendError(client, head, route, 503, 'purges are held up by a thread that has just died; try again')
     return
   }
-  connection.worker.counters.add(C.purges, 1)
+  client.worker.counters.add(C.purges, 1)
   if (fleet === undefined) {
-    answer(connection, head, route, order, undefined)
+    answer(client, head, route, order, undefined)
     return
   }
-  const context = new RequestContext(connection, head, route)
-  const wait = new PurgeWait(connection, context, (state) => answer(connection, context.head, route, order, state))
+  const context = new RequestContext(client, head, route)
+  const wait = new PurgeWait(client, context, (state) => answer(client, context.head, route, order, state))
   wait.begin(cache, order)
 }
 
@@ -90,7 +90,7 @@ function patternOf(request: RequestFacts, cache: CacheRuntime): string {
 
 /** `fleet` undefined: no other node shares the cache. */
 function answer(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead,
   route: RouteRuntime,
   { scope, isHard, targets }: PurgeOrder,
@@ -98,7 +98,7 @@ function answer(
 ): void {
   const mode = isHard ? 'hard' : 'soft'
   const cache = route.cache!.cache.plan.name
-  sendAnswer(connection, head, route, {
+  sendAnswer(client, head, route, {
     status: 200,
     body: `${JSON.stringify({ purged: scope, mode, cache, targets, fleet })}\n`,
     contentType: 'application/json',

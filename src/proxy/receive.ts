@@ -5,7 +5,7 @@
 import type { RequestHead } from '../http/request-head.ts'
 import type { Action } from '../plan/plan.ts'
 import { sendAnswer, sendError } from './answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import type { HeadFacts } from './facts.ts'
 import { lookup } from './lookup.ts'
 import {
@@ -24,101 +24,96 @@ import { purge } from './purge.ts'
 import { RequestContext } from './request-context.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
-export function receive(connection: ClientConnection, head: RequestHead): void {
-  const { listener, worker } = connection
+export function receive(client: Client, head: RequestHead): void {
+  const { listener, worker } = client
   const unrouted = answerUnrouted(head)
   if (unrouted !== undefined) {
-    sendOwn(connection, head, undefined, unrouted)
+    sendOwn(client, head, undefined, unrouted)
     return
   }
   if (listener.redirectHttps) {
-    redirectToHttps(connection, head)
+    redirectToHttps(client, head)
     return
   }
-  const facts = worker.facts.reuse(head, connection)
+  const facts = worker.facts.reuse(head, client)
   const entry = listener.runtime.table.find(listener.name, facts)
   if (entry === undefined) {
-    sendOwn(connection, head, undefined, noRoute)
+    sendOwn(client, head, undefined, noRoute)
     return
   }
   const route = entry.user as RouteRuntime
   const isAllowed = route.allows(facts)
-  if (connection.hasLostPeer) {
+  if (client.hasLostPeer) {
     // Whatever a rule about addresses said, it was not about this client's.
-    connection.socket.destroy()
+    client.abort()
     return
   }
   if (!isAllowed) {
-    sendOwn(connection, head, route, notAllowed)
+    sendOwn(client, head, route, notAllowed)
     return
   }
   if (head.method !== 'GET' && route.purges(head.method)) {
-    purge(connection, head, facts, route)
+    purge(client, head, facts, route)
     return
   }
   const { action } = route.plan
-  if (action.kind === 'proxy') forward(connection, head, facts, route)
-  else if (action.kind === 'respond') respond(connection, head, route, action)
-  else sendRedirect(connection, head, route, action.status, redirectLocation(head, route, action))
+  if (action.kind === 'proxy') forward(client, head, facts, route)
+  else if (action.kind === 'respond') respond(client, head, route, action)
+  else sendRedirect(client, head, route, action.status, redirectLocation(head, route, action))
 }
 
-function sendOwn(
-  connection: ClientConnection,
-  head: RequestHead,
-  route: RouteRuntime | undefined,
-  own: OwnAnswer,
-): void {
-  if (own.closes) connection.keepAlive = false
+function sendOwn(client: Client, head: RequestHead, route: RouteRuntime | undefined, own: OwnAnswer): void {
+  if (own.closes) client.keepAlive = false
   const { status, fields, reason } = own
-  if (own.message !== '') sendError(connection, head, route, status, own.message, { fields, reason })
-  else sendAnswer(connection, head, route, { status, body: '', contentType: '', fields, reason })
+  if (own.message !== '') sendError(client, head, route, status, own.message, { fields, reason })
+  else sendAnswer(client, head, route, { status, body: '', contentType: '', fields, reason })
 }
 
-function forward(connection: ClientConnection, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
-  if (connection.hasUnreadBody) {
-    const limit = route.plan.bodyBytes ?? connection.listener.limits.bodyBytes
+function forward(client: Client, head: RequestHead, facts: HeadFacts, route: RouteRuntime): void {
+  if (client.hasUnreadBody) {
+    const limit = route.plan.bodyBytes ?? client.listener.limits.bodyBytes
     if (head.contentLength > limit) {
-      sendOwn(connection, head, route, bodyTooLarge)
+      sendOwn(client, head, route, bodyTooLarge)
       return
     }
-    connection.limitBody(limit)
+    client.limitBody(limit)
   }
   const protocol = upgradeProtocol(head, route)
   if (protocol !== undefined) {
-    Pass.start(connection, new RequestContext(connection, head, route), 'upgrade', protocol)
+    Pass.start(client, new RequestContext(client, head, route), 'upgrade', protocol)
     return
   }
   if (route.cache === undefined) {
-    Pass.start(connection, new RequestContext(connection, head, route), 'no-cache-configured')
+    Pass.start(client, new RequestContext(client, head, route), 'no-cache-configured')
   } else {
-    lookup(connection, head, facts, route, route.cache)
+    lookup(client, head, facts, route, route.cache)
   }
 }
 
 function respond(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead,
   route: RouteRuntime,
   action: Extract<Action, { kind: 'respond' }>,
 ): void {
   const { status, body, contentType } = action
-  sendAnswer(connection, head, route, { status, body, contentType, fields: '', reason: 'no-cache-configured' })
+  sendAnswer(client, head, route, { status, body, contentType, fields: '', reason: 'no-cache-configured' })
 }
 
 /** `redirect https;` of a listener. */
-function redirectToHttps(connection: ClientConnection, head: RequestHead): void {
+function redirectToHttps(client: Client, head: RequestHead): void {
   const location = httpsLocation(head)
-  if (location === undefined) sendOwn(connection, head, undefined, noHost)
-  else sendRedirect(connection, head, undefined, 308, location)
+  if (location === undefined) sendOwn(client, head, undefined, noHost)
+  else sendRedirect(client, head, undefined, 308, location)
 }
 
 function sendRedirect(
-  connection: ClientConnection,
+  client: Client,
   head: RequestHead,
   route: RouteRuntime | undefined,
   status: number,
   location: string,
 ): void {
   const fields = `Location: ${location}\r\n`
-  sendAnswer(connection, head, route, { status, body: '', contentType: '', fields, reason: 'no-cache-configured' })
+  sendAnswer(client, head, route, { status, body: '', contentType: '', fields, reason: 'no-cache-configured' })
 }

@@ -10,7 +10,7 @@ import { decodeMeta } from '../cache/policy/meta.ts'
 import type { FillReader } from '../cache/tiers/fill-reader.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { type Reason, reasonOf } from '../log/reasons.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { Exchange } from './exchange.ts'
 import { finish, Outcome } from './finish.ts'
 import { OriginRequest, type OriginSink } from './origin-request.ts'
@@ -36,8 +36,8 @@ export class Rejoin extends Exchange implements OriginSink {
   #compared = 0
 
   /** The reader is closed when it is no longer needed. */
-  constructor(connection: ClientConnection, context: RequestContext, beginning: Beginning) {
-    super(connection, context)
+  constructor(client: Client, context: RequestContext, beginning: Beginning) {
+    super(client, context)
     this.#beginning = beginning
     this.#reason = reasonOf(beginning.reader.cause)
     // As the fetch it replaces: the client's own conditions would bring an answer without the body.
@@ -66,9 +66,9 @@ export class Rejoin extends Exchange implements OriginSink {
     }
     if (this.#compared < sent) return
     // What was sent may still lie in the client's socket.
-    this.context.worker.output.whenFlushed(this.connection.socket, () => reader.close())
+    this.client.whenFlushed(() => reader.close())
     const rest = Buffer.from(bytes.subarray(at, end))
-    Pass.resume(this.connection, this.context, { origin: this.#origin, rest, reason: this.#reason }, writer)
+    Pass.resume(this.client, this.context, { origin: this.#origin, rest, reason: this.#reason }, writer)
   }
 
   onEnd(): void {
@@ -94,7 +94,7 @@ export class Rejoin extends Exchange implements OriginSink {
 
   /** The client's connection closes, which ends this too. */
   #breakOff(): void {
-    const { connection, context } = this
+    const { client, context } = this
     const { writer } = this.#beginning
     this.#origin.cancel()
     outcome.reason = this.#reason
@@ -102,7 +102,7 @@ export class Rejoin extends Exchange implements OriginSink {
     outcome.bytes = writer.bytes
     outcome.backend = context.route.backend?.plan.name ?? ''
     outcome.request = context
-    finish(connection, context.head, context.route, outcome)
+    finish(client, context.head, context.route, outcome)
     writer.truncate()
   }
 }

@@ -4,15 +4,15 @@ import type { Reason } from '../log/reasons.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { VariableName } from '../plan/plan.ts'
 import { clock } from '../util/clock.ts'
-import type { ClientConnection } from './client-connection.ts'
-import { type AddressSource, HeadFacts } from './facts.ts'
+import type { Client } from './client.ts'
+import { HeadFacts, type PeerSource } from './facts.ts'
 import type { VariableSource } from './header-edits.ts'
 import type { RouteRules, RouteRuntime } from './route-runtime.ts'
 import type { Runtime } from './runtime.ts'
 import type { Worker } from './worker.ts'
 
 /** What the heads that are sent on and stored are made of. */
-export interface RequestView extends VariableSource, AddressSource {
+export interface RequestView extends VariableSource, PeerSource {
   /** Its own, free to be changed. */
   readonly head: RequestHead
   readonly facts: RequestFacts
@@ -37,6 +37,7 @@ export class RequestContext implements RequestView {
   readonly facts: HeadFacts
   readonly clientAddress: string
   readonly clientPort: number
+  readonly isSecure: boolean
   /** Why what is stored does not answer the request; `none`: the cache was not asked. */
   missReason: Reason = 'none'
   key = ''
@@ -50,14 +51,15 @@ export class RequestContext implements RequestView {
   #requestId = ''
 
   /** `head` is copied. */
-  constructor(connection: ClientConnection, head: RequestHead, route: RouteRuntime) {
-    this.worker = connection.worker
-    this.runtime = connection.listener.runtime
-    this.listenerName = connection.listener.name
+  constructor(client: Client, head: RequestHead, route: RouteRuntime) {
+    this.worker = client.worker
+    this.runtime = client.listener.runtime
+    this.listenerName = client.listener.name
     this.route = route
     this.head = head.detach()
-    this.clientAddress = connection.clientAddress
-    this.clientPort = connection.clientPort
+    this.clientAddress = client.clientAddress
+    this.clientPort = client.clientPort
+    this.isSecure = client.isSecure
     this.facts = new HeadFacts(this.head, this)
   }
 

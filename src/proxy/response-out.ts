@@ -23,8 +23,10 @@ const storeSkipped = withHopByHop([F.contentLength, F.via, F.cacheStatus, F.age,
 /** Interim responses: nothing is added to them. */
 const interimSkipped = withHopByHop([F.contentLength])
 
-/** How a body is framed towards the client. */
-export type Framing = 'none' | 'sized' | 'chunked' | 'close'
+/** How a body is framed towards the client; `stream`: what carries it marks the end (HTTP/2). */
+export type Framing = 'none' | 'sized' | UnsizedFraming
+/** Of a body whose length is not known when it begins. */
+export type UnsizedFraming = 'chunked' | 'close' | 'stream'
 
 /** The start line and the fields of a passed response; framing and Connection are the caller's. */
 export function passHeadText(head: ResponseHead, context: RequestView, cacheStatus: string): string {
@@ -86,11 +88,11 @@ export function interimText(head: ResponseHead): string {
   return `HTTP/1.1 ${head.status} ${head.reason}\r\n${lines}\r\n`
 }
 
-/** How the body of a passed response is framed for a client of HTTP/1.`minor`. */
-export function passFraming(head: ResponseHead, minor: number): Framing {
+/** How the body of a passed response is framed for a client; `unsized`: where its length is not known. */
+export function passFraming(head: ResponseHead, unsized: UnsizedFraming): Framing {
   if (head.bodyKind === B.none) return 'none'
   if (head.bodyKind === B.sized) return 'sized'
-  return minor === 1 ? 'chunked' : 'close'
+  return unsized
 }
 
 /** The field that tells the framing; empty for a body that ends with the connection. */

@@ -1,7 +1,7 @@
 /** Writes one response to a client piece by piece: head with the first bytes of the body, framing, end. */
 import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
 import { connectionLine } from './answer.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { type Framing, framingLine } from './response-out.ts'
 import type { Slicer } from './slicer.ts'
 
@@ -10,14 +10,14 @@ export class ResponseWriter {
   status = 0
   /** Head and body, as far as written. */
   bytes = 0
-  readonly #connection: ClientConnection
+  readonly #client: Client
   #framing: Framing = 'none'
   /** A head that waits for the first bytes of its body, so that they leave in one write. */
   #heldHead = ''
   #slicer: Slicer | undefined = undefined
 
-  constructor(connection: ClientConnection) {
-    this.#connection = connection
+  constructor(client: Client) {
+    this.#client = client
   }
 
   /** True from `begin` on: another answer can no longer be sent. */
@@ -46,8 +46,8 @@ export class ResponseWriter {
   begin(status: number, text: string, framing: Framing, length: number): void {
     this.status = status
     this.#framing = framing
-    if (framing === 'close') this.#connection.keepAlive = false
-    this.#heldHead = `${text}${framingLine(framing, length)}${connectionLine(this.#connection)}\r\n`
+    if (framing === 'close') this.#client.keepAlive = false
+    this.#heldHead = `${text}${framingLine(framing, length)}${connectionLine(this.#client)}\r\n`
     this.bytes += this.#heldHead.length
   }
 
@@ -64,18 +64,18 @@ export class ResponseWriter {
 
   #write(data: Buffer): void {
     if (this.#framing === 'none' || data.length === 0) return
-    const { socket, worker } = this.#connection
+    const client = this.#client
     this.bytes += data.length
     if (this.#framing === 'chunked') {
       const prefix = this.#heldHead + chunkPrefix(data.length)
       this.#heldHead = ''
-      worker.output.writeChunk(socket, prefix, data)
+      client.writeChunk(prefix, data)
     } else if (this.#heldHead !== '') {
       const head = this.#heldHead
       this.#heldHead = ''
-      worker.output.writeHeadAndBody(socket, head, data)
+      client.writeHeadAndBody(head, data)
     } else {
-      socket.write(data)
+      client.write(data)
     }
   }
 
@@ -84,25 +84,23 @@ export class ResponseWriter {
     if (this.#heldHead === '') return
     const head = this.#heldHead
     this.#heldHead = ''
-    this.#connection.worker.output.writeText(this.#connection.socket, head)
+    this.#client.writeText(head)
   }
 
-  /** `trailers` are complete lines or undefined; they go on where the body is chunked (RFC 9110 §6.5.1). */
+  /** `trailers` are complete lines or undefined; they go on where the framing has room for them (RFC 9110 §6.5.1). */
   end(trailers: string | undefined): void {
     if (this.#framing === 'chunked') {
       const text = this.#heldHead + lastChunk(trailers)
       this.#heldHead = ''
-      this.#connection.worker.output.writeText(this.#connection.socket, text)
+      this.#client.writeText(text)
     } else {
       this.flushHead()
+      if (this.#framing === 'stream' && trailers !== undefined) this.#client.writeTrailers(trailers)
     }
   }
 
   /** The body cannot be completed: the connection ends so that the client does not take it for complete. */
   truncate(): void {
-    const { socket } = this.#connection
-    // Where the end of the connection marks the end of the body, only a reset says "not this end" (RFC 9112 §8).
-    if (this.#framing === 'close') socket.resetAndDestroy()
-    else socket.destroySoon()
+    this.#client.truncate(this.#framing)
   }
 }

@@ -27,7 +27,7 @@ import { routeIdentity } from '../routing/route-identity.ts'
 import { RouteTable } from '../routing/table.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
-import { type AddressSource, HeadFacts } from './facts.ts'
+import { HeadFacts, type PeerSource } from './facts.ts'
 import { RouteRuntime } from './route-runtime.ts'
 import { SharedTier } from './shared-tier.ts'
 import type { Worker } from './worker.ts'
@@ -191,7 +191,7 @@ export class Runtime {
   }
 
   /** Whether the access log wants this answer (`when @matcher`). */
-  isLogged(source: AddressSource, head: RequestHead | undefined, status: number): boolean {
+  isLogged(source: PeerSource, head: RequestHead | undefined, status: number): boolean {
     const condition = this.#logged
     if (condition === undefined) return true
     if (head === undefined) return false

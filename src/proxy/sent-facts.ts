@@ -6,7 +6,7 @@
  * fields asked for are not touched.
  */
 import type { RequestFacts } from '../plan/facts.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import type { HeadFacts } from './facts.ts'
 import type { VariableSource } from './header-edits.ts'
 import { RequestContext } from './request-context.ts'
@@ -75,11 +75,11 @@ export function sentFacts(
   request: HeadFacts,
   names: readonly string[],
   route: RouteRuntime,
-  connection: ClientConnection,
+  client: Client,
 ): RequestFacts {
   for (const name of names) {
     if (route.touchesRequest(name)) {
-      return new SentFacts(request, route, new RequestContext(connection, request.head, route))
+      return new SentFacts(request, route, new RequestContext(client, request.head, route))
     }
   }
   return request

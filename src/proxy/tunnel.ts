@@ -4,7 +4,7 @@
  */
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { Exchange } from './exchange.ts'
 import { finish, Outcome } from './finish.ts'
 import type { OriginRequest, OriginSink } from './origin-request.ts'
@@ -18,66 +18,60 @@ export class Tunnel extends Exchange implements OriginSink {
   #bytes = 0
   #done = false
 
-  private constructor(connection: ClientConnection, context: RequestContext, origin: OriginRequest) {
-    super(connection, context)
+  private constructor(client: Client, context: RequestContext, origin: OriginRequest) {
+    super(client, context)
     this.#origin = origin
     origin.sink = this
   }
 
   /** `head` is the 101, `rest` what the origin sent behind it; both are valid during the call. */
-  static open(
-    connection: ClientConnection,
-    context: RequestContext,
-    origin: OriginRequest,
-    head: ResponseHead,
-    rest: Buffer,
-  ): void {
-    const tunnel = new Tunnel(connection, context, origin)
+  static open(client: Client, context: RequestContext, origin: OriginRequest, head: ResponseHead, rest: Buffer): void {
+    const tunnel = new Tunnel(client, context, origin)
     const protocol = `Connection: Upgrade\r\nUpgrade: ${head.valueOf('upgrade') ?? ''}\r\n\r\n`
     const text = interimText(head).slice(0, -2) + protocol
-    connection.worker.output.writeText(connection.socket, text)
+    client.writeText(text)
     tunnel.#bytes = text.length
-    const early = connection.openTunnel()
+    const early = client.openTunnel()
     if (early !== undefined) tunnel.onClientTunnelData(early, early.length)
     if (rest.length > 0) tunnel.onTunnelData(rest, rest.length)
-    connection.resumeTunnel()
+    client.resumeTunnel()
   }
 
   override onClientTunnelData(bytes: Buffer, length: number): void {
     const origin = this.#origin.connection
     if (origin === undefined) return
-    this.connection.touchTunnel()
+    this.client.touchTunnel()
     this.context.worker.counters.add(C.originBytesOut, length)
     // Both buffers are used again for the next read, so what the other side has not taken yet must be a copy.
     this.context.worker.output.writeCopy(origin.socket, bytes, 0, length)
     if (origin.socket.writableLength === 0) return
-    this.connection.pauseTunnel()
-    this.context.worker.output.whenFlushed(origin.socket, () => this.connection.resumeTunnel())
+    this.client.pauseTunnel()
+    this.context.worker.output.whenFlushed(origin.socket, () => this.client.resumeTunnel())
   }
 
   onTunnelData(bytes: Buffer, length: number): void {
-    const { socket } = this.connection
+    const { client } = this
     const origin = this.#origin.connection
     this.#bytes += length
-    this.connection.touchTunnel()
-    this.context.worker.output.writeCopy(socket, bytes, 0, length)
-    if (socket.writableLength === 0 || origin === undefined) return
+    this.client.touchTunnel()
+    client.writeCopy(bytes, 0, length)
+    if (client.unsentBytes === 0 || origin === undefined) return
     origin.pause()
-    this.context.worker.output.whenFlushed(socket, () => origin.resume())
+    client.whenFlushed(() => origin.resume())
   }
 
   override onClientTunnelEnd(): void {
     this.#origin.connection?.socket.end()
-    this.connection.boundTunnel()
+    this.client.boundTunnel()
   }
 
   onTunnelEnd(): void {
     if (this.#origin.connection?.state !== 'tunnel') {
-      this.connection.closeTunnel()
+      this.client.closeTunnel()
       return
     }
-    this.connection.socket.end()
-    this.connection.boundTunnel()
+    this.client.endTunnel()
+    this.client.boundTunnel()
   }
 
   override onClientGone(): void {
@@ -91,7 +85,7 @@ export class Tunnel extends Exchange implements OriginSink {
     outcome.backend = this.context.route.backend!.plan.name
     outcome.server = this.#origin.serverName
     outcome.request = this.context
-    finish(this.connection, this.context.head, this.context.route, outcome)
+    finish(this.client, this.context.head, this.context.route, outcome)
   }
 
   // The origin request has had its response, so none of these follows.

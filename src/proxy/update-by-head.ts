@@ -2,7 +2,7 @@
 import { GetRequest } from '../cache/policy/get-request.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { clock } from '../util/clock.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { Client } from './client.ts'
 import { findStored } from './find-stored.ts'
 import { judgeHeadAnswer } from './judge-response.ts'
 import { noWay, shareStored } from './pool-write.ts'
@@ -16,12 +16,7 @@ import { frontOf } from './stored-front.ts'
  * stale, unless it is meant for this one client. `head` is a 200 to the HEAD of `context`, which was sent at `requestMs`. Does
  * nothing where nothing is stored.
  */
-export function updateByHead(
-  connection: ClientConnection,
-  context: RequestContext,
-  head: ResponseHead,
-  requestMs: number,
-): void {
+export function updateByHead(client: Client, context: RequestContext, head: ResponseHead, requestMs: number): void {
   const { route, facts } = context
   const { cache } = route
   // A GET that takes another route may get there what this server never heard of.
@@ -30,7 +25,7 @@ export function updateByHead(
   // What is found has survived all purges up to this one, and so will have what takes its place.
   const ticket = purges.beginFetch()
   const fleetNumber = cache.cache.shared?.fleetNumber ?? 0
-  const { object } = findStored(cache, facts, route, connection)
+  const { object } = findStored(cache, facts, route, client)
   // After a purge only a GET makes it fresh again. Of what came later than the question the answer knows nothing.
   const isOlder = object !== undefined && storedOf(object).meta.responseMs <= requestMs
   if (object === undefined || !isOlder || object.softPurged || !tier.pin(object)) {

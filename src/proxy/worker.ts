@@ -56,7 +56,7 @@ export class Worker {
     this.fleet = options.fleet
     this.wheel = new TimerWheel(clock.monotonicMs, TICK_MS, (error) => this.logFault(error))
     this.resolver = new Resolver()
-    this.facts = new HeadFacts(this.head, { clientAddress: '' })
+    this.facts = new HeadFacts(this.head, { clientAddress: '', isSecure: false })
     this.#ticker = setInterval(() => {
       clock.synchronise()
       this.wheel.advance(clock.monotonicMs)

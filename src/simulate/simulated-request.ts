@@ -12,15 +12,12 @@ const REQUEST_ID = 'test-request'
 const CLIENT_PORT = 49_152
 
 export class SimulatedFacts extends HeadFacts {
-  readonly #scheme: 'http' | 'https'
+  readonly isSecure: boolean
 
-  constructor(head: RequestHead, script: RequestScript) {
-    super(head, script)
-    this.#scheme = script.scheme
-  }
-
-  override get scheme(): 'http' | 'https' {
-    return this.#scheme
+  constructor(head: RequestHead, { clientAddress, scheme }: RequestScript) {
+    const isSecure = scheme === 'https'
+    super(head, { clientAddress, isSecure })
+    this.isSecure = isSecure
   }
 }
 
@@ -30,6 +27,7 @@ export class SimulatedRequest implements RequestView {
   readonly route: RouteRules
   readonly clientAddress: string
   readonly clientPort = CLIENT_PORT
+  readonly isSecure: boolean
   readonly requestId = REQUEST_ID
   readonly nowMs: number
   key = ''
@@ -40,6 +38,7 @@ export class SimulatedRequest implements RequestView {
     this.facts = facts
     this.route = route
     this.clientAddress = facts.clientAddress
+    this.isSecure = facts.isSecure
     this.nowMs = nowMs
   }
 

@@ -9,11 +9,12 @@ import { Counters, createCounters } from '../../../src/log/counters.ts'
 import { PoolSet } from '../../../src/memcached/pool-set.ts'
 import { Output } from '../../../src/net/output.ts'
 import type { Plan } from '../../../src/plan/plan.ts'
-import type { ClientConnection } from '../../../src/proxy/client-connection.ts'
+import type { Client } from '../../../src/proxy/client.ts'
 import type { EngineOptions } from '../../../src/proxy/engine.ts'
 import { HeadFacts } from '../../../src/proxy/facts.ts'
 import { FleetPublisher } from '../../../src/proxy/fleet-publisher.ts'
 import { RequestContext } from '../../../src/proxy/request-context.ts'
+import type { Framing } from '../../../src/proxy/response-out.ts'
 import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
 import { Runtime, type SharedState } from '../../../src/proxy/runtime.ts'
 import { Worker } from '../../../src/proxy/worker.ts'
@@ -70,16 +71,17 @@ export function runtimeOf(text: string): Runtime {
 export interface Peer {
   readonly clientAddress: string
   readonly clientPort: number
+  readonly isSecure: boolean
 }
 
-const stranger: Peer = { clientAddress: '192.0.2.7', clientPort: 4711 }
+const stranger: Peer = { clientAddress: '192.0.2.7', clientPort: 4711, isSecure: false }
 
 /** What is known of a request that `runtime` has found a route for. */
 export function contextOf(runtime: Runtime, head: RequestHead, peer = stranger): RequestContext {
   const entry = runtime.table.find('web', new HeadFacts(head, peer))
   assert.ok(entry, 'a route takes the request')
   const connection = { ...peer, worker: workerForTest(), listener: { runtime, name: 'web' } }
-  return new RequestContext(connection as unknown as ClientConnection, head, entry.user as RouteRuntime)
+  return new RequestContext(connection as unknown as Client, head, entry.user as RouteRuntime)
 }
 
 /** A socket that keeps what is written, as one text per write to the kernel. */
@@ -103,14 +105,6 @@ class WrittenSocket {
     this.writes.push(this.#corked ?? '')
     this.#corked = undefined
   }
-
-  destroySoon(): void {
-    this.calls.push('destroySoon')
-  }
-
-  resetAndDestroy(): void {
-    this.calls.push('resetAndDestroy')
-  }
 }
 
 /** As much of a client connection as writers use. */
@@ -119,14 +113,38 @@ export class WrittenClient {
   minor: 0 | 1
   readonly written = new WrittenSocket()
   readonly socket = this.written as unknown as Socket
-  readonly worker = { output: new Output(assert.ifError) }
+  readonly #output = new Output(assert.ifError)
 
   constructor(minor: 0 | 1 = 1) {
     this.minor = minor
   }
 
-  get asConnection(): ClientConnection {
-    return this as unknown as ClientConnection
+  get asClient(): Client {
+    return this as unknown as Client
+  }
+
+  writeText(text: string): void {
+    this.#output.writeText(this.socket, text)
+  }
+
+  writeHeadAndBody(head: string, body: Buffer): void {
+    this.#output.writeHeadAndBody(this.socket, head, body)
+  }
+
+  write(data: Buffer): void {
+    this.socket.write(data)
+  }
+
+  writeChunk(prefix: string, data: Buffer): void {
+    this.#output.writeChunk(this.socket, prefix, data)
+  }
+
+  writeTrailers(lines: string): void {
+    this.written.calls.push(`trailers ${lines}`)
+  }
+
+  truncate(framing: Framing): void {
+    this.written.calls.push(`truncate ${framing}`)
   }
 
   /** Everything written. */

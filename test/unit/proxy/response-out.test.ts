@@ -116,7 +116,7 @@ describe('the framing towards the client', () => {
   for (const [lines, http11, http10] of cases)
     it(`of "${lines.join(', ')}" is ${http11}, and ${http10} for HTTP/1.0`, () => {
       const head = parsedResponse(...lines)
-      assert.deepEqual([passFraming(head, 1), passFraming(head, 0)], [http11, http10])
+      assert.deepEqual([passFraming(head, 'chunked'), passFraming(head, 'close')], [http11, http10])
     })
 
   it('is told in one line or none', () => {

@@ -7,7 +7,7 @@ const HEAD = 'HTTP/1.1 200 OK\r\n'
 const data = (text: string) => Buffer.from(text)
 
 function writerFor(client: WrittenClient): ResponseWriter {
-  return new ResponseWriter(client.asConnection)
+  return new ResponseWriter(client.asClient)
 }
 
 describe('ResponseWriter', () => {
@@ -50,6 +50,16 @@ describe('ResponseWriter', () => {
     writer.begin(200, HEAD, 'chunked', -1)
     writer.end(undefined)
     assert.deepEqual(client.written.writes, [`${HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`])
+  })
+
+  it('gives trailers to a client that frames bodies itself', () => {
+    const client = new WrittenClient()
+    const writer = writerFor(client)
+    writer.begin(200, HEAD, 'stream', -1)
+    writer.write(data('abc'))
+    writer.end('T: x\r\n')
+    assert.equal(client.text, `${HEAD}\r\nabc`)
+    assert.deepEqual(client.written.calls, ['trailers T: x\r\n'])
   })
 
   it('ends a body of unknown length for an HTTP/1.0 client with the connection', () => {
@@ -100,6 +110,6 @@ describe('ResponseWriter', () => {
       writer.truncate()
       return client.written.calls
     })
-    assert.deepEqual(closings, [['destroySoon'], ['destroySoon'], ['resetAndDestroy']])
+    assert.deepEqual(closings, [['truncate sized'], ['truncate chunked'], ['truncate close']])
   })
 })
