@@ -6,6 +6,7 @@
  * All times are milliseconds (`Ms`), all sizes bytes (`Bytes`). Objects refer to each other by name.
  */
 import type { MemcachedPlan, MemcachedProxyPlan } from './memcached-plan.ts'
+import type { OriginProtocol, OriginTlsPlan } from './origin-tls-plan.ts'
 
 /** Where a statement stands, for every message that says why: `file` as the operator named it, 1-based line and column. */
 export interface Place {
@@ -137,6 +138,9 @@ export interface BackendPlan {
     | { readonly kind: 'fixed'; readonly value: string }
   readonly responseHeaderBytes: number
   readonly responseHeaders: number
+  readonly protocol: OriginProtocol
+  /** undefined: plain TCP. */
+  readonly tls: OriginTlsPlan | undefined
   readonly place: Place
 }
 export interface ServerPlan {

@@ -2,6 +2,7 @@
 import type { CheckedDocument } from '../checked.ts'
 import type { Compiled } from '../compile.ts'
 import type { Report } from '../directives/directive.ts'
+import { checkBackends } from './backends.ts'
 import { checkCaches, checkClusters } from './caches.ts'
 import { checkKeys } from './keys.ts'
 import { checkListeners, checkLogs, checkUnusedListeners } from './listeners.ts'
@@ -23,6 +24,7 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkUndefinedNames(checked, report)
   checkListeners(checked, report)
   checkLogs(checked, report)
+  checkBackends(checked, report)
   checkMemcached(checked, report)
   checkCaches(checked, report)
   checkClusters(checked, compiled, report)

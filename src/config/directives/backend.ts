@@ -6,6 +6,7 @@
  */
 import type { ListenAddress } from '../../plan/plan.ts'
 import { definition, nothing, one } from './arguments.ts'
+import { backendTls, protocol } from './backend-tls.ts'
 import { type Context, directive, type Shape } from './directive.ts'
 import {
   duration,
@@ -281,6 +282,8 @@ export const backendContext: Context = {
     server,
     balance,
     host,
+    protocol,
+    backendTls,
     connectTimeout,
     firstByteTimeout,
     betweenBytesTimeout,

@@ -21,6 +21,7 @@ export type ContextName =
   | 'backend'
   | 'retry'
   | 'response-limits'
+  | 'backend tls'
   | 'memcached'
   | 'memcached-proxy'
   | 'memcached limits'

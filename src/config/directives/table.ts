@@ -1,5 +1,6 @@
 /** The one table of the language: every block, every directive in it. */
 import { backendContext, responseLimitsContext, retryContext } from './backend.ts'
+import { backendTlsContext } from './backend-tls.ts'
 import { cacheContext, ruleContext } from './cache.ts'
 import { collapseContext } from './cache-settings.ts'
 import type { Context, ContextName, Directive } from './directive.ts'
@@ -31,6 +32,7 @@ export const contexts: readonly Context[] = [
   backendContext,
   retryContext,
   responseLimitsContext,
+  backendTlsContext,
   memcachedContext,
   memcachedProxyContext,
   memcachedLimitsContext,

@@ -1,6 +1,8 @@
 /** The types of arguments that directives are made of: how each is shown in help, and its reader. */
 import assert from 'node:assert/strict'
+import { isIP } from 'node:net'
 import type { ListenAddress, LogTarget, Network, PathPattern, StringTest, ValuePart } from '../../plan/plan.ts'
+import type { PemSource } from '../../plan/tls-plan.ts'
 import { readListenAddress, readServerAddress, readUnixAddress } from '../values/address.ts'
 import { readDuration } from '../values/duration.ts'
 import { readHeaderName, readHeaderValue, readMediaType, readMethod, readTarget } from '../values/header.ts'
@@ -9,6 +11,7 @@ import { readContentCoding, readLanguageTag } from '../values/negotiated.ts'
 import { readNetwork } from '../values/network.ts'
 import { readFileMode, readInteger, readPercent, readStatus, readStatusRange } from '../values/number.ts'
 import { readPathGlob, readPathPattern, readPlainPath } from '../values/path.ts'
+import { readPemSource } from '../values/pem.ts'
 import { accept, type Read, refuse, refuseAs, shown } from '../values/read.ts'
 import { readRegex } from '../values/regex.ts'
 import { readSize } from '../values/size.ts'
@@ -31,6 +34,7 @@ export const identifier: Value<string> = { syntax: 'NAME', read: readIdentifier 
 export const matcherName: Value<string> = { syntax: '@NAME', read: readMatcherName }
 export const text: Value<string> = { syntax: 'TEXT', read: readText }
 export const filePath: Value<string> = { syntax: '/PATH', read: readFilePath }
+export const pemSource: Value<PemSource> = { syntax: '/PATH', takesSecrets: true, read: readPemSource }
 export const fileMode: Value<number> = { syntax: 'MODE', read: readFileMode }
 export const status: Value<readonly [number, number]> = { syntax: 'STATUS', read: readStatusRange }
 export const answerStatus: Value<number> = { syntax: 'STATUS', read: (argument) => readStatus(argument) }
@@ -295,6 +299,31 @@ export const saslPassword: Value<string> = {
     SASL_WORD.test(argument.text)
       ? accept(argument.text)
       : refuse(argument, 'bad-password', 'a password has 1 to 255 letters and no NUL'),
+}
+
+/** A host name without wildcard, lower case. */
+export const originName: Value<string> = {
+  syntax: 'HOST',
+  read(argument) {
+    const host = readHostPattern(argument)
+    const isName = !host.ok || !(host.value.startsWith('*') || host.value.startsWith('[') || isIP(host.value) !== 0)
+    const help = 'write one host name, such as app.internal; it is asked for in the handshake'
+    return isName ? host : refuseAs(argument, 'bad-host', 'name of a server', help)
+  },
+}
+
+/** A cipher or a suite by the name that OpenSSL has for it; lists and exclusions are its own language. */
+export const cipherName: Value<string> = {
+  syntax: 'CIPHER',
+  read: (argument) =>
+    /^[A-Z][A-Z0-9_-]{2,63}$/.test(argument.text)
+      ? accept(argument.text)
+      : refuseAs(
+          argument,
+          'bad-cipher',
+          'cipher',
+          'write names of ciphers with blanks between them, as in "openssl ciphers"',
+        ),
 }
 
 /** The name of a server; an address alone is what nginx users write. */

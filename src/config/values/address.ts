@@ -27,7 +27,9 @@ export function readServerAddress(argument: Argument, usualPort = 80): Read<List
   if (/^https?:\/\//i.test(text)) {
     const rest = /^https?:\/\/([^/?#]{1,300})/i.exec(text)?.[1] ?? ''
     const port = text.startsWith('https') ? 443 : 80
-    const help = `a server is an address, not a URL; write "${/:\d+$/.test(rest) ? rest : `${rest}:${port}`}"`
+    const address = /:\d+$/.test(rest) ? rest : `${rest}:${port}`
+    const tls = port === 443 ? ', and "tls;" in the backend' : ''
+    const help = `a server is an address, not a URL; write "${address}"${tls}`
     return refuse(argument, 'bad-address', `${shown(argument)} is a URL`, help)
   }
   if (text.startsWith('*')) return refuse(argument, 'bad-address', 'no connection can be made to "*"', SERVER_FORM)

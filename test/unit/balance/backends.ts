@@ -26,6 +26,8 @@ export function backend(sketch: BackendSketch): BackendPlan {
     hostHeader: { kind: 'client' },
     responseHeaderBytes: 32_768,
     responseHeaders: 100,
+    protocol: 'h1',
+    tls: undefined,
     place: { file: 'test.conf', line: 1, column: 1 },
     ...given,
     servers: servers.map((server, i) => ({

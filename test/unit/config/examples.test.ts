@@ -44,6 +44,7 @@ const surroundings: Readonly<Record<ContextName, string>> = {
   limits: 'listener more { address *:8001; limits { % } }',
   backend: 'backend more { server a 127.0.0.1:8081; % }',
   retry: 'backend more { server a 127.0.0.1:8081; retry { % } }',
+  'backend tls': 'backend more { server a 127.0.0.1:8081; tls { % } }',
   'response-limits': 'backend more { server a 127.0.0.1:8081; response-limits { % } }',
   memcached: 'memcached more { server a 127.0.0.1:11220; % }',
   'memcached-proxy': 'memcached-proxy more { listen 127.0.0.1:11230; pool edge; % }',

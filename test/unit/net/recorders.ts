@@ -170,6 +170,8 @@ export function backendPlan(port: number, change: Partial<BackendPlan> = {}): Ba
     hostHeader: { kind: 'client' },
     responseHeaderBytes: limits.headBytes,
     responseHeaders: limits.fields,
+    protocol: 'h1',
+    tls: undefined,
     place: { file: 'test.conf', line: 1, column: 1 },
     ...change,
   }
