@@ -1,12 +1,11 @@
 /**
  * The TLS of one listener in one worker, without its sockets: the contexts of OpenSSL, which of them a name is shown, and the
- * options that a `TLSSocket` is made with. Whoever accepts a connection asks for `options` each time, as `update` and
- * `setTicketKeys` replace them; a connection keeps the context it began with, so no change of certificates disturbs it.
+ * options that a `TLSSocket` is made with. Whoever accepts a connection asks for `options` each time, as `update`
+ * replaces them; a connection keeps the context it began with, so no change of certificates disturbs it.
  *
  * The hard part: a connection has two contexts. With the first, that of `options`, it begins; the certificate comes from the
  * second, chosen by the name the client asks for, but tickets are sealed and opened, and session ids looked up, by the first,
- * always. So the keys of tickets belong to the first only, and to accept tickets under an older key means to begin with a context
- * that has that one (`optionsForTicket`).
+ * always. Any context may be the first after a change of certificates, so sessions adopt them all.
  */
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
@@ -24,8 +23,21 @@ export interface TlsServerSetup {
    * or of the listener where it has none.
    */
   readonly realm: string
+  readonly sessions: ListenerSessions
+}
+
+/** Who resumes the sessions of a listener; sessions/tls-sessions.ts is one. */
+export interface ListenerSessions {
   /** False: no tickets; sessions live by their ids. */
   readonly hasTickets: boolean
+  /** How long after its handshake a session can be resumed. */
+  readonly ttlSec: number
+  /** Sessions can only be found if the ClientHello is read before TLS begins (`noteHello`). */
+  readonly wantsHello: boolean
+  /** Sees to the tickets of a context. */
+  adopt(context: SecureContext): void
+  /** Answers newSession(id, data, done) and resumeSession(id, done), if sessions are kept by their ids. */
+  listen(events: EventEmitter): void
 }
 
 /** The options of a `TLSSocket`, all that this side of it needs. Frozen and shared by connections. */
@@ -33,10 +45,6 @@ export type TlsSocketOptions = Readonly<TLSSocketOptions>
 
 type SniDone = (error: Error | null, context?: SecureContext) => void
 type OcspDone = (error: Error | null, response: Buffer | null) => void
-
-/** Bytes of a key of tickets: its name, then two secrets (Node's `ticketKeys`). */
-export const TICKET_KEY_BYTES = 48
-const TICKET_NAME_BYTES = 16
 
 /** What each protocol is called in ALPN (RFC 7301 §6, RFC 9113 §3.1). */
 const ALPN: Readonly<Record<ListenerProtocol, string>> = { h2: 'h2', h1: 'http/1.1' }
@@ -61,9 +69,6 @@ export class TlsServer {
   #wildcards: ReadonlyMap<string, Identity> = new Map()
   /** Shown to who asks for no name, or an unknown one. */
   #default: Identity | undefined = undefined
-  #ticketKeys: readonly Buffer[] = []
-  /** By the name of a key, latin1; the key that issues is not among them. */
-  #forOlderTickets = new Map<string, TlsSocketOptions>()
   #options: TlsSocketOptions
 
   /** Throws the error of OpenSSL for material that it does not take; the main thread has tried it before. */
@@ -72,6 +77,7 @@ export class TlsServer {
     this.#setup = setup
     this.#material = material
     this.events = new TlsEvents()
+    setup.sessions.listen(this.events)
     this.#options = this.update(material)
   }
 
@@ -80,20 +86,14 @@ export class TlsServer {
     return this.#options
   }
 
-  /** The ClientHello must be read before TLS begins, and `isServed` be asked. */
+  /** The ClientHello must be read before TLS begins, `isServed` be asked, and the sessions be told if they want it. */
   get wantsHello(): boolean {
-    return this.plan.refusesUnknownNames
+    return this.plan.refusesUnknownNames || this.#setup.sessions.wantsHello
   }
 
   /** False: the connection ends with UNRECOGNIZED_NAME. `name` as the ClientHello has it; undefined: it has none. */
   isServed(name: string | undefined): boolean {
     return !this.plan.refusesUnknownNames || (name !== undefined && this.#find(name) !== undefined)
-  }
-
-  /** As `options`, for a client whose ticket begins with `keyName`; where that key is the one that issues, or unknown: `options`. */
-  optionsForTicket(keyName: Uint8Array): TlsSocketOptions {
-    if (this.#forOlderTickets.size === 0) return this.#options
-    return this.#forOlderTickets.get(latin1(keyName.subarray(0, TICKET_NAME_BYTES))) ?? this.#options
   }
 
   /** New certificates for connections that begin from now on. Throws as the constructor, and then nothing has changed. */
@@ -108,25 +108,10 @@ export class TlsServer {
     return this.#options
   }
 
-  /** The first key issues, all of them are accepted; without any, each context makes its own. 48 bytes each. */
-  setTicketKeys(keys: readonly Buffer[]): void {
-    this.#ticketKeys = keys.map((key) => Buffer.from(key))
-    this.#options = this.#begin()
-  }
-
-  /** Options with the contexts that connections begin with. */
   #begin(): TlsSocketOptions {
-    const [issuing, ...older] = this.#ticketKeys
-    const first = this.#default!
-    this.#forOlderTickets = new Map(
-      older.map((key) => {
-        const context = this.#createContext(first.certificates, this.#material, key)
-        return [latin1(key.subarray(0, TICKET_NAME_BYTES)), this.#socketOptions(context)]
-      }),
-    )
-    if (issuing !== undefined) setTicketKeys(first.context, issuing)
-    this.events._sharedCreds = first.context
-    return this.#socketOptions(first.context)
+    const { context } = this.#default!
+    this.events._sharedCreds = context
+    return this.#socketOptions(context)
   }
 
   #identify(material: TlsMaterial): Identities {
@@ -135,7 +120,7 @@ export class TlsServer {
       const key = certificates.map(({ fingerprint }) => fingerprint).join()
       const known = made.get(key)
       if (known !== undefined) return known
-      const identity = { certificates, context: this.#createContext(certificates, material, undefined) }
+      const identity = { certificates, context: this.#createContext(certificates, material) }
       made.set(key, identity)
       return identity
     }
@@ -151,20 +136,20 @@ export class TlsServer {
     return { first: identityOf(shown.get(first.names[0] ?? '') ?? [first]), exact, wildcards }
   }
 
-  #createContext(
-    certificates: readonly CertificateMaterial[],
-    material: TlsMaterial,
-    ticketKeys: Buffer | undefined,
-  ): SecureContext {
+  #createContext(certificates: readonly CertificateMaterial[], material: TlsMaterial): SecureContext {
+    const { sessions, realm } = this.#setup
     const options: SecureContextOptions = {
-      ...policyOptions(this.plan, this.#setup.hasTickets),
+      ...policyOptions(this.plan, sessions.hasTickets),
       cert: certificates.map(({ certificate }) => certificate),
       key: certificates.map(({ key }) => key),
       // Without any of its own Node would load all those that browsers trust.
       ca: material.clientCa === undefined ? [] : [material.clientCa],
-      sessionIdContext: sessionIdContext(this.#setup.realm, this.plan, material),
+      sessionIdContext: sessionIdContext(realm, this.plan, material),
+      sessionTimeout: sessions.ttlSec,
     }
-    return createSecureContext(ticketKeys === undefined ? options : { ...options, ticketKeys })
+    const context = createSecureContext(options)
+    sessions.adopt(context)
+    return context
   }
 
   #socketOptions(secureContext: SecureContext): TlsSocketOptions {
@@ -246,13 +231,4 @@ function sessionIdContext(realm: string, plan: TlsPlan, { clientCa }: TlsMateria
     .update(JSON.stringify([realm, mode, depth, clientCa]))
     .digest('hex')
     .slice(0, 32)
-}
-
-/** Node offers it for a whole tls.Server; a context has it too. */
-function setTicketKeys(context: SecureContext, keys: Buffer): void {
-  ;(context.context as { setTicketKeys(keys: Buffer): void }).setTicketKeys(keys)
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
