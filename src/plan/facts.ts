@@ -6,10 +6,14 @@
  * `query` hold neither space nor control byte; all text is latin1, one letter per byte received.
  */
 
+import type { TlsFacts } from './tls-facts.ts'
+
 export interface RequestFacts {
   /** As received: methods are case-sensitive (RFC 9110 §9.1). */
   readonly method: string
   readonly scheme: 'http' | 'https'
+  /** undefined: the request came without TLS. */
+  readonly tls: TlsFacts | undefined
   /** The authority without port, lower case. */
   readonly host: string
   /** `host[:port]`, lower case. */

@@ -7,6 +7,7 @@
  */
 import type { MemcachedPlan, MemcachedProxyPlan } from './memcached-plan.ts'
 import type { OriginProtocol, OriginTlsPlan } from './origin-tls-plan.ts'
+import type { ListenerProtocol, TlsPlan } from './tls-plan.ts'
 
 /** Where a statement stands, for every message that says why: `file` as the operator named it, 1-based line and column. */
 export interface Place {
@@ -86,8 +87,14 @@ export type ListenAddress =
 export interface ListenerPlan {
   readonly name: string
   readonly addresses: readonly ListenAddress[]
+  /** Not empty, the first choice first. */
+  readonly protocols: readonly ListenerProtocol[]
+  /** undefined: clients speak without TLS. */
+  readonly tls: TlsPlan | undefined
   /** `redirect https;`: every request is answered 308 to the https URL of the same host. */
   readonly redirectHttps: boolean
+  /** Its port; undefined: the usual one. */
+  readonly redirectPort: number | undefined
   readonly limits: LimitsPlan
   readonly place: Place
 }
@@ -308,6 +315,12 @@ export type MatchNode =
   | { readonly kind: 'header'; readonly name: string; readonly tests: readonly StringTest[] }
   | { readonly kind: 'cookie'; readonly name: string; readonly tests: readonly StringTest[] }
   | { readonly kind: 'scheme'; readonly scheme: 'http' | 'https' }
+  /** Does not hold without TLS, whatever the tests say. */
+  | { readonly kind: 'tls'; readonly field: TlsField; readonly tests: readonly StringTest[] }
+  /** `absent` also holds without TLS. */
+  | { readonly kind: 'client-certificate'; readonly state: 'verified' | 'untrusted' | 'absent' }
+  /** Holds only for a verified certificate; of several values (names) one must pass. */
+  | { readonly kind: 'client-field'; readonly field: ClientField; readonly tests: readonly StringTest[] }
   | { readonly kind: 'status'; readonly statuses: readonly (readonly [number, number])[] }
   | { readonly kind: 'response-header'; readonly name: string; readonly tests: readonly StringTest[] }
 export interface Network {
@@ -315,6 +328,8 @@ export interface Network {
   readonly prefix: number
   readonly family: 'ipv4' | 'ipv6'
 }
+export type TlsField = 'sni' | 'version' | 'cipher' | 'protocol'
+export type ClientField = 'subject' | 'common-name' | 'name' | 'issuer' | 'serial' | 'fingerprint'
 export type StringTest =
   | { readonly kind: 'present' }
   | { readonly kind: 'absent' }
@@ -353,6 +368,8 @@ export interface RoutePlan {
   readonly forwarded: ForwardedPlan
   /** `upgrade websocket;`: protocols a client may switch to, lower case; empty: Upgrade is dropped. */
   readonly upgrades: readonly string[]
+  /** The value of Strict-Transport-Security (RFC 6797) in answers over TLS; undefined: as the origin sends it. */
+  readonly hsts: string | undefined
   readonly bodyBytes: number | undefined
   /** What Cache-Status tells clients: nothing, what was done and why, or also the key and the id of the route. */
   readonly cacheStatus: 'off' | 'reason' | 'full'
@@ -402,6 +419,16 @@ export type VariableName =
   | 'request.query'
   | 'request.uri'
   | 'request.scheme'
+  | 'tls.version'
+  | 'tls.cipher'
+  | 'tls.protocol'
+  | 'tls.sni'
+  | 'tls.client.state'
+  | 'tls.client.subject'
+  | 'tls.client.common-name'
+  | 'tls.client.issuer'
+  | 'tls.client.serial'
+  | 'tls.client.fingerprint'
   | 'route.name'
   | 'backend.name'
   | 'cache.status'

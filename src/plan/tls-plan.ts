@@ -30,7 +30,7 @@ export interface TlsPlan {
   readonly clientCertificate: ClientCertificatePlan | undefined
   /** From the accept to the end of the handshake. */
   readonly handshakeTimeoutMs: number
-  /** Handshakes under way at one time in each worker; who comes beyond it is closed at once. */
+  /** Handshakes under way at one time in each worker; when one more begins, the one that began first is closed. */
   readonly handshakes: number
   /** A `tls-sessions` block; undefined: sessions of this daemon alone. */
   readonly sessions: string | undefined

@@ -8,6 +8,7 @@
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
+import type { TlsFacts } from '../plan/tls-facts.ts'
 import type { Exchange } from './exchange.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import type { Framing, UnsizedFraming } from './response-out.ts'
@@ -46,6 +47,10 @@ export abstract class Client extends TimerEntry {
 
   /** The request came over TLS. */
   abstract readonly isSecure: boolean
+  /** What is known of its TLS, made when first asked for; undefined: it came without. */
+  get tls(): TlsFacts | undefined {
+    return undefined
+  }
   /** For the access log: `HTTP/1.1`, `HTTP/2.0`. */
   abstract readonly protocol: string
   /** Textual IP address of the peer; empty for a unix socket, and where `hasLostPeer`. */

@@ -2,6 +2,7 @@
 import type { RequestHead } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
+import type { TlsFacts } from '../plan/tls-facts.ts'
 
 /** Whoever knows the peer of a request. */
 export interface PeerSource {
@@ -9,6 +10,8 @@ export interface PeerSource {
   readonly clientAddress: string
   /** The request came over TLS. */
   readonly isSecure: boolean
+  /** undefined: it did not. Asked for only when a rule wants it. */
+  readonly tls: TlsFacts | undefined
 }
 
 export class HeadFacts implements RequestFacts {
@@ -33,6 +36,10 @@ export class HeadFacts implements RequestFacts {
 
   get scheme(): 'http' | 'https' {
     return this.#source.isSecure ? 'https' : 'http'
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#source.tls
   }
 
   get host(): string {

@@ -106,7 +106,10 @@ function requestPiece(piece: string, head: RequestHead): string | undefined {
   }
 }
 
-/** `redirect https;` of a listener: the same URL by https, on the port browsers expect; undefined without a Host. */
-export function httpsLocation(head: RequestHead): string | undefined {
-  return head.host === '' ? undefined : `https://${head.host}${head.uri}`
+/** `redirect https;` of a listener: the same URL by https, on this port or the one browsers expect; undefined without a Host. */
+export function httpsLocation(head: RequestHead, port: number | undefined): string | undefined {
+  const suffix = port === undefined || port === HTTPS_PORT ? '' : `:${port}`
+  return head.host === '' ? undefined : `https://${head.host}${suffix}${head.uri}`
 }
+
+const HTTPS_PORT = 443

@@ -102,7 +102,7 @@ function respond(
 
 /** `redirect https;` of a listener. */
 function redirectToHttps(client: Client, head: RequestHead): void {
-  const location = httpsLocation(head)
+  const location = httpsLocation(head, client.listener.redirectPort)
   if (location === undefined) sendOwn(client, head, undefined, noHost)
   else sendRedirect(client, head, undefined, 308, location)
 }

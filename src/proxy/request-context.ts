@@ -3,12 +3,14 @@ import type { RequestHead } from '../http/request-head.ts'
 import type { Reason } from '../log/reasons.ts'
 import type { RequestFacts } from '../plan/facts.ts'
 import type { VariableName } from '../plan/plan.ts'
+import type { TlsFacts } from '../plan/tls-facts.ts'
 import { clock } from '../util/clock.ts'
 import type { Client } from './client.ts'
 import { HeadFacts, type PeerSource } from './facts.ts'
 import type { VariableSource } from './header-edits.ts'
 import type { RouteRules, RouteRuntime } from './route-runtime.ts'
 import type { Runtime } from './runtime.ts'
+import { tlsVariable } from './tls-variables.ts'
 import type { Worker } from './worker.ts'
 
 /** What the heads that are sent on and stored are made of. */
@@ -38,6 +40,7 @@ export class RequestContext implements RequestView {
   readonly clientAddress: string
   readonly clientPort: number
   readonly isSecure: boolean
+  readonly tls: TlsFacts | undefined
   /** Why what is stored does not answer the request; `none`: the cache was not asked. */
   missReason: Reason = 'none'
   key = ''
@@ -60,6 +63,7 @@ export class RequestContext implements RequestView {
     this.clientAddress = client.clientAddress
     this.clientPort = client.clientPort
     this.isSecure = client.isSecure
+    this.tls = client.tls
     this.facts = new HeadFacts(this.head, this)
   }
 
@@ -100,6 +104,17 @@ export function variableText(view: RequestView, name: VariableName): string {
       return head.uri
     case 'request.scheme':
       return view.facts.scheme
+    case 'tls.version':
+    case 'tls.cipher':
+    case 'tls.protocol':
+    case 'tls.sni':
+    case 'tls.client.state':
+    case 'tls.client.subject':
+    case 'tls.client.common-name':
+    case 'tls.client.issuer':
+    case 'tls.client.serial':
+    case 'tls.client.fingerprint':
+      return tlsVariable(view.tls, name)
     case 'route.name':
       return route.plan.name
     case 'backend.name':

@@ -6,6 +6,7 @@
  * fields asked for are not touched.
  */
 import type { RequestFacts } from '../plan/facts.ts'
+import type { TlsFacts } from '../plan/tls-facts.ts'
 import type { Client } from './client.ts'
 import type { HeadFacts } from './facts.ts'
 import type { VariableSource } from './header-edits.ts'
@@ -29,6 +30,10 @@ export class SentFacts implements RequestFacts {
 
   get scheme(): 'http' | 'https' {
     return this.#request.scheme
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#request.tls
   }
 
   get host(): string {

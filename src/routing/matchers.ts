@@ -4,7 +4,8 @@
  */
 import { plainPath } from '../http/plain-path.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
-import type { MatcherPlan, MatchNode } from '../plan/plan.ts'
+import type { ClientField, MatcherPlan, MatchNode, TlsField } from '../plan/plan.ts'
+import type { ClientCertificateFacts, TlsFacts } from '../plan/tls-facts.ts'
 import { assert, unreachable } from '../util/assert.ts'
 import { wireText } from '../util/wire-text.ts'
 import { HostMap } from './hosts.ts'
@@ -127,6 +128,12 @@ function compileLeaf(leaf: Leaf): NodeTest {
       return compileCookie(leaf)
     case 'scheme':
       return (request) => request.scheme === leaf.scheme
+    case 'tls':
+      return compileTls(leaf)
+    case 'client-certificate':
+      return (request) => clientState(request) === leaf.state
+    case 'client-field':
+      return compileClientField(leaf)
     case 'status':
       return (_, response) => response !== undefined && hasStatus(leaf.statuses, response.status)
     case 'response-header':
@@ -177,6 +184,49 @@ function compileHeader(leaf: NamedLeaf<'header'>): NodeTest {
 function compileResponseHeader(leaf: NamedLeaf<'response-header'>): NodeTest {
   const test = compileField(leaf)
   return (_, response) => response !== undefined && test(response)
+}
+
+/** Without TLS there is nothing that could be absent. */
+function compileTls(leaf: NamedLeaf<'tls'>): NodeTest {
+  const read = tlsFields[leaf.field]
+  const { absent, present, text } = compileTests(leaf.tests, 'value')
+  return ({ tls }) => {
+    if (tls === undefined) return false
+    const value = read(tls)
+    return value === '' ? absent : present || text?.(value) === true
+  }
+}
+
+const tlsFields: Readonly<Record<TlsField, (tls: TlsFacts) => string>> = {
+  sni: (tls) => tls.sni,
+  version: (tls) => tls.version,
+  cipher: (tls) => tls.cipher,
+  protocol: (tls) => tls.protocol,
+}
+
+function clientState({ tls }: RequestFacts): 'verified' | 'untrusted' | 'absent' {
+  if (tls?.client === undefined) return 'absent'
+  return tls.client.isVerified ? 'verified' : 'untrusted'
+}
+
+/** What is not verified may say anything, so it is as if it said nothing. */
+function compileClientField(leaf: NamedLeaf<'client-field'>): NodeTest {
+  const read = clientFields[leaf.field]
+  const { absent, present, text } = compileTests(leaf.tests, 'value')
+  return ({ tls }) => {
+    if (tls?.client?.isVerified !== true) return false
+    const values = read(tls.client).filter((value) => value !== '')
+    return values.length === 0 ? absent : present || (text !== undefined && values.some(text))
+  }
+}
+
+const clientFields: Readonly<Record<ClientField, (client: ClientCertificateFacts) => readonly string[]>> = {
+  subject: ({ subject }) => [subject],
+  'common-name': ({ commonName }) => [commonName],
+  name: ({ names }) => names,
+  issuer: ({ issuer }) => [issuer],
+  serial: ({ serial }) => [serial],
+  fingerprint: ({ fingerprint }) => [fingerprint],
 }
 
 type FieldSource = Pick<RequestFacts, 'header' | 'headers'>

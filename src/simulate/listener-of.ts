@@ -6,8 +6,8 @@ import type { RouteTable } from '../routing/table.ts'
 const defaultPorts = { http: 80, https: 443 } as const
 
 /**
- * The listener on the URL's port; where none is (behind a port mapping, say), any that is no mere redirect to https. Of
- * several, the one with the strongest site for the host. undefined: the Plan has none.
+ * The listener on the URL's port; where none is (behind a port mapping, say), one that speaks TLS or does not as the URL has it,
+ * or any that is no mere redirect to https. Of several, the one with the strongest site for the host. undefined: the Plan has none.
  */
 export function listenerOf(
   plan: Plan,
@@ -18,7 +18,8 @@ export function listenerOf(
   const wanted = port ?? defaultPorts[scheme]
   const onPort = plan.listeners.filter((listener) => listener.addresses.some((one) => isAt(one, wanted)))
   const answering = plan.listeners.filter((listener) => !listener.redirectHttps)
-  const candidates = [onPort, answering, plan.listeners].find((listeners) => listeners.length > 0) ?? []
+  const ofScheme = answering.filter(({ tls }) => (tls !== undefined) === (scheme === 'https'))
+  const candidates = [onPort, ofScheme, answering, plan.listeners].find((listeners) => listeners.length > 0) ?? []
   const siteOf = (listener: ListenerPlan): SitePlan | undefined => table.siteOf(listener.name, host)?.site
   return (
     candidates.find((listener) => siteOf(listener)?.hosts.includes(host)) ??

@@ -156,7 +156,7 @@ export class Simulation {
     const { head } = parsed
     const unrouted = answerUnrouted(head)
     if (unrouted !== undefined) return this.#own(unrouted)
-    if (listener.redirectHttps) return this.#redirect(308, httpsLocation(head))
+    if (listener.redirectHttps) return this.#redirect(308, httpsLocation(head, listener.redirectPort))
     const facts = new SimulatedFacts(head, request)
     this.#facts = facts
     const entry = this.#table.find(listener.name, facts)

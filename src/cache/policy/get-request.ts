@@ -1,6 +1,7 @@
 /** A request seen as the GET that would find what it changes: a key can be made of it, and rules asked. */
 
 import type { RequestFacts } from '../../plan/facts.ts'
+import type { TlsFacts } from '../../plan/tls-facts.ts'
 import type { Target } from './same-origin.ts'
 
 /** The fields and the client are those of `request`, the target is its own or another one of the same origin. */
@@ -24,6 +25,10 @@ export class GetRequest implements RequestFacts {
     this.hasQuery = target.hasQuery
     this.clientAddress = request.clientAddress
     this.#request = request
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#request.tls
   }
 
   header(name: string): string | undefined {

@@ -14,6 +14,7 @@ export class UrlRequest implements RequestFacts {
   readonly query: string
   readonly hasQuery: boolean
   readonly clientAddress = ''
+  readonly tls = undefined
 
   private constructor(scheme: 'http' | 'https', authority: string, path: string, query: string | undefined) {
     this.scheme = scheme

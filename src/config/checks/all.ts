@@ -15,6 +15,7 @@ import { checkSharedKeys } from './shared-keys.ts'
 import { checkSharing } from './sharing.ts'
 import { checkSites, checkUncovered } from './sites.ts'
 import { checkTests } from './tests.ts'
+import { checkDoubtfulTls, checkTls } from './tls.ts'
 import { checkTtls } from './ttls.ts'
 import { checkVersion } from './version.ts'
 
@@ -23,6 +24,7 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkDuplicateNames(checked, report)
   checkUndefinedNames(checked, report)
   checkListeners(checked, report)
+  checkTls(checked, report)
   checkLogs(checked, report)
   checkBackends(checked, report)
   checkMemcached(checked, report)
@@ -44,6 +46,7 @@ export function checkDoubtful(checked: CheckedDocument, compiled: Compiled, repo
   checkUncovered(checked, report)
   checkUnusedNames(checked, report)
   checkUnusedListeners(checked, report)
+  checkDoubtfulTls(checked, compiled, report)
   checkDoubtfulPools(checked, compiled, report)
   checkSharing(checked, compiled, report)
   checkSharedKeys(checked, compiled, report)

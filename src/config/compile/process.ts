@@ -13,7 +13,9 @@ import { setting } from '../defaults.ts'
 import * as listener from '../directives/listener.ts'
 import * as log from '../directives/log.ts'
 import * as process from '../directives/process.ts'
+import { tls } from '../directives/tls.ts'
 import { placeOf } from './place.ts'
+import { buildTls } from './tls.ts'
 
 export function buildProcess(main: Block): ProcessPlan {
   const block = main.child(process.processBlock)
@@ -62,7 +64,10 @@ export function buildListener(node: Node<string>): ListenerPlan {
   return {
     name: node.value,
     addresses: block.all(listener.address).flatMap((address) => address.value),
+    protocols: block.value(listener.protocols) ?? (block.mentions(tls) ? ['h2', 'h1'] : ['h1']),
+    tls: buildTls(block.node(tls)?.block),
     redirectHttps: block.mentions(listener.redirectScheme),
+    redirectPort: block.value(listener.redirectScheme)?.port,
     limits: buildLimits(block.child(listener.limits)),
     place: placeOf(headOf(node)),
   }

@@ -72,6 +72,7 @@ function buildFrom({ name, paths, block, siteBlock, named, node }: RouteParts): 
     responseHeaders: buildEdits('response', block, siteBlock, rule),
     forwarded: buildForwarded(block.child(site.forwarded), siteBlock.child(site.forwarded)),
     upgrades: upgrades.value(site.upgrade) ?? [],
+    hsts: own(site.hsts)?.value,
     bodyBytes: own(site.bodyBytes),
     cacheStatus: setting(site.cacheStatus, block, siteBlock),
     place,

@@ -17,6 +17,8 @@ export type ContextName =
   | 'log daemon'
   | 'log access'
   | 'listener'
+  | 'tls'
+  | 'client-certificate'
   | 'limits'
   | 'backend'
   | 'retry'

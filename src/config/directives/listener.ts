@@ -1,12 +1,15 @@
 /**
+ *     listener plain { address *:80 [::]:80; redirect https; }
  *     listener public {
- *         address *:80 [::]:80;
- *         redirect https;
+ *         address *:443 [::]:443; protocols h2 h1;
+ *         tls { certificate /etc/shellac/shop.crt key /etc/shellac/shop.key; }
  *         limits { header-timeout 10s; idle-timeout 60s; headers 100; body-bytes 10MiB; }
  *     }
  */
+import type { ListenerProtocol } from '../../plan/tls-plan.ts'
 import { definition, many, nothing, one } from './arguments.ts'
-import { type Context, directive } from './directive.ts'
+import { type Context, directive, type Shape } from './directive.ts'
+import { tls } from './tls.ts'
 import { duration, identifier, integer, integerOrUnlimited, listenAddress, oneOf, size } from './values.ts'
 
 export const address = directive({
@@ -22,14 +25,44 @@ export const address = directive({
   peers: ['listen', 'bind', 'Listen', 'http_port'],
 })
 
+export interface RedirectArguments {
+  /** undefined: the usual one. */
+  readonly port: number | undefined
+}
+
+const redirectPort = integer(1, 65_535)
+
+const redirectShape: Shape<RedirectArguments> = {
+  syntax: `https [to port ${redirectPort.syntax}]`,
+  read(reader) {
+    if (reader.next(oneOf('https')) === undefined) return undefined
+    if (!reader.takeWord('to')) return { port: undefined }
+    const port = reader.expectWord('port') ? reader.next(redirectPort) : undefined
+    return port === undefined ? undefined : { port }
+  },
+}
+
 export const redirectScheme = directive({
   name: 'redirect',
-  shape: one(oneOf('https')),
+  shape: redirectShape,
   phase: 'accept',
   doc:
-    'Answers every request with 308 to the https URL of the same host and path. Such a listener belongs to no ' +
-    'site.',
+    'Answers every request with 308 to the https URL of the same host and path, on port 443 or the one that is named. Such a ' +
+    'listener belongs to no site.',
   example: 'redirect https;',
+  peers: ['redirect scheme', 'auto_https'],
+})
+
+export const protocols = directive({
+  name: 'protocols',
+  shape: many(oneOf<ListenerProtocol>('h2', 'h1')),
+  phase: 'accept',
+  doc:
+    'What is spoken with clients: "h2" is HTTP/2, "h1" is HTTP/1.1. Client and listener agree in the TLS handshake (ALPN), ' +
+    'where the first one here that the client knows too is taken. Without this statement that is "h2 h1" on a listener with ' +
+    '"tls"; without "tls" only HTTP/1.1 is spoken.',
+  example: 'protocols h1;',
+  peers: ['http2', 'alpn', 'Protocols', 'ProtocolsHonorOrder', '-p', 'feature +http2'],
 })
 
 export const headerTimeout = directive({
@@ -156,7 +189,7 @@ export const limits = directive({
 export const listenerContext: Context = {
   name: 'listener',
   doc: 'A set of addresses that accept connections under the same limits.',
-  directives: [address, redirectScheme, limits],
+  directives: [address, protocols, tls, redirectScheme, limits],
 }
 
 export const listener = directive({

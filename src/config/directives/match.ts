@@ -3,7 +3,7 @@
  *     match @logged-in { cookie session present; }
  *     match @writes    { not { method GET HEAD OPTIONS; } }
  */
-import type { MatchNode, StringTest } from '../../plan/plan.ts'
+import type { ClientField, MatchNode, StringTest, TlsField } from '../../plan/plan.ts'
 import { type ArgumentReader, definition, nothing, type Value } from './arguments.ts'
 import { type Context, directive, type Shape } from './directive.ts'
 import {
@@ -176,6 +176,77 @@ const matchScheme = directive({
   peers: ['ssl_fc', '$scheme'],
 })
 
+const tlsShape: Shape<MatchNode> = {
+  syntax: 'sni|version|cipher|protocol present|absent|VALUE|GLOB|~"REGEX" ...',
+  read(reader) {
+    const field = reader.next(oneOf<TlsField>('sni', 'version', 'cipher', 'protocol'))
+    const tests = field === undefined ? undefined : readTests(reader)
+    return field === undefined || tests === undefined ? undefined : { kind: 'tls', field, tests }
+  },
+}
+
+const matchTls = directive({
+  name: 'tls',
+  shape: tlsShape,
+  repeat: 'many',
+  phase: 'check',
+  doc:
+    'The request came over TLS, and of its connection this holds: the name that was asked for (sni, lower case), the version ' +
+    '(1.2, 1.3), the cipher as OpenSSL names it, or the protocol that ALPN chose (h2, http/1.1).',
+  example: 'tls sni *.example.com;',
+  peers: [
+    'ssl_fc_sni',
+    'req.ssl_sni',
+    'ssl_server_name',
+    'ssl_protocol',
+    'ssl_fc_protocol',
+    'ssl_cipher',
+    'ssl_fc_cipher',
+  ],
+})
+
+const clientStates = ['verified', 'untrusted', 'absent'] as const
+const clientFields = ['subject', 'common-name', 'name', 'issuer', 'serial', 'fingerprint'] as const
+
+const clientShape: Shape<MatchNode> = {
+  syntax: clientStates.join('|'),
+  otherSyntax: `${clientFields.join('|')} VALUE|GLOB|~"REGEX" ...`,
+  read(reader) {
+    const word = reader.next(oneOf(...clientStates, ...clientFields))
+    if (word === undefined) return undefined
+    const state = clientStates.find((one) => one === word)
+    if (state !== undefined) return { kind: 'client-certificate', state }
+    const tests = readTests(reader)
+    return tests && { kind: 'client-field', field: word as ClientField, tests }
+  },
+}
+
+const matchClientCertificate = directive({
+  name: 'client-certificate',
+  shape: clientShape,
+  repeat: 'many',
+  phase: 'check',
+  doc:
+    'What certificate the client has shown: a valid one, one that is not trusted, or none; or a valid one whose field has one ' +
+    'of these values. "subject" and "issuer" are compared as "CN=Ada,O=Example", "common-name" is the CN alone, "name" any of ' +
+    'the host names, mail addresses and URIs in it; "serial" and "fingerprint" (SHA-256) are hexadecimal, in lower case and without ' +
+    'colons. Of a certificate that is not valid no field ever holds. Listeners ask for one with "client-certificate" in "tls".',
+  example: 'client-certificate common-name ada grace;',
+  peers: [
+    'ssl_client_verify',
+    'ssl_client_s_dn',
+    'ssl_client_i_dn',
+    'ssl_client_serial',
+    'ssl_client_fingerprint',
+    'ssl_c_verify',
+    'ssl_c_s_dn',
+    'ssl_c_used',
+    'SSL_CLIENT_VERIFY',
+    'SSL_CLIENT_S_DN',
+    'SSLRequire',
+  ],
+})
+
 const matchStatus = directive({
   name: 'status',
   shape: listShape(status, (statuses) => ({ kind: 'status', statuses })),
@@ -232,6 +303,8 @@ export const matchContext: Context = {
     matchHeader,
     matchCookie,
     matchScheme,
+    matchTls,
+    matchClientCertificate,
     matchStatus,
     matchResponseHeader,
     matchMatcher,

@@ -3,13 +3,13 @@
  * and access rules add up.
  *
  *     proxy app; use-cache shop; cache static; allow @office; deny all; body-bytes 10MiB; upgrade websocket;
- *     cache-status full;
+ *     hsts 365d; cache-status full;
  *     forwarded { trust 10.0.0.0/8; x-forwarded on; forwarded off; via shellac; }
  */
 import { type ArgumentReader, many, nothing, one, readReference, reference } from './arguments.ts'
 import { type Context, type Directive, directive, type Shape } from './directive.ts'
 import { headersBlock } from './headers.ts'
-import { accessMatcher, backendName, identifier, network, oneOf, onOff, size, viaName } from './values.ts'
+import { accessMatcher, backendName, duration, identifier, network, oneOf, onOff, size, viaName } from './values.ts'
 
 export const proxy = directive({
   name: 'proxy',
@@ -109,6 +109,49 @@ export const bodyBytes = directive({
   doc: 'The largest request body here; a larger one gets 413. Without it the bound of the listener holds.',
   example: 'body-bytes 2GiB;',
   peers: ['client_max_body_size', 'LimitRequestBody'],
+})
+
+const hstsWord = oneOf('include-subdomains', 'preload')
+
+export interface HstsArguments {
+  /** undefined: `off`. */
+  readonly value: string | undefined
+}
+
+const hstsShape: Shape<HstsArguments> = {
+  syntax: `${duration.syntax} [include-subdomains] [preload]`,
+  otherSyntax: 'off',
+  read(reader) {
+    if (reader.takeWord('off')) return { value: undefined }
+    const lifeMs = reader.next(duration)
+    if (lifeMs === undefined) return undefined
+    const words = new Set<string>()
+    while (reader.peek() !== undefined) {
+      const word = reader.next(hstsWord)
+      if (word === undefined) return undefined
+      words.add(word)
+    }
+    const parts = [`max-age=${Math.trunc(lifeMs / 1000)}`]
+    if (words.has('include-subdomains')) parts.push('includeSubDomains')
+    if (words.has('preload')) parts.push('preload')
+    return { value: parts.join('; ') }
+  },
+}
+
+export const hsts = directive({
+  name: 'hsts',
+  shape: hstsShape,
+  phase: 'deliver',
+  doc:
+    'Tells browsers to come by https only, for so long (Strict-Transport-Security, RFC 6797): in answers over TLS, in place of ' +
+    'what the origin says about it. "include-subdomains" is for all hosts below this one too, "preload" allows browsers to ' +
+    'know it beforehand; neither can be taken back quickly. A route may turn it off, or say something else.',
+  example: 'hsts 365d;',
+  peers: [
+    'Strict-Transport-Security',
+    'Header always set Strict-Transport-Security',
+    'http-response set-header Strict-Transport-Security',
+  ],
 })
 
 export const cacheStatus = directive({
@@ -211,5 +254,6 @@ export const siteStatements: readonly Directive[] = [
   allow,
   deny,
   bodyBytes,
+  hsts,
   cacheStatus,
 ]

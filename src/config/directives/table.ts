@@ -17,6 +17,7 @@ import { routeContext } from './route.ts'
 import { siteContext } from './site.ts'
 import { forwardedContext } from './site-statements.ts'
 import { testContext, testMessageContext, testStoredContext } from './test-block.ts'
+import { clientCertificateContext, tlsContext } from './tls.ts'
 import { mainContext } from './top-level.ts'
 
 /** In the order of the manual. */
@@ -28,6 +29,8 @@ export const contexts: readonly Context[] = [
   daemonLogContext,
   accessLogContext,
   listenerContext,
+  tlsContext,
+  clientCertificateContext,
   limitsContext,
   backendContext,
   retryContext,

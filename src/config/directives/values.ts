@@ -126,12 +126,12 @@ export const userName: Value<string> = {
 
 /** Words behind the address in `listen` of nginx and `bind` of HAProxy, and what to say of them. */
 const NO_OPTIONS = 'only addresses stand here, without options'
-const NO_TLS = 'only addresses stand here; this version speaks HTTP/1.1 without TLS'
+const TLS_BLOCK = 'only addresses stand here; add to the listener: tls { certificate /PATH key /PATH; }'
 const LISTEN_OPTIONS: ReadonlyMap<string, string> = new Map([
-  ['ssl', NO_TLS],
-  ['tls', NO_TLS],
-  ['http2', NO_TLS],
-  ['quic', NO_TLS],
+  ['ssl', TLS_BLOCK],
+  ['tls', TLS_BLOCK],
+  ['http2', 'only addresses stand here; add to the listener: protocols h2 h1;'],
+  ['quic', 'only addresses stand here; HTTP/3 is not in this version'],
   ['default_server', NO_OPTIONS],
   ['reuseport', NO_OPTIONS],
   ['transparent', NO_OPTIONS],

@@ -21,6 +21,7 @@ export function request(url = 'http://example.org/', fields: readonly string[] =
     query: query?.slice(1) ?? '',
     hasQuery: query !== undefined,
     clientAddress: '192.0.2.1',
+    tls: undefined,
     header: (name) => new FlatFacts(0, fields).header(name),
     headers: (name) => valuesOf(fields, name),
   }

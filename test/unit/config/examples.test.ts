@@ -41,6 +41,9 @@ const surroundings: Readonly<Record<ContextName, string>> = {
   'log daemon': 'log daemon { to stderr; % }',
   'log access': 'log access { to stdout; % }',
   listener: 'listener more { address *:8001; % }',
+  tls: 'listener more { address *:8001; tls { certificate /etc/shellac/more.pem; % } }',
+  'client-certificate':
+    'listener more { address *:8001; tls { certificate /more.pem; client-certificate optional { ca /ca.pem; % } } }',
   limits: 'listener more { address *:8001; limits { % } }',
   backend: 'backend more { server a 127.0.0.1:8081; % }',
   retry: 'backend more { server a 127.0.0.1:8081; retry { % } }',

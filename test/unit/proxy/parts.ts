@@ -9,15 +9,18 @@ import { Counters, createCounters } from '../../../src/log/counters.ts'
 import { PoolSet } from '../../../src/memcached/pool-set.ts'
 import { Output } from '../../../src/net/output.ts'
 import type { Plan } from '../../../src/plan/plan.ts'
+import type { TlsFacts } from '../../../src/plan/tls-facts.ts'
 import type { Client } from '../../../src/proxy/client.ts'
-import type { EngineOptions } from '../../../src/proxy/engine.ts'
+import type { EngineOptions, Provisions } from '../../../src/proxy/engine.ts'
 import { HeadFacts } from '../../../src/proxy/facts.ts'
 import { FleetPublisher } from '../../../src/proxy/fleet-publisher.ts'
 import { RequestContext } from '../../../src/proxy/request-context.ts'
 import type { Framing } from '../../../src/proxy/response-out.ts'
 import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
 import { Runtime, type SharedState } from '../../../src/proxy/runtime.ts'
+import type { TlsSupply } from '../../../src/proxy/tls-listeners.ts'
 import { Worker } from '../../../src/proxy/worker.ts'
+import { ownSessions } from '../../../src/tls/tls-server.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import { filesOf } from '../../support/config.ts'
 
@@ -62,6 +65,13 @@ export function poolsOf(plan: Plan): PoolSet {
   return new PoolSet(plan.memcached, sharedStateOf(plan).pools, { worker: 0, log, onFault }, undefined)
 }
 
+/** What an engine is given beside a Plan. */
+export function provisionsOf(plan: Plan, tls: TlsSupply = noTls): Provisions {
+  return { shared: sharedStateOf(plan), pools: poolsOf(plan), tls, sockets: [] }
+}
+
+const noTls: TlsSupply = { materials: new Map(), sessionsOf: () => ownSessions }
+
 /** The runtime of a text, without its first statement and listener, which are always the same. */
 export function runtimeOf(text: string): Runtime {
   const plan = planOf(FRAME + text)
@@ -72,9 +82,10 @@ export interface Peer {
   readonly clientAddress: string
   readonly clientPort: number
   readonly isSecure: boolean
+  readonly tls: TlsFacts | undefined
 }
 
-const stranger: Peer = { clientAddress: '192.0.2.7', clientPort: 4711, isSecure: false }
+const stranger: Peer = { clientAddress: '192.0.2.7', clientPort: 4711, isSecure: false, tls: undefined }
 
 /** What is known of a request that `runtime` has found a route for. */
 export function contextOf(runtime: Runtime, head: RequestHead, peer = stranger): RequestContext {

@@ -76,7 +76,10 @@ describe('the head for an origin', () => {
   it('quotes an IPv6 client in Forwarded, and names one without address unknown; https over TLS', () => {
     const config = PLAIN.replace('via off;', 'via off; forwarded on;')
     const forwarded = (clientAddress: string) =>
-      sent(['GET / HTTP/1.1', 'Host: a:81'], { config, peer: { clientAddress, clientPort: 1, isSecure: clientAddress === '' } })[2]
+      sent(['GET / HTTP/1.1', 'Host: a:81'], {
+        config,
+        peer: { clientAddress, clientPort: 1, isSecure: clientAddress === '', tls: undefined },
+      })[2]
     assert.equal(forwarded('2001:db8::7'), 'Forwarded: for="[2001:db8::7]";host="a:81";proto=http')
     assert.equal(forwarded(''), 'Forwarded: for=unknown;host="a:81";proto=https')
   })
