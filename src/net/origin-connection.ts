@@ -1,47 +1,30 @@
 /**
- * One connection to an origin server: writes a request, reads the response by the rules of RFC 9112, and says whether
- * it may be used again.
+ * One HTTP/1.1 connection to an origin server: writes a request, reads the response by the rules of RFC 9112, and says
+ * whether it may be used again. Where the server chose HTTP/2, its socket goes to an H2Session instead.
  *
  * The hard part is knowing when it is clean. A connection goes back to the pool only if the request was written to its
  * end, the response read to its end, no byte is left over and nothing failed; a byte or an end of stream on an idle
  * connection closes it, and its content is never looked at.
  *
  *     connecting -> idle <-> head -> body -> idle      any -> closed
- *                              \-> tunnel (after 101)
+ *       \-> closed (HTTP/2)    \-> tunnel (after 101)
  *
  * Always true: `sink` is set exactly in the states head, body and tunnel; reading is stopped only in body and tunnel.
  */
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { BodyReader } from '../http/body-reader.ts'
+import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
 import { F } from '../http/fields.ts'
 import type { HeadLimits } from '../http/request-head.ts'
 import { parseResponseHead, ResponseHead } from '../http/response-head.ts'
-import type { ListenAddress } from '../plan/plan.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
+import { dialOrigin, type OriginDial, speaksHttp2 } from './origin-dial.ts'
 import { connectErrorCode, type OriginErrorCode } from './origin-error.ts'
-import type { Resolver } from './resolver.ts'
+import type { OriginLink, OutgoingHead, ResponseSink } from './origin-link.ts'
+import { isCertificateRefusal, tlsErrorCode, tlsErrorDetail } from './origin-tls-error.ts'
+import type { Output } from './output.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
-
-/** What one request wants to know of its response. `bytes` is the connection's own buffer: see `retain`. */
-export interface ResponseSink {
-  /** A 1xx other than 101; `head` is valid during the call only, as in onHead. */
-  onInterim(head: ResponseHead): void
-  onHead(head: ResponseHead): void
-  onData(bytes: Buffer, start: number, end: number): void
-  /** Everything that came with one read has been told: what was held back to be sent together goes out now. */
-  onPause(): void
-  /** The response is complete; the connection has been returned or closed. `trailers` is raw field lines. */
-  onEnd(trailers: string | undefined): void
-  /** The response will not be completed; the connection is closed. */
-  onFail(code: OriginErrorCode): void
-  /** After 101: the connection is a pipe; `bytes` came behind the head. */
-  onUpgrade(head: ResponseHead, bytes: Buffer): void
-  /** Bytes of the pipe. */
-  onTunnelData(bytes: Buffer, length: number): void
-  /** The origin shut its sending side of the pipe, or the pipe broke. */
-  onTunnelEnd(): void
-}
 
 export interface OriginLimits extends HeadLimits {
   readonly connectTimeoutMs: number
@@ -52,9 +35,16 @@ export interface OriginLimits extends HeadLimits {
 /** Who owns connections: told when one opened, failed to open, became free, or closed. */
 export interface ConnectionOwner {
   onOpen(connection: OriginConnection): void
+  /**
+   * The server speaks HTTP/2 on `socket`, which is the owner's from now on; the connection is over. What else is to be done
+   * to open it must be done by `deadlineMs`.
+   */
+  onOpenHttp2(connection: OriginConnection, socket: Socket, deadlineMs: number): void
   onOpenFailed(connection: OriginConnection, code: OriginErrorCode): void
   onFree(connection: OriginConnection): void
   onClosed(connection: OriginConnection): void
+  /** Why TLS failed, for the log: the failure itself is told as any other. */
+  onTlsTrouble(code: OriginErrorCode, detail: string): void
   /** A sink or the owner threw: a fault of ours. The connection has been closed. */
   onFault(error: unknown): void
 }
@@ -68,7 +58,7 @@ const MAX_INTERIM = 32
 /** Response heads of this thread are parsed here; sinks that keep one call `detach()`. */
 const parsedHead = new ResponseHead()
 
-export class OriginConnection extends TimerEntry {
+export class OriginConnection extends TimerEntry implements OriginLink {
   readonly socket: Socket
   state: State = 'connecting'
   sink: ResponseSink | undefined = undefined
@@ -76,6 +66,7 @@ export class OriginConnection extends TimerEntry {
   uses = 0
   /** The whole request has been written. */
   requestDone = false
+  readonly #dial: OriginDial
   readonly #owner: ConnectionOwner
   readonly #wheel: TimerWheel
   readonly #limits: OriginLimits
@@ -93,39 +84,80 @@ export class OriginConnection extends TimerEntry {
   #rest: Buffer | undefined = undefined
   #retained = false
   #failure: OriginErrorCode | undefined = undefined
+  /** The address has answered; what fails from here on, while connecting, is TLS. */
+  #isReached = false
+  /** The request body is sent in chunks. */
+  #isChunked = false
 
-  constructor(
-    address: ListenAddress,
-    owner: ConnectionOwner,
-    limits: OriginLimits,
-    wheel: TimerWheel,
-    resolver: Resolver,
-  ) {
+  constructor(dial: OriginDial, owner: ConnectionOwner, limits: OriginLimits, wheel: TimerWheel) {
     super()
+    this.#dial = dial
     this.#owner = owner
     this.#limits = limits
     this.#wheel = wheel
-    const onread = {
-      buffer: () => this.#buffer,
-      callback: (length: number, bytes: Uint8Array) => this.#onBytes(bytes as Buffer, length),
+    this.socket = dialOrigin(dial, {
+      buffer: () => this.#buffer as Uint8Array<ArrayBuffer>,
+      callback: (length, bytes) => this.#onBytes(bytes as Buffer, length),
+    })
+    const { socket } = this
+    const { tls } = dial
+    if (tls === undefined) {
+      socket.on('connect', () => this.#guard(() => this.#onConnect()))
+    } else {
+      socket.on('connect', () => {
+        this.#isReached = true
+      })
+      socket.on('secureConnect', () => this.#guard(() => this.#onSecure()))
+      socket.on('session', (session: Buffer) => tls.keep(session))
     }
-    this.socket =
-      address.kind === 'unix'
-        ? connect({ path: address.path, onread, allowHalfOpen: true })
-        : connect({
-            host: address.host,
-            port: address.port,
-            lookup: resolver.lookup,
-            autoSelectFamily: true,
-            noDelay: true,
-            onread,
-            allowHalfOpen: true,
-          })
-    this.socket.on('connect', () => this.#guard(() => this.#onConnect()))
-    this.socket.on('end', () => this.#guard(() => this.#onEndOfStream()))
-    this.socket.on('error', (error) => this.#guard(() => this.#onError(error)))
-    this.socket.on('close', () => this.#guard(() => this.#onClose()))
+    socket.on('end', () => this.#guard(() => this.#onEndOfStream()))
+    socket.on('error', (error) => this.#guard(() => this.#onError(error)))
+    socket.on('close', () => this.#guard(() => this.#onClose()))
     wheel.schedule(this, clock.monotonicMs + limits.connectTimeoutMs)
+  }
+
+  get isOver(): boolean {
+    return this.state === 'closed'
+  }
+
+  get isTunnel(): boolean {
+    return this.state === 'tunnel'
+  }
+
+  get unsentBytes(): number {
+    return this.socket.writableLength
+  }
+
+  send(head: OutgoingHead, sink: ResponseSink): number {
+    this.begin(sink, head.method, head.upgrade)
+    const text = head.text()
+    this.socket.write(text, 'latin1')
+    this.#isChunked = head.isUnsized
+    if (!head.hasBody) this.requestDone = true
+    return text.length
+  }
+
+  writeBody(output: Output, bytes: Buffer, start: number, end: number): void {
+    if (this.#isChunked) output.writeChunkCopy(this.socket, chunkPrefix(end - start), bytes, start, end)
+    else output.writeCopy(this.socket, bytes, start, end)
+    this.touch()
+  }
+
+  endRequest(trailers: string | undefined): void {
+    if (this.#isChunked) this.socket.write(lastChunk(trailers), 'latin1')
+    this.requestDone = true
+  }
+
+  writeTunnel(output: Output, bytes: Buffer, length: number): void {
+    output.writeCopy(this.socket, bytes, 0, length)
+  }
+
+  endTunnel(): void {
+    this.socket.end()
+  }
+
+  whenSent(output: Output, done: () => void): void {
+    output.whenFlushed(this.socket, done)
   }
 
   /**
@@ -144,17 +176,11 @@ export class OriginConnection extends TimerEntry {
     this.#wheel.schedule(this, clock.monotonicMs + this.#limits.firstByteTimeoutMs)
   }
 
-  /** The request has been written to its end. */
-  endRequest(): void {
-    this.requestDone = true
-  }
-
   /** A part of the request body was written: the origin gets its full time again. */
   touch(): void {
     if (this.state === 'head') this.#wheel.schedule(this, clock.monotonicMs + this.#limits.firstByteTimeoutMs)
   }
 
-  /** Stops reading until what was given to onData is out: the sink's client is slower than the origin. The timer rests. */
   pause(): void {
     if (this.#paused) return
     this.#paused = true
@@ -170,12 +196,10 @@ export class OriginConnection extends TimerEntry {
     if (this.state !== 'closed' && !this.#paused) this.socket.resume()
   }
 
-  /** The bytes given to onData are still being written somewhere: the buffer is left to them and a new one is made. */
   retain(): void {
     this.#retained = true
   }
 
-  /** Gives the connection up in the middle of whatever it does; the sink hears nothing more. */
   destroy(): void {
     if (this.state === 'closed') return
     this.sink = undefined
@@ -201,9 +225,36 @@ export class OriginConnection extends TimerEntry {
 
   #onConnect(): void {
     if (this.state !== 'connecting') return
+    this.#isReached = true
+    if (speaksHttp2(this.socket, this.#dial)) {
+      this.#handOver()
+      return
+    }
+    if (this.#dial.protocol === 'h2') {
+      this.#fail('no-protocol')
+      return
+    }
     this.state = 'idle'
     this.#wheel.cancel(this)
     this.#owner.onOpen(this)
+  }
+
+  /**
+   * Whatever the server sends behind its part of the handshake was not asked for. Some of it may lie in what has been read
+   * already, and would pass for the beginning of a response; so the first request waits for the end of this turn. HTTP/2
+   * servers do speak first (RFC 9113 §3.4), and to them nothing may be lost.
+   */
+  #onSecure(): void {
+    if (speaksHttp2(this.socket, this.#dial)) this.#onConnect()
+    else setImmediate(() => this.#guard(() => this.#onConnect()))
+  }
+
+  /** The socket goes on without this. */
+  #handOver(): void {
+    const { socket, deadlineMs } = this
+    this.state = 'closed'
+    this.#wheel.cancel(this)
+    this.#owner.onOpenHttp2(this, socket, deadlineMs)
   }
 
   /** Runs an event of the socket. */
@@ -256,6 +307,9 @@ export class OriginConnection extends TimerEntry {
         break
       case 'tunnel':
         this.sink!.onTunnelData(bytes, length)
+        break
+      case 'connecting':
+        this.#fail('unasked-data')
         break
       default:
         this.#shut() // bytes nobody asked for
@@ -385,15 +439,31 @@ export class OriginConnection extends TimerEntry {
       case 'tunnel':
         this.sink!.onTunnelEnd()
         break
+      case 'connecting':
+        this.#fail('tls-handshake')
+        break
       default:
         this.#shut()
     }
   }
 
   #onError(error: NodeJS.ErrnoException): void {
-    if (this.state === 'connecting') this.#fail(connectErrorCode(error))
+    if (this.state === 'connecting') this.#onConnectError(error)
+    else if (this.state === 'head' && isCertificateRefusal(error)) this.#failTls(error)
     else if (this.state === 'head') this.#fail(this.#hasBegun() ? 'incomplete' : 'closed-early')
     else if (this.state === 'body') this.#fail('incomplete')
+  }
+
+  #onConnectError(error: NodeJS.ErrnoException): void {
+    if (this.#isReached && this.#dial.tls !== undefined) this.#failTls(error)
+    else this.#fail(connectErrorCode(error))
+  }
+
+  #failTls(error: NodeJS.ErrnoException): void {
+    const code = tlsErrorCode(error)
+    this.#dial.tls!.forget()
+    this.#owner.onTlsTrouble(code, tlsErrorDetail(error))
+    this.#fail(code)
   }
 
   /** Some byte of the response to the current request has come. */

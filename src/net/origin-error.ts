@@ -72,6 +72,57 @@ export const originErrors = {
     blames: true,
     message: 'the server did not accept the connection in time',
   },
+  'tls-handshake': {
+    code: 'tls-handshake',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'no TLS connection to the server came about',
+  },
+  'certificate-untrusted': {
+    code: 'certificate-untrusted',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the certificate of the server is not trusted',
+  },
+  'certificate-name': {
+    code: 'certificate-name',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the certificate of the server is made out to another name',
+  },
+  'certificate-expired': {
+    code: 'certificate-expired',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the certificate of the server is not valid at this time',
+  },
+  'no-protocol': {
+    code: 'no-protocol',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the server does not speak HTTP/2',
+  },
+  // What comes before it was asked for was not said to this request, whoever said it.
+  'unasked-data': {
+    code: 'unasked-data',
+    status: 502,
+    retry: 'any',
+    blames: true,
+    message: 'the server sent data before it was asked',
+  },
+  // RFC 9113 §8.7: the server says that it has done nothing, as a queue would.
+  'refused-stream': {
+    code: 'refused-stream',
+    status: 502,
+    retry: 'any',
+    blames: false,
+    message: 'the server did not take the request on its HTTP/2 connection',
+  },
   'closed-early': {
     code: 'closed-early',
     status: 502,

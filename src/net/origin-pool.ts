@@ -5,16 +5,20 @@
  * Always true: `#all` holds the connections in every state but closed; `#idle` only clean ones; a request waits only
  * while no connection is idle.
  */
+import type { Socket } from 'node:net'
 import type { BackendPlan, ServerPlan } from '../plan/plan.ts'
 import { clock } from '../util/clock.ts'
 import { type ConnectionOwner, OriginConnection, type OriginLimits } from './origin-connection.ts'
+import type { OriginDial } from './origin-dial.ts'
 import type { OriginErrorCode } from './origin-error.ts'
+import type { OriginLink } from './origin-link.ts'
+import type { OriginTls } from './origin-tls.ts'
 import type { Resolver } from './resolver.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
 
 /** A request that needs a connection. Exactly one of the two is called, perhaps before `acquire` returns. */
 export interface Claimant {
-  onConnection(connection: OriginConnection): void
+  onConnection(link: OriginLink): void
   onNoConnection(code: OriginErrorCode): void
 }
 
@@ -38,13 +42,26 @@ export class Claim extends TimerEntry {
   }
 }
 
+/** What the pools of a worker, or of a backend, have in common. */
+export interface OriginSurroundings {
+  readonly wheel: TimerWheel
+  readonly resolver: Resolver
+  /** undefined: no TLS. */
+  readonly tls: OriginTls | undefined
+  /** Told what a claimant or a response's sink throws. */
+  readonly onFault: (error: unknown) => void
+  /** Told why a server is not spoken to over TLS. */
+  readonly onTlsTrouble: (server: ServerPlan, code: OriginErrorCode, detail: string) => void
+}
+
 export class OriginPool implements ConnectionOwner {
   readonly server: ServerPlan
   readonly onFault: (error: unknown) => void
   readonly #plan: BackendPlan
   readonly #limits: OriginLimits
   readonly #wheel: TimerWheel
-  readonly #resolver: Resolver
+  readonly #dial: OriginDial
+  readonly #onTlsTrouble: OriginSurroundings['onTlsTrouble']
   readonly #idle: OriginConnection[] = []
   /** In order of arrival; settled ones are skipped when their turn comes. */
   readonly #queue: Claim[] = []
@@ -53,19 +70,14 @@ export class OriginPool implements ConnectionOwner {
   #waiting = 0
   #closed = false
 
-  /** `onFault` is told what a claimant or a response's sink throws. */
-  constructor(
-    server: ServerPlan,
-    plan: BackendPlan,
-    wheel: TimerWheel,
-    resolver: Resolver,
-    onFault: (error: unknown) => void,
-  ) {
+  constructor(server: ServerPlan, plan: BackendPlan, surroundings: OriginSurroundings) {
+    const { wheel, resolver, tls, onFault, onTlsTrouble } = surroundings
     this.server = server
     this.onFault = onFault
+    this.#onTlsTrouble = onTlsTrouble
     this.#plan = plan
     this.#wheel = wheel
-    this.#resolver = resolver
+    this.#dial = { address: server.address, resolver, tls: tls?.forServer(server), protocol: plan.protocol }
     this.#limits = {
       headBytes: plan.responseHeaderBytes,
       targetBytes: plan.responseHeaderBytes,
@@ -152,6 +164,15 @@ export class OriginPool implements ConnectionOwner {
     this.#serveQueue()
   }
 
+  onOpenHttp2(connection: OriginConnection, socket: Socket): void {
+    socket.destroy()
+    this.onOpenFailed(connection, 'no-protocol')
+  }
+
+  onTlsTrouble(code: OriginErrorCode, detail: string): void {
+    this.#onTlsTrouble(this.server, code, detail)
+  }
+
   onFree(connection: OriginConnection): void {
     const next = this.#nextWaiting()
     if (next !== undefined) {
@@ -175,7 +196,7 @@ export class OriginPool implements ConnectionOwner {
   }
 
   #open(claim: Claim): void {
-    const connection = new OriginConnection(this.server.address, this, this.#limits, this.#wheel, this.#resolver)
+    const connection = new OriginConnection(this.#dial, this, this.#limits, this.#wheel)
     this.#all.add(connection)
     this.#connecting.set(connection, claim)
   }

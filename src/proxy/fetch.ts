@@ -359,7 +359,7 @@ export class Fetch implements OriginSink, PoolStepSink {
       this.#origin.cancel()
       return
     }
-    this.#origin.connection?.pause()
+    this.#origin.link?.pause()
     listener.onOverflow(this.#origin, Buffer.from(rest), reason)
   }
 

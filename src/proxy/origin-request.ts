@@ -10,18 +10,19 @@
  */
 
 import { triedBit } from '../balance/balancer.ts'
+import { B } from '../http/body-kind.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
-import type { OriginConnection, ResponseSink } from '../net/origin-connection.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
+import type { OriginLink, OutgoingHead, ResponseSink } from '../net/origin-link.ts'
 import type { Claim, Claimant, OriginPool } from '../net/origin-pool.ts'
-import { type OutgoingRequest, requestHeadText } from './request-out.ts'
+import { type OutgoingRequest, requestFieldList, requestHeadText } from './request-out.ts'
 import type { BackendRuntime } from './runtime.ts'
 import type { Worker } from './worker.ts'
 
 /** What the owner of an origin request wants to know beside the response. */
 export interface OriginSink extends ResponseSink {
-  /** The head is on its way: the body may follow, through `connection.socket`. */
+  /** The head is on its way: the body may follow, through `link`. */
   onRequestReady(): void
 }
 
@@ -30,10 +31,10 @@ const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
 /** Connections that had gone bad in the pool are replaced without counting as attempts, but not for ever. */
 const MAX_STALE_CONNECTIONS = 3
 
-export class OriginRequest implements Claimant, ResponseSink {
+export class OriginRequest implements Claimant, ResponseSink, OutgoingHead {
   sink: OriginSink
   /** Set from the moment the head was written until the response is complete. */
-  connection: OriginConnection | undefined = undefined
+  link: OriginLink | undefined = undefined
   /** Index of the server in the backend's plan; -1 before one was chosen. */
   server = -1
   readonly backend: BackendRuntime
@@ -81,26 +82,45 @@ export class OriginRequest implements Claimant, ResponseSink {
     this.#done = true
     if (this.#claim !== undefined) this.#pool().cancel(this.#claim)
     if (this.server !== -1) this.backend.balancer.ended(this.server)
-    this.connection?.destroy()
-    this.connection = undefined
+    this.link?.destroy()
+    this.link = undefined
   }
 
   get serverName(): string {
     return this.server === -1 ? '' : this.backend.plan.servers[this.server]!.name
   }
 
-  onConnection(connection: OriginConnection): void {
-    const { context, upgrade } = this.#out
+  get method(): string {
+    return this.#out.context.head.method
+  }
+
+  get upgrade(): string | undefined {
+    return this.#out.upgrade
+  }
+
+  get hasBody(): boolean {
+    return this.#out.context.head.hasBody
+  }
+
+  get isUnsized(): boolean {
+    return this.#out.context.head.bodyKind === B.chunked
+  }
+
+  text(): string {
+    return requestHeadText(this.#out, this.#pool().server)
+  }
+
+  fieldList(scheme: 'http' | 'https'): string[] {
+    return requestFieldList(this.#out, this.#pool().server, scheme)
+  }
+
+  onConnection(link: OriginLink): void {
     this.#claim = undefined
-    this.#reused = connection.uses > 0
+    this.#reused = link.uses > 0
     this.#worker.counters.add(this.#reused ? C.originReuses : C.originConnects, 1)
-    this.connection = connection
-    connection.begin(this, context.head.method, upgrade)
-    const text = requestHeadText(this.#out, this.#pool().server)
-    this.#worker.counters.add(C.originBytesOut, text.length)
-    connection.socket.write(text, 'latin1')
-    if (!context.head.hasBody) connection.endRequest()
-    this.sink.onRequestReady()
+    this.link = link
+    this.#worker.counters.add(C.originBytesOut, link.send(this, this))
+    if (this.link === link) this.sink.onRequestReady()
   }
 
   onNoConnection(code: OriginErrorCode): void {
@@ -133,12 +153,12 @@ export class OriginRequest implements Claimant, ResponseSink {
     this.backend.balancer.succeeded(this.server)
     this.backend.balancer.ended(this.server)
     this.sink.onEnd(trailers)
-    this.connection = undefined
+    this.link = undefined
   }
 
   onFail(code: OriginErrorCode): void {
     if (this.#done) return
-    this.connection = undefined
+    this.link = undefined
     const isStaleConnection = code === 'closed-early' && this.#reused
     if (originErrors[code].blames && !isStaleConnection) this.backend.balancer.failed(this.server)
     if (!this.#mayTryAgain(code, isStaleConnection)) {

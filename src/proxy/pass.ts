@@ -2,15 +2,14 @@
  * A request whose response comes from an origin and does not come through the store: streamed both ways, nothing collected.
  * What it says of stored responses is taken notice of: an unsafe request invalidates, a POST may fill, a HEAD may update.
  *
- * Back-pressure has one owner per direction. Response: the origin connection is paused while bytes of its own buffer wait
+ * Back-pressure has one owner per direction. Response: the link to the origin is paused while bytes of its own buffer wait
  * in the client's socket, so a slow client holds one buffer of 64 KiB. Request: the client connection holds its body back
- * while the origin's socket has more than a window of bytes waiting.
+ * while more than a window of bytes waits for the origin.
  */
 
 import { forwardOf, forwardStatus } from '../cache/policy/cache-status.ts'
 import { invalidatedRequests, isUnsafe } from '../cache/policy/invalidate.ts'
 import { B } from '../http/body-kind.ts'
-import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
 import type { Reason } from '../log/reasons.ts'
@@ -31,7 +30,7 @@ import { SentFacts } from './sent-facts.ts'
 import { Tunnel } from './tunnel.ts'
 import { updateByHead } from './update-by-head.ts'
 
-/** Request body bytes in an origin's socket from which on the client has to wait. */
+/** Request body bytes that wait for an origin from which on the client has to. */
 const UPLOAD_WINDOW_BYTES = 256 * 1024
 
 const outcome = new Outcome()
@@ -89,7 +88,7 @@ export class Pass extends Exchange implements OriginSink {
   ): void {
     const pass = new Pass(client, context, reason, writer, origin, undefined)
     writer.write(rest)
-    origin.connection?.resume()
+    origin.link?.resume()
     pass.#applyBackPressure()
   }
 
@@ -127,7 +126,7 @@ export class Pass extends Exchange implements OriginSink {
   onData(bytes: Buffer, start: number, end: number): void {
     if (this.#fill?.write(bytes, start, end) === false) this.#fill = undefined
     this.#writer.write(bytes.subarray(start, end))
-    if (this.client.unsentBytes !== 0) this.#origin.connection?.retain()
+    if (this.client.unsentBytes !== 0) this.#origin.link?.retain()
   }
 
   onPause(): void {
@@ -170,27 +169,23 @@ export class Pass extends Exchange implements OriginSink {
   onTunnelEnd(): void {}
 
   override onRequestData(bytes: Buffer, start: number, end: number): void {
-    const origin = this.#origin.connection
-    if (origin === undefined || origin.state === 'closed') return
-    const { socket } = origin
+    const { link } = this.#origin
+    if (link === undefined || link.isOver) return
     const { output, counters } = this.context.worker
     this.#origin.bodyStarts()
     counters.add(C.originBytesOut, end - start)
     // The bytes are the worker's read buffer: they are copied, since the origin may take them later.
-    if (this.context.head.bodyKind !== B.chunked) output.writeCopy(socket, bytes, start, end)
-    else output.writeChunkCopy(socket, chunkPrefix(end - start), bytes, start, end)
-    origin.touch()
-    if (socket.writableLength <= UPLOAD_WINDOW_BYTES) return
+    link.writeBody(output, bytes, start, end)
+    if (link.unsentBytes <= UPLOAD_WINDOW_BYTES) return
     this.client.holdBody()
-    output.whenFlushed(socket, () => this.client.releaseBody())
+    link.whenSent(output, () => this.client.releaseBody())
   }
 
   override onRequestEnd(trailers: string | undefined): void {
-    const origin = this.#origin.connection
-    if (origin === undefined || origin.state === 'closed') return
+    const { link } = this.#origin
+    if (link === undefined || link.isOver) return
     this.#origin.bodyStarts()
-    if (this.context.head.bodyKind === B.chunked) origin.socket.write(lastChunk(trailers), 'latin1')
-    origin.endRequest()
+    link.endRequest(trailers)
   }
 
   override onRequestFailed(status: number, message: string): void {
@@ -217,12 +212,12 @@ export class Pass extends Exchange implements OriginSink {
 
   /** The client has not taken all of the origin's buffer: the origin waits until it has. */
   #applyBackPressure(): void {
-    const origin = this.#origin.connection
-    if (this.#done || origin === undefined || this.client.unsentBytes === 0) return
+    const { link } = this.#origin
+    if (this.#done || link === undefined || this.client.unsentBytes === 0) return
     // Those who read along would have to wait for this client.
     this.#giveUpFill('collapse-timeout')
-    origin.pause()
-    this.client.whenFlushed(() => origin.resume())
+    link.pause()
+    this.client.whenFlushed(() => link.resume())
   }
 
   /** `reason`: why those who read along go on by themselves. */

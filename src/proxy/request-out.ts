@@ -3,6 +3,7 @@
  * fields written anew (RFC 9110 §7.6, RFC 7239). Framing is built from what was parsed, never copied.
  */
 import { B } from '../http/body-kind.ts'
+import { appendFieldLines } from '../http/field-lines.ts'
 import { F } from '../http/fields.ts'
 import { plainPath } from '../http/plain-path.ts'
 import type { RequestHead } from '../http/request-head.ts'
@@ -32,6 +33,31 @@ export function requestHeadText(out: OutgoingRequest<RequestView>, server: Serve
   const { route, clientAddress } = out.context
   const trusted = route.plan.forwarded.trust.length > 0 && route.trusted.has(clientAddress)
   return start + fields(out, trusted) + forwardingFields(out.context, trusted) + out.validators + connectionFields(out)
+}
+
+/** The head as HTTP/2 has it (RFC 9113 §8.2, §8.3.1): what `requestHeadText` says, but for what concerns a connection. */
+export function requestFieldList(
+  out: OutgoingRequest<RequestView>,
+  server: ServerPlan,
+  scheme: 'http' | 'https',
+): string[] {
+  const { head, route, clientAddress } = out.context
+  const trusted = route.plan.forwarded.trust.length > 0 && route.trusted.has(clientAddress)
+  const list = [':method', head.method, ':scheme', scheme, ':authority', hostValue(out, server)]
+  list.push(':path', outgoingUri(out.context))
+  appendFieldLines(list, fields(out, trusted) + forwardingFields(out.context, trusted) + out.validators)
+  // RFC 9113 §8.2.2: the one thing that TE may say. Servers of gRPC want to hear it.
+  if (head.has(F.te) && acceptsTrailers(head)) list.push('te', 'trailers')
+  if (head.expectContinue && head.hasBody) list.push('expect', '100-continue')
+  if (head.bodyKind === B.sized) list.push('content-length', String(head.contentLength))
+  return list
+}
+
+/** A client that takes trailers says so (RFC 9110 §10.1.4). */
+function acceptsTrailers(head: RequestHead): boolean {
+  return head
+    .valuesOf('te')
+    .some((value) => value.split(',').some((member) => member.trim().toLowerCase() === 'trailers'))
 }
 
 function hostValue(out: OutgoingRequest<RequestView>, server: ServerPlan): string {

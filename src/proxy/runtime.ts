@@ -3,6 +3,7 @@
  * (stores, backend states, connection pools) is carried over by identity.
  */
 
+import { readFileSync } from 'node:fs'
 import { Balancer } from '../balance/balancer.ts'
 import { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
 import { FleetPurger } from '../cache/purge/fleet-purger.ts'
@@ -19,9 +20,12 @@ import type { RequestHead } from '../http/request-head.ts'
 import { routeRow } from '../log/route-counters.ts'
 import type { Pool } from '../memcached/pool.ts'
 import type { PoolSet } from '../memcached/pool-set.ts'
-import { OriginPool } from '../net/origin-pool.ts'
+import { OriginPool, type OriginSurroundings } from '../net/origin-pool.ts'
+import { OriginTls } from '../net/origin-tls.ts'
 import type { RequestFacts } from '../plan/facts.ts'
+import type { OriginTlsPlan } from '../plan/origin-tls-plan.ts'
 import type { BackendPlan, CachePlan, Plan } from '../plan/plan.ts'
+import type { PemSource } from '../plan/tls-plan.ts'
 import type { Condition } from '../routing/matchers.ts'
 import { routeIdentity } from '../routing/route-identity.ts'
 import { RouteTable } from '../routing/table.ts'
@@ -68,13 +72,38 @@ export class BackendRuntime {
     this.stateId = state.id
     this.identity = backendIdentity(plan)
     this.balancer = new Balancer(plan, state.value, () => clock.nowMs, worker.index)
-    const onFault = (error: unknown): void => worker.logFault(error)
-    this.pools = plan.servers.map((server) => new OriginPool(server, plan, worker.wheel, worker.resolver, onFault))
+    const surroundings: OriginSurroundings = {
+      wheel: worker.wheel,
+      resolver: worker.resolver,
+      tls: plan.tls && originTls(plan, plan.tls),
+      onFault: (error) => worker.logFault(error),
+      onTlsTrouble: (server, code, detail) =>
+        worker.log('warn', 'origin refused over TLS', { backend: plan.name, server: server.name, code, detail }),
+    }
+    this.pools = plan.servers.map((server) => new OriginPool(server, plan, surroundings))
   }
 
   close(): void {
     for (const pool of this.pools) pool.close()
   }
+}
+
+/** Throws an error that names the backend. */
+function originTls(plan: BackendPlan, tls: OriginTlsPlan): OriginTls {
+  const { ca, certificate } = tls
+  try {
+    return new OriginTls(tls, {
+      ca: ca && pemOf(ca),
+      certificate: certificate && pemOf(certificate.certificate),
+      key: certificate && pemOf(certificate.key),
+    })
+  } catch (error) {
+    throw new Error(`tls of backend "${plan.name}": ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+function pemOf(source: PemSource): string {
+  return source.kind === 'text' ? source.text : readFileSync(source.path, 'latin1')
 }
 
 function backendIdentity(plan: BackendPlan): string {

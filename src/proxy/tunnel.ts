@@ -11,6 +11,9 @@ import type { OriginRequest, OriginSink } from './origin-request.ts'
 import type { RequestContext } from './request-context.ts'
 import { interimText } from './response-out.ts'
 
+/** Bytes that wait for the origin from which on the client has to. Over TLS some always do, until the turn is over. */
+const TUNNEL_WINDOW_BYTES = 256 * 1024
+
 const outcome = new Outcome()
 
 export class Tunnel extends Exchange implements OriginSink {
@@ -38,35 +41,36 @@ export class Tunnel extends Exchange implements OriginSink {
   }
 
   override onClientTunnelData(bytes: Buffer, length: number): void {
-    const origin = this.#origin.connection
-    if (origin === undefined) return
+    const { link } = this.#origin
+    if (link === undefined) return
     this.client.touchTunnel()
     this.context.worker.counters.add(C.originBytesOut, length)
+    const { output } = this.context.worker
     // Both buffers are used again for the next read, so what the other side has not taken yet must be a copy.
-    this.context.worker.output.writeCopy(origin.socket, bytes, 0, length)
-    if (origin.socket.writableLength === 0) return
+    link.writeTunnel(output, bytes, length)
+    if (link.unsentBytes <= TUNNEL_WINDOW_BYTES) return
     this.client.pauseTunnel()
-    this.context.worker.output.whenFlushed(origin.socket, () => this.client.resumeTunnel())
+    link.whenSent(output, () => this.client.resumeTunnel())
   }
 
   onTunnelData(bytes: Buffer, length: number): void {
     const { client } = this
-    const origin = this.#origin.connection
+    const { link } = this.#origin
     this.#bytes += length
     this.client.touchTunnel()
     client.writeCopy(bytes, 0, length)
-    if (client.unsentBytes === 0 || origin === undefined) return
-    origin.pause()
-    client.whenFlushed(() => origin.resume())
+    if (client.unsentBytes === 0 || link === undefined) return
+    link.pause()
+    client.whenFlushed(() => link.resume())
   }
 
   override onClientTunnelEnd(): void {
-    this.#origin.connection?.socket.end()
+    this.#origin.link?.endTunnel()
     this.client.boundTunnel()
   }
 
   onTunnelEnd(): void {
-    if (this.#origin.connection?.state !== 'tunnel') {
+    if (this.#origin.link?.isTunnel !== true) {
       this.client.closeTunnel()
       return
     }

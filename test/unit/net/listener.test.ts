@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { addressText, Listener } from '../../../src/net/listener.ts'
+import { addressText, Listener, openSocket } from '../../../src/net/listener.ts'
 import type { ListenAddress } from '../../../src/plan/plan.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import { connectClient } from '../../support/scripted-client.ts'
@@ -22,10 +22,11 @@ class Accepting {
 
   static async open(address: ListenAddress): Promise<Accepting> {
     const accepting = new Accepting()
-    accepting.listener = await Listener.open(address, accepting.buffer, (socket) => {
+    const attach = (socket: Socket) => {
       accepting.sockets.push(socket)
-      return { onBytes: (bytes, length) => accepting.#onBytes(bytes, length) }
-    })
+      return { onBytes: (bytes: Buffer, length: number) => accepting.#onBytes(bytes, length) }
+    }
+    accepting.listener = await Listener.open(address, (handle) => openSocket(handle, accepting.buffer, attach))
     onTestEnd(() => {
       accepting.listener.close()
       for (const socket of accepting.sockets) socket.destroy()

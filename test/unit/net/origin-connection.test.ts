@@ -28,7 +28,7 @@ async function connected(): Promise<Conversation> {
 function ask(connection: OriginConnection, sink: RecordingSink, method = 'GET', upgrade?: string): void {
   connection.begin(sink, method, upgrade)
   connection.socket.write(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`)
-  connection.endRequest()
+  connection.endRequest(undefined)
 }
 
 /** Sends a request and gets `answer`, in one write. */

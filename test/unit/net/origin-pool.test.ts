@@ -9,7 +9,7 @@ import { onTestEnd } from '../../support/cleanup.ts'
 import { freePort } from '../../support/ports.ts'
 import { ok, type ScriptedOrigin, startOrigin } from '../../support/scripted-origin.ts'
 import { waitFor } from '../../support/wait.ts'
-import { backendPlan, RecordingClaimant, RecordingSink, resolver, wheelOfNow } from './recorders.ts'
+import { backendPlan, RecordingClaimant, RecordingSink, surroundings, wheelOfNow } from './recorders.ts'
 
 interface Setup {
   readonly origin: ScriptedOrigin
@@ -24,7 +24,7 @@ async function setUp(change: Partial<BackendPlan> = {}): Promise<Setup> {
 
 function poolFor(plan: BackendPlan): { pool: OriginPool; wheel: TimerWheel } {
   const wheel = wheelOfNow()
-  const pool = new OriginPool(plan.servers[0]!, plan, wheel, resolver, assert.ifError)
+  const pool = new OriginPool(plan.servers[0]!, plan, surroundings(wheel))
   onTestEnd(() => pool.close())
   return { pool, wheel }
 }
@@ -34,7 +34,7 @@ async function use(connection: OriginConnection): Promise<void> {
   const sink = new RecordingSink()
   connection.begin(sink, 'GET', undefined)
   connection.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-  connection.endRequest()
+  connection.endRequest(undefined)
   await sink.until('end')
 }
 

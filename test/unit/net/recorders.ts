@@ -1,9 +1,13 @@
 /** What the tests of origin connections and pools share: a sink and an owner that write down what they are told. */
 
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import type { ResponseHead } from '../../../src/http/response-head.ts'
-import { type ConnectionOwner, OriginConnection, type ResponseSink } from '../../../src/net/origin-connection.ts'
+import { type ConnectionOwner, OriginConnection } from '../../../src/net/origin-connection.ts'
+import type { OriginDial } from '../../../src/net/origin-dial.ts'
 import type { OriginErrorCode } from '../../../src/net/origin-error.ts'
-import type { Claimant, OriginPool } from '../../../src/net/origin-pool.ts'
+import type { OriginLink, ResponseSink } from '../../../src/net/origin-link.ts'
+import type { Claimant, OriginPool, OriginSurroundings } from '../../../src/net/origin-pool.ts'
 import { Resolver } from '../../../src/net/resolver.ts'
 import { TimerWheel } from '../../../src/net/timer-wheel.ts'
 import type { BackendPlan, ListenAddress } from '../../../src/plan/plan.ts'
@@ -73,6 +77,8 @@ export class RecordingSink implements ResponseSink {
 
 export class RecordingOwner implements ConnectionOwner {
   readonly events: string[] = []
+  /** What the log would say of TLS. */
+  readonly details: string[] = []
 
   onOpen(): void {
     this.events.push('open')
@@ -80,6 +86,16 @@ export class RecordingOwner implements ConnectionOwner {
 
   onOpenFailed(_: OriginConnection, code: OriginErrorCode): void {
     this.events.push(`open failed ${code}`)
+  }
+
+  onOpenHttp2(_: OriginConnection, socket: Socket): void {
+    this.events.push('open h2')
+    socket.destroy()
+  }
+
+  onTlsTrouble(code: OriginErrorCode, detail: string): void {
+    this.details.push(detail)
+    this.events.push(`trouble ${code}`)
   }
 
   onFree(): void {
@@ -115,10 +131,15 @@ export interface Opened {
 }
 
 /** A connection to a port, with its own owner and wheel; destroyed when the test ends. */
-export function openConnection(port: number): Opened {
+export function openConnection(port: number, dial: Partial<OriginDial> = {}): Opened {
   const owner = new RecordingOwner()
   const wheel = wheelOfNow()
-  const connection = new OriginConnection(tcp(port), owner, limits, wheel, resolver)
+  const connection = new OriginConnection(
+    { address: tcp(port), resolver, tls: undefined, protocol: 'h1', ...dial },
+    owner,
+    limits,
+    wheel,
+  )
   onTestEnd(() => connection.destroy())
   return { connection, owner, wheel }
 }
@@ -127,10 +148,13 @@ export function openConnection(port: number): Opened {
 export class RecordingClaimant implements Claimant {
   outcome = ''
   connection: OriginConnection | undefined = undefined
+  link: OriginLink | undefined = undefined
 
-  onConnection(connection: OriginConnection): void {
+  /** In tests of HTTP/1.1 it is a connection. */
+  onConnection(link: OriginLink): void {
     this.outcome = 'connection'
-    this.connection = connection
+    this.link = link
+    this.connection = link as OriginConnection
   }
 
   onNoConnection(code: OriginErrorCode): void {
@@ -149,6 +173,11 @@ export class RecordingClaimant implements Claimant {
     pool.acquire(claimant, fresh)
     return claimant.taken()
   }
+}
+
+/** What a pool needs beside its plan. */
+export function surroundings(wheel: TimerWheel, change: Partial<OriginSurroundings> = {}): OriginSurroundings {
+  return { wheel, resolver, tls: undefined, onFault: assert.ifError, onTlsTrouble: () => {}, ...change }
 }
 
 export function backendPlan(port: number, change: Partial<BackendPlan> = {}): BackendPlan {
