@@ -7,20 +7,17 @@ import { PoolSet } from '../memcached/pool-set.ts'
 import type { BoundAddress } from '../net/listener.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { Provisions } from '../proxy/engine.ts'
 import type { SharedState } from '../proxy/runtime.ts'
+import type { TlsSupply } from '../proxy/tls-listeners.ts'
+import { ownSessions } from '../tls/tls-server.ts'
 import type { WorkerEngine } from './worker-life.ts'
 
 type Steps = Pick<WorkerEngine, 'commit' | 'rollback' | 'drain' | 'destroy' | 'connections'>
 
 /** proxy/engine.ts is one. Of both kinds, `prepare` closes the sockets that it does not use. */
 export interface HttpEngine extends Steps {
-  prepare(
-    plan: Plan,
-    generation: number,
-    shared: SharedState,
-    pools: PoolSet,
-    sockets: readonly BoundAddress[],
-  ): Promise<void>
+  prepare(plan: Plan, generation: number, provisions: Provisions): Promise<void>
 }
 
 /** memcached-proxy/engine.ts is one. */
@@ -33,6 +30,8 @@ export interface MemcachedEngine extends Steps {
     sockets: readonly BoundAddress[],
   ): Promise<void>
 }
+
+const noTls: TlsSupply = { materials: new Map(), sessionsOf: () => ownSessions }
 
 export class WorkerEngines implements WorkerEngine {
   readonly #http: HttpEngine
@@ -53,7 +52,7 @@ export class WorkerEngines implements WorkerEngine {
     const pools = new PoolSet(plan.memcached, shared.pools, this.#context, this.#pools)
     this.#prepared = pools
     try {
-      await this.#http.prepare(plan, generation, shared, pools, http)
+      await this.#http.prepare(plan, generation, { shared, pools, tls: noTls, sockets: http })
     } catch (error) {
       for (const { socket } of memcached) socket.close()
       this.rollback()

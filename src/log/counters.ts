@@ -69,6 +69,12 @@ export const counterTable = [
   { name: 'poolErrors', doc: 'look-ups in a memcached pool that failed: refused, too slow, or answered wrongly' },
   { name: 'poolWrites', doc: 'entries written to a memcached pool' },
   { name: 'poolDropped', doc: 'entries not written to a memcached pool: it failed, or too many were on their way' },
+  { name: 'tlsHandshakes', doc: 'full TLS handshakes of clients' },
+  { name: 'tlsResumed', doc: 'TLS handshakes of clients that went on with an earlier session' },
+  { name: 'tlsFailures', doc: 'TLS handshakes of clients that broke off or were refused' },
+  { name: 'tlsTimeouts', doc: 'TLS handshakes of clients given up because they took too long' },
+  { name: 'tlsCrowdedOut', doc: 'TLS handshakes of clients given up because too many others were under way' },
+  { name: 'tlsUnknownNames', doc: 'TLS handshakes refused because no certificate has the name the client asked for' },
 ] as const satisfies readonly CounterRecord[]
 
 export type CounterName = (typeof counterTable)[number]['name']
@@ -127,6 +133,12 @@ export const C = {
   poolErrors: 46,
   poolWrites: 47,
   poolDropped: 48,
+  tlsHandshakes: 49,
+  tlsResumed: 50,
+  tlsFailures: 51,
+  tlsTimeouts: 52,
+  tlsCrowdedOut: 53,
+  tlsUnknownNames: 54,
 } as const satisfies Record<CounterName, number>
 
 /** The first of the cells that count answers by the reason they did not come from the cache: one per row of `reasons`. */

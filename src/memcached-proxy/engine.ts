@@ -3,7 +3,14 @@
  * what to do, as it does proxy/engine.ts.
  */
 import type { BoundSocket, Socket } from 'node:net'
-import { addressText, type BoundAddress, Listener, type Reader } from '../net/listener.ts'
+import {
+  type AcceptedHandle,
+  addressText,
+  type BoundAddress,
+  Listener,
+  openSocket,
+  type Reader,
+} from '../net/listener.ts'
 import type { ListenAddress, Plan } from '../plan/plan.ts'
 import { assert } from '../util/assert.ts'
 import { ClientConnection } from './client-connection.ts'
@@ -154,7 +161,8 @@ export class MemcachedProxyEngine {
       ? (socket: Socket) => this.#tellStatistics(socket)
       : (socket: Socket) => this.#accept(socket, listener)
     const { backlog } = listener.runtime.plan
-    listener.socket = await Listener.open(address, this.#worker.readBuffer, attach, { bound, backlog })
+    const accept = (handle: AcceptedHandle) => openSocket(handle, this.#worker.readBuffer, attach)
+    listener.socket = await Listener.open(address, accept, { bound, backlog })
     return listener
   }
 

@@ -32,17 +32,20 @@ export interface ListenerOptions {
 }
 
 interface AcceptingHandle {
-  onconnection: (error: number, handle: object | undefined) => void
+  onconnection: (error: number, handle: AcceptedHandle | undefined) => void
 }
 
 interface OnReadOptions {
-  handle: object
+  handle: AcceptedHandle
   allowHalfOpen: boolean
   onread: { buffer: Buffer; callback: (length: number, bytes: Buffer) => boolean }
 }
 
+/** A connection that was accepted, before there is a socket for it; of a class that Node keeps to itself. */
+export type AcceptedHandle = object
+
 /** A socket on an accepted handle that reads into `buffer` and hands what came to the Reader that `attach` makes. */
-function openSocket(handle: object, buffer: Buffer, attach: (socket: Socket) => Reader): void {
+export function openSocket(handle: AcceptedHandle, buffer: Buffer, attach: (socket: Socket) => Reader): void {
   let reader: Reader | undefined
   const options: OnReadOptions = {
     handle,
@@ -66,12 +69,11 @@ export class Listener {
 
   /**
    * Listens, or rejects with the system's error (`code` EADDRINUSE, EACCES, EADDRNOTAVAIL ...).
-   * `buffer` receives what any connection of this listener reads; `attach` is called for each accepted connection.
+   * `accept` is called for each connection: `openSocket` or `openTlsSocket` makes a socket of it.
    */
   static async open(
     address: ListenAddress,
-    buffer: Buffer,
-    attach: (socket: Socket) => Reader,
+    accept: (handle: AcceptedHandle) => void,
     { bound, backlog = BACKLOG }: ListenerOptions = {},
   ): Promise<Listener> {
     const server = createServer()
@@ -80,7 +82,7 @@ export class Listener {
     assert(typeof accepting?.onconnection === 'function', 'net.Server accepts through a handle with onconnection')
     accepting.onconnection = (error, handle) => {
       // An error here (EMFILE) concerns a connection that was never made; the kernel's queue keeps the others.
-      if (error === 0 && handle !== undefined) openSocket(handle, buffer, attach)
+      if (error === 0 && handle !== undefined) accept(handle)
     }
     return new Listener(address, server)
   }

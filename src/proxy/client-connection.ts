@@ -24,10 +24,9 @@ import { C } from '../log/counters.ts'
 import type { Reader } from '../net/listener.ts'
 import { clock } from '../util/clock.ts'
 import { refuse } from './answer.ts'
-import { Client, type HeadAndBody } from './client.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import { receive } from './receive.ts'
-import type { Framing, UnsizedFraming } from './response-out.ts'
+import { SocketClient } from './socket-client.ts'
 import type { Worker } from './worker.ts'
 
 type Phase = 'reading' | 'answering' | 'tunnel' | 'linger' | 'closed'
@@ -41,9 +40,7 @@ const LINGER_BYTES = 64 * 1024 * 1024
 /** A client that is silent in a tunnel for so long is asked by TCP whether it still lives. */
 const TUNNEL_PROBE_MS = 60_000
 
-export class ClientConnection extends Client implements Reader {
-  readonly isSecure = false
-  readonly socket: Socket
+export class ClientConnection extends SocketClient implements Reader {
   phase: Phase = 'reading'
   #requests = 0
   #pending: Buffer | undefined = undefined
@@ -60,33 +57,18 @@ export class ClientConnection extends Client implements Reader {
   #paused = false
   #inProcess = false
   #lingered = 0
-  #writeQueue = 0
   /** A stored object whose bytes are being written. */
   #pinned: StoredObject | undefined = undefined
   #pinnedIn: MemoryTier | undefined = undefined
-  #address: string | undefined = undefined
 
-  constructor(worker: Worker, listener: ListenerRuntime, socket: Socket) {
-    super(worker, listener)
-    this.socket = socket
+  /** `isSecure`: `socket` is one of TLS, and its handshake is done. */
+  constructor(worker: Worker, listener: ListenerRuntime, socket: Socket, isSecure: boolean) {
+    super(worker, listener, socket, isSecure)
     this.#headSinceMs = clock.monotonicMs
     socket.on('end', () => this.#onEnd())
     socket.on('error', () => {}) // 'close' follows and tells all there is to know
     socket.on('close', () => this.#onClose())
     worker.wheel.schedule(this, clock.monotonicMs + listener.limits.headerTimeoutMs)
-  }
-
-  get clientAddress(): string {
-    this.#address ??= plainAddress(this.socket.remoteAddress)
-    return this.#address
-  }
-
-  get hasLostPeer(): boolean {
-    return this.#address === '' && this.listener.address.kind === 'tcp'
-  }
-
-  get clientPort(): number {
-    return this.socket.remotePort ?? 0
   }
 
   onBytes(bytes: Buffer, length: number): boolean {
@@ -107,72 +89,13 @@ export class ClientConnection extends Client implements Reader {
     return !this.#paused
   }
 
-  get protocol(): string {
-    return this.minor === 1 ? 'HTTP/1.1' : 'HTTP/1.0'
-  }
-
-  get unsizedFraming(): UnsizedFraming {
-    return this.minor === 1 ? 'chunked' : 'close'
-  }
-
-  get unsentBytes(): number {
-    return this.socket.writableLength
-  }
-
-  writeText(text: string): void {
-    this.worker.output.writeText(this.socket, text)
-  }
-
-  writeHeadAndBody(head: string, body: Buffer): void {
-    this.worker.output.writeHeadAndBody(this.socket, head, body)
-  }
-
-  writeHeadAndCopy(head: string, bytes: Buffer, start: number, end: number): void {
-    this.worker.output.writeHeadAndCopy(this.socket, head, bytes, start, end)
-  }
-
-  writeHeadAndPieces(head: string, pieces: readonly Buffer[]): void {
-    this.worker.output.writeHeadAndPieces(this.socket, head, pieces)
-  }
-
-  writeStored(prefix: string, object: StoredObject, hasBody: boolean): void {
-    const { headAndBody, head, body } = object
-    if (hasBody && headAndBody !== undefined) this.worker.output.writeHeadAndBody(this.socket, prefix, headAndBody)
-    else this.worker.output.writeHeadAndPieces(this.socket, prefix, hasBody ? [head, ...body] : [head])
-  }
-
-  writePrefixAndCopy(prefix: string, { bytes, headStart, end }: HeadAndBody): void {
-    this.worker.output.writeHeadAndCopy(this.socket, prefix, bytes, headStart, end)
-  }
-
-  write(data: Buffer): void {
-    this.socket.write(data)
-  }
-
-  writeChunk(prefix: string, data: Buffer): void {
-    this.worker.output.writeChunk(this.socket, prefix, data)
-  }
-
-  /** Trailers of the chunked coding are a part of the last chunk. */
-  writeTrailers(): void {}
-
-  writeCopy(bytes: Buffer, start: number, end: number): void {
-    this.worker.output.writeCopy(this.socket, bytes, start, end)
-  }
-
-  whenFlushed(done: (isFlushed: boolean) => void): void {
-    const { socket } = this
-    if (socket.writableEnded || socket.destroyed) socket.once('close', () => done(false))
-    else this.worker.output.whenFlushed(socket, done)
-  }
-
   endAnswer(): void {
-    if (this.socket.writableLength === 0) this.#next()
-    else this.#awaitFlush()
+    if (this.isBehind) this.#awaitFlush()
+    else this.#next()
   }
 
   endAnswerFrom(tier: MemoryTier, object: StoredObject): void {
-    if (this.socket.writableLength === 0) {
+    if (!this.isBehind) {
       tier.unpin(object)
       this.#next()
       return
@@ -180,16 +103,6 @@ export class ClientConnection extends Client implements Reader {
     this.#pinned = object
     this.#pinnedIn = tier
     this.#awaitFlush()
-  }
-
-  truncate(framing: Framing): void {
-    // Where the end of the connection marks the end of the body, only a reset says "not this end" (RFC 9112 §8).
-    if (framing === 'close') this.socket.resetAndDestroy()
-    else this.socket.destroySoon()
-  }
-
-  abort(): void {
-    this.socket.destroy()
   }
 
   releaseBody(): void {
@@ -228,7 +141,7 @@ export class ClientConnection extends Client implements Reader {
   }
 
   endTunnel(): void {
-    this.socket.end()
+    this.endSocket()
   }
 
   closeTunnel(): void {
@@ -267,16 +180,8 @@ export class ClientConnection extends Client implements Reader {
 
   #onAnswerTimeout(): void {
     this.worker.wheel.schedule(this, clock.monotonicMs + this.listener.limits.sendTimeoutMs)
-    if (this.#isStalled()) this.socket.destroy()
+    if (this.isStalled()) this.socket.destroy()
     else if (this.#bodyActive && !this.#bodyHeld) this.#failBody(408, 'the request body did not come in time')
-  }
-
-  /** True when the client has taken nothing of what is waiting for it since the last look. */
-  #isStalled(): boolean {
-    const queue = (this.socket as unknown as { _handle?: { writeQueueSize?: number } })._handle?.writeQueueSize ?? 0
-    const isStalled = queue > 0 && queue === this.#writeQueue
-    this.#writeQueue = queue
-    return isStalled
   }
 
   /** Reads requests and bodies from `bytes`; what cannot be used now becomes `#pending`. `seen`: see parseRequestHead. */
@@ -474,7 +379,7 @@ export class ClientConnection extends Client implements Reader {
   #closeIdle(): void {
     this.phase = 'linger'
     this.worker.wheel.cancel(this)
-    this.socket.destroySoon()
+    this.destroySoon()
   }
 
   /** Sends FIN behind what is written and waits for the peer's (RFC 9112 §9.6). */
@@ -483,7 +388,7 @@ export class ClientConnection extends Client implements Reader {
     this.#pending = undefined
     this.#bodyActive = false
     this.#unpin()
-    this.socket.end()
+    this.endSocket()
     this.worker.wheel.schedule(this, clock.monotonicMs + LINGER_MS)
     if (!this.#paused) return
     this.#paused = false
@@ -524,10 +429,4 @@ export class ClientConnection extends Client implements Reader {
     this.#pinned = undefined
     this.#pinnedIn = undefined
   }
-}
-
-/** `::ffff:192.0.2.1`, as a dual-stack socket names an IPv4 peer, is 192.0.2.1. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return ''
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

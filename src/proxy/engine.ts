@@ -1,15 +1,19 @@
 /** A worker's proxy: its listeners and the Plan they follow. The daemon's worker thread owns one and tells it what to do. */
 import type { BoundSocket, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { AccessLog } from '../log/access-log.ts'
 import { C, type Counters } from '../log/counters.ts'
 import type { PoolSet } from '../memcached/pool-set.ts'
-import { addressText, type BoundAddress, Listener } from '../net/listener.ts'
+import { type AcceptedHandle, addressText, type BoundAddress, Listener, openSocket } from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
+import type { TlsMaterials } from '../tls/material.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { ClientConnection } from './client-connection.ts'
 import type { FleetPublisher } from './fleet-publisher.ts'
+import { Handshake } from './handshake.ts'
 import { ListenerRuntime } from './listener-runtime.ts'
 import { Runtime, type SharedState } from './runtime.ts'
+import { createTlsServers, type TlsServers, type TlsSupply } from './tls-listeners.ts'
 import { Worker, type WorkerLog } from './worker.ts'
 
 export interface EngineOptions {
@@ -21,12 +25,29 @@ export interface EngineOptions {
   readonly fleet: FleetPublisher
 }
 
+/** What a Plan brings beside itself. */
+export interface Provisions {
+  readonly shared: SharedState
+  /** Of the Plan. */
+  readonly pools: PoolSet
+  readonly tls: TlsSupply
+  /** Addresses that are bound already and need only be listened on; what is not used of them is closed. */
+  readonly sockets: readonly BoundAddress[]
+}
+
+interface Prepared {
+  readonly runtime: Runtime
+  readonly opened: Map<string, ListenerRuntime>
+  readonly tls: TlsServers
+}
+
 export class Engine {
   readonly #worker: Worker
   /** By address text. */
   readonly #listeners = new Map<string, ListenerRuntime>()
   #runtime: Runtime | undefined = undefined
-  #prepared: { readonly runtime: Runtime; readonly opened: Map<string, ListenerRuntime> } | undefined = undefined
+  #tls: TlsServers = new Map()
+  #prepared: Prepared | undefined = undefined
 
   constructor(options: EngineOptions) {
     this.#worker = new Worker(options)
@@ -34,32 +55,27 @@ export class Engine {
 
   /**
    * Builds the Plan and opens what it adds; nothing changes for anyone yet. Rejects with the system's error, its message
-   * naming the address, when a listener cannot be opened; then nothing of it is left. `commit` or `rollback` follows.
-   * `pools`: those of the Plan. `sockets`: addresses that are bound already and need only be listened on; what is not used of
-   * them is closed.
+   * naming the address, when a listener cannot be opened, or what OpenSSL says of a certificate; then nothing of it is left.
+   * `commit` or `rollback` follows.
    */
-  async prepare(
-    plan: Plan,
-    generation: number,
-    shared: SharedState,
-    pools: PoolSet,
-    sockets: readonly BoundAddress[] = [],
-  ): Promise<void> {
+  async prepare(plan: Plan, generation: number, { shared, pools, tls, sockets }: Provisions): Promise<void> {
     this.rollback()
     const bound = new Map(sockets.map(({ address, socket }) => [address, socket]))
     const runtime = new Runtime(plan, generation, shared, pools, this.#runtime, this.#worker)
     const opened = new Map<string, ListenerRuntime>()
-    this.#prepared = { runtime, opened }
     try {
+      const prepared = { runtime, opened, tls: createTlsServers(plan, tls) }
+      this.#prepared = prepared
       for (const { address, listener } of addressesOf(plan)) {
         const name = addressText(address)
         if (this.#listeners.has(name) || !this.#isMine(address)) continue
         const socket = bound.get(name)
         bound.delete(name)
-        opened.set(name, await this.#open(address, listener, runtime, socket))
+        opened.set(name, await this.#open(address, listener, prepared, socket))
       }
     } catch (error) {
-      this.rollback()
+      if (this.#prepared !== undefined) this.rollback()
+      else if (this.#runtime !== undefined) runtime.retire(this.#runtime)
       throw error
     } finally {
       for (const socket of bound.values()) socket.close()
@@ -70,15 +86,16 @@ export class Engine {
   commit(): void {
     const prepared = this.#prepared
     if (prepared === undefined) return
-    const { runtime, opened } = prepared
+    const { runtime, opened, tls } = prepared
     const before = this.#runtime
     this.#prepared = undefined
     this.#runtime = runtime
+    this.#tls = tls
     const wanted = new Map(addressesOf(runtime.plan).map(({ address, listener }) => [addressText(address), listener]))
     for (const [name, listener] of opened) this.#listeners.set(name, listener)
     for (const [name, listener] of this.#listeners) {
       const plan = wanted.get(name)
-      if (plan !== undefined) listener.follow(plan, runtime)
+      if (plan !== undefined) listener.follow(plan, runtime, tls.get(plan.name))
       else this.#closeListener(name, listener)
     }
     runtime.connectPools()
@@ -96,10 +113,19 @@ export class Engine {
     if (this.#runtime !== undefined) prepared.runtime.retire(this.#runtime)
   }
 
+  /** Other certificates for the listeners that run. Throws what OpenSSL says of one; that listener keeps what it has. */
+  renewCertificates(materials: TlsMaterials): void {
+    for (const [name, server] of this.#tls) {
+      const material = materials.get(name)
+      if (material !== undefined) server.update(material)
+    }
+  }
+
   /** Accepts no more; idle connections close, requests in work finish. Resolves when no connection is left. */
   drain(): Promise<void> {
     const worker = this.#worker
     worker.draining = true
+    for (const handshake of worker.handshakes) handshake.destroy()
     for (const [name, listener] of this.#listeners) this.#closeListener(name, listener)
     return new Promise((resolve) => {
       worker.onIdle = resolve
@@ -111,6 +137,7 @@ export class Engine {
   destroy(): void {
     for (const listener of this.#listeners.values()) listener.socket?.close()
     for (const connection of this.#worker.connections) connection.socket.destroy()
+    for (const handshake of this.#worker.handshakes) handshake.destroy()
     for (const backend of this.#runtime?.backends.values() ?? []) backend.close()
     this.#worker.stop()
   }
@@ -128,20 +155,25 @@ export class Engine {
   async #open(
     address: ListenAddress,
     plan: ListenerPlan,
-    runtime: Runtime,
+    { runtime, tls }: Prepared,
     bound: BoundSocket | undefined,
   ): Promise<ListenerRuntime> {
-    const listener = new ListenerRuntime(address, plan, runtime)
-    const attach = (socket: Socket): ClientConnection => this.#accept(socket, listener)
-    listener.socket = await Listener.open(address, this.#worker.readBuffer, attach, { bound })
+    const listener = new ListenerRuntime(address, plan, runtime, tls.get(plan.name))
+    const attach = (socket: Socket): ClientConnection => this.#serve(socket, listener, false)
+    const established = (socket: TLSSocket): ClientConnection => this.#serve(socket, listener, true)
+    const accept = (handle: AcceptedHandle): void => {
+      this.#worker.counters.add(C.connections, 1)
+      if (listener.tls === undefined) openSocket(handle, this.#worker.readBuffer, attach)
+      else new Handshake(this.#worker, listener, listener.tls, handle, established).start()
+    }
+    listener.socket = await Listener.open(address, accept, { bound })
     return listener
   }
 
-  #accept(socket: Socket, listener: ListenerRuntime): ClientConnection {
+  #serve(socket: Socket, listener: ListenerRuntime, isSecure: boolean): ClientConnection {
     const worker = this.#worker
-    const connection = new ClientConnection(worker, listener, socket)
+    const connection = new ClientConnection(worker, listener, socket, isSecure)
     worker.connections.add(connection)
-    worker.counters.add(C.connections, 1)
     if (worker.connections.size > listener.runtime.plan.process.connections) {
       worker.counters.add(C.connectionsRefused, 1)
       socket.destroy()
@@ -154,6 +186,7 @@ export class Engine {
     listener.closed = true
     listener.socket?.close()
     for (const connection of this.#worker.connections) if (connection.listener === listener) connection.drain()
+    for (const handshake of this.#worker.handshakes) if (handshake.listener === listener) handshake.destroy()
   }
 }
 

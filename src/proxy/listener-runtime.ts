@@ -2,6 +2,7 @@
 import type { HeadLimits } from '../http/request-head.ts'
 import type { Listener } from '../net/listener.ts'
 import type { LimitsPlan, ListenAddress, ListenerPlan } from '../plan/plan.ts'
+import type { TlsServer } from '../tls/tls-server.ts'
 import type { Runtime } from './runtime.ts'
 
 export class ListenerRuntime {
@@ -14,24 +15,31 @@ export class ListenerRuntime {
   limits: LimitsPlan
   headLimits: HeadLimits
   redirectHttps: boolean
+  redirectPort: number | undefined
   runtime: Runtime
+  /** undefined: clients speak without TLS. */
+  tls: TlsServer | undefined
 
-  constructor(address: ListenAddress, plan: ListenerPlan, runtime: Runtime) {
+  constructor(address: ListenAddress, plan: ListenerPlan, runtime: Runtime, tls: TlsServer | undefined) {
     this.address = address
     this.name = plan.name
     this.limits = plan.limits
     this.headLimits = headLimits(plan.limits)
     this.redirectHttps = plan.redirectHttps
+    this.redirectPort = plan.redirectPort
     this.runtime = runtime
+    this.tls = tls
   }
 
   /** From now on requests follow another Plan; those in work keep the Runtime they began with. */
-  follow(plan: ListenerPlan, runtime: Runtime): void {
+  follow(plan: ListenerPlan, runtime: Runtime, tls: TlsServer | undefined): void {
     this.name = plan.name
     this.limits = plan.limits
     this.headLimits = headLimits(plan.limits)
     this.redirectHttps = plan.redirectHttps
+    this.redirectPort = plan.redirectPort
     this.runtime = runtime
+    this.tls = tls
   }
 }
 

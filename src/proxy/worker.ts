@@ -5,11 +5,13 @@ import type { AccessLog } from '../log/access-log.ts'
 import type { Counters } from '../log/counters.ts'
 import { Output } from '../net/output.ts'
 import { Resolver } from '../net/resolver.ts'
+import { SecureScratch } from '../net/secure-output.ts'
 import { TimerWheel } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { HeadFacts } from './facts.ts'
 import type { FleetPublisher } from './fleet-publisher.ts'
+import type { Handshake } from './handshake.ts'
 
 export type WorkerLog = (level: 'info' | 'warn' | 'error', message: string, fields: object) => void
 
@@ -28,6 +30,7 @@ export class Worker {
   readonly wheel: TimerWheel
   readonly resolver: Resolver
   readonly output = new Output((error) => this.logFault(error))
+  readonly secureScratch = new SecureScratch()
   /** What any client connection reads; valid until its reader returns. */
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   /** The head of the request being received; whoever needs it longer calls detach(). */
@@ -35,6 +38,8 @@ export class Worker {
   /** The facts of the request being received. */
   readonly facts: HeadFacts
   readonly connections = new Set<ClientConnection>()
+  /** Clients of TLS that are not connections yet, in the order in which they began. */
+  readonly handshakes = new Set<Handshake>()
   /** No connection is kept any more. */
   draining = false
   /** Called when the last connection closed while draining. */
@@ -56,7 +61,7 @@ export class Worker {
     this.fleet = options.fleet
     this.wheel = new TimerWheel(clock.monotonicMs, TICK_MS, (error) => this.logFault(error))
     this.resolver = new Resolver()
-    this.facts = new HeadFacts(this.head, { clientAddress: '', isSecure: false })
+    this.facts = new HeadFacts(this.head, { clientAddress: '', isSecure: false, tls: undefined })
     this.#ticker = setInterval(() => {
       clock.synchronise()
       this.wheel.advance(clock.monotonicMs)

@@ -10,6 +10,7 @@
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocketOptions } from 'node:tls'
+import type { ClientHello } from '../distcache/client-hello.ts'
 import type { ListenerProtocol, TlsPlan } from '../plan/tls-plan.ts'
 import { assert } from '../util/assert.ts'
 import type { CertificateMaterial, TlsMaterial } from './material.ts'
@@ -36,8 +37,20 @@ export interface ListenerSessions {
   readonly wantsHello: boolean
   /** Sees to the tickets of a context. */
   adopt(context: SecureContext): void
+  /** A client has said this; the Buffers are the caller's again when it returns. Only where `wantsHello`. */
+  noteHello(hello: ClientHello): void
   /** Answers newSession(id, data, done) and resumeSession(id, done), if sessions are kept by their ids. */
   listen(events: EventEmitter): void
+}
+
+/** Sessions that end with their worker: OpenSSL makes the keys of tickets itself. */
+export const ownSessions: ListenerSessions = {
+  hasTickets: true,
+  ttlSec: 300,
+  wantsHello: false,
+  adopt() {},
+  noteHello() {},
+  listen() {},
 }
 
 /** The options of a `TLSSocket`, all that this side of it needs. Frozen and shared by connections. */
@@ -94,6 +107,11 @@ export class TlsServer {
   /** False: the connection ends with UNRECOGNIZED_NAME. `name` as the ClientHello has it; undefined: it has none. */
   isServed(name: string | undefined): boolean {
     return !this.plan.refusesUnknownNames || (name !== undefined && this.#find(name) !== undefined)
+  }
+
+  /** What the client has said, before TLS hears it. */
+  noteHello(hello: ClientHello): void {
+    if (this.#setup.sessions.wantsHello) this.#setup.sessions.noteHello(hello)
   }
 
   /** New certificates for connections that begin from now on. Throws as the constructor, and then nothing has changed. */

@@ -57,7 +57,7 @@ class NotingEngine {
 }
 
 class NotingHttp extends NotingEngine implements HttpEngine {
-  prepare(...[, , , pools, sockets]: Parameters<HttpEngine['prepare']>): Promise<void> {
+  prepare(...[, , { pools, sockets }]: Parameters<HttpEngine['prepare']>): Promise<void> {
     return this.note(pools, sockets)
   }
 }

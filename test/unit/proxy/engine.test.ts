@@ -6,7 +6,7 @@ import { freePort, listens } from '../../support/ports.ts'
 import { connectClient } from '../../support/scripted-client.ts'
 import { startOrigin } from '../../support/scripted-origin.ts'
 import { waitFor } from '../../support/wait.ts'
-import { planOf, poolsOf, sharedStateOf, workerOptions } from './parts.ts'
+import { planOf, provisionsOf, workerOptions } from './parts.ts'
 
 interface Ports {
   readonly web: number
@@ -28,7 +28,7 @@ function startEngine(): Engine {
 
 async function prepare(engine: Engine, ports: Ports, text: string): Promise<void> {
   const next = plan(ports, text)
-  await engine.prepare(next, 1, sharedStateOf(next), poolsOf(next))
+  await engine.prepare(next, 1, provisionsOf(next))
 }
 
 /** An engine that serves `text`. */
@@ -83,10 +83,7 @@ describe('Engine', () => {
     const engine = await serving({ web }, 'one')
     const bad = planOf(`shellac 1; listener web { address 127.0.0.1:${web} 127.0.0.1:${free} 127.0.0.1:${taken.port}; }
       site * { route all { path /**; respond 200 "two"; } }`)
-    await assert.rejects(
-      engine.prepare(bad, 2, sharedStateOf(bad), poolsOf(bad)),
-      new RegExp(`EADDRINUSE.*:${taken.port}`),
-    )
+    await assert.rejects(engine.prepare(bad, 2, provisionsOf(bad)), new RegExp(`EADDRINUSE.*:${taken.port}`))
     engine.commit() // nothing is prepared
     assert.deepEqual([await textAt(web), await listens(free)], ['one', false])
   })
