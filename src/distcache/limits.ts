@@ -21,3 +21,15 @@ export const MIN_DATA_BYTES = 5
 export const MIN_SESSIONS = 64
 export const MAX_SESSIONS = 60_000
 export const DEFAULT_SESSIONS = 512
+
+/**
+ * Whether a message of so much payload is misread by original programs when it comes in one piece: they read into 4096 bytes,
+ * and count a frame complete four bytes too early, which the last frame of such a message is cut to.
+ */
+export function needsCare(payloadBytes: number): boolean {
+  const rest = payloadBytes % FRAME_DATA_BYTES
+  return payloadBytes > FRAME_DATA_BYTES && rest >= 2021 && rest <= 2024
+}
+
+/** How long before the last frame of such a message is sent: the peer has read the others by then. */
+export const CARE_MS = 5

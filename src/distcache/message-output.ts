@@ -108,6 +108,13 @@ export class MessageOutput {
     if (!isBehind && socket.writableLength !== 0) this.#giveAway(socket)
   }
 
+  /** Takes the last `bytes` back, as a copy: no more than the message that was put in last has. */
+  takeTail(bytes: number): Buffer {
+    const tail = Buffer.from(this.#scratch.subarray(this.#end - bytes, this.#end))
+    this.#end -= bytes
+    return tail
+  }
+
   /** A copy of all that waits; is empty then. */
   take(): Buffer {
     this.#cut()
