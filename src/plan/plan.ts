@@ -118,6 +118,8 @@ export interface LimitsPlan {
   readonly bodyBytes: number
   /** Requests on one connection before it is closed; 0: no limit. */
   readonly requestsPerConnection: number
+  /** Requests in work at a time on one connection of HTTP/2. */
+  readonly streams: number
 }
 
 export interface BackendPlan {

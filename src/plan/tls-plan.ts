@@ -1,8 +1,11 @@
 /** TLS in the Plan: what a listener shows and asks for. Where keys and certificates lie, never what they hold. */
 import type { Place } from './plan.ts'
 
-/** What a listener speaks above TLS or TCP, in the order in which it would rather. */
-export type ListenerProtocol = 'h2' | 'h1'
+/**
+ * What a listener speaks above TLS or TCP, in the order in which it would rather. `h2c`: HTTP/2 without TLS, with clients that
+ * know of it before (RFC 9113 §3.3).
+ */
+export type ListenerProtocol = 'h2' | 'h1' | 'h2c'
 
 export type TlsVersion = '1.2' | '1.3'
 

@@ -60,7 +60,7 @@ type SniDone = (error: Error | null, context?: SecureContext) => void
 type OcspDone = (error: Error | null, response: Buffer | null) => void
 
 /** What each protocol is called in ALPN (RFC 7301 §6, RFC 9113 §3.1). */
-const ALPN: Readonly<Record<ListenerProtocol, string>> = { h2: 'h2', h1: 'http/1.1' }
+const ALPN: Readonly<Record<ListenerProtocol, string>> = { h2: 'h2', h1: 'http/1.1', h2c: 'h2c' }
 
 /** A fatal alert unrecognized_name (RFC 8446 §6, RFC 6066 §3), as it is sent before anything else was. */
 export const UNRECOGNIZED_NAME: Buffer = Buffer.from([21, 3, 3, 0, 2, 2, 112])

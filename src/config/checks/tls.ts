@@ -20,15 +20,22 @@ export function checkTls(checked: CheckedDocument, report: Report): void {
   }
 }
 
-/** HTTP/2 is agreed upon in the TLS handshake. */
+/** HTTP/2 is agreed upon in the TLS handshake; without TLS it has another name. */
 function checkProtocols(block: Block, report: Report): void {
   const node = block.node(protocols)
-  if (node === undefined || block.mentions(tls) || block.isIncomplete) return
-  const at = node.value.indexOf('h2')
+  if (node === undefined || block.isIncomplete) return
+  const hasTls = block.mentions(tls)
+  const at = node.value.indexOf(hasTls ? 'h2c' : 'h2')
   if (at === -1) return
-  const help = 'add "tls { certificate /PATH key /PATH; }", or take "h2" away'
-  const message = 'HTTP/2 is agreed upon in the TLS handshake, and the listener has no "tls"'
-  report(errorAt(node.statement.arguments[at]!.span, 'protocol-without-tls', message, help))
+  const { span } = node.statement.arguments[at]!
+  if (hasTls) {
+    const message = '"h2c" is HTTP/2 without TLS, and the listener has "tls"'
+    report(errorAt(span, 'protocol-with-tls', message, 'say "h2"'))
+  } else {
+    const help = 'add "tls { certificate /PATH key /PATH; }", or say "h2c" for clients that speak HTTP/2 without TLS'
+    const message = 'HTTP/2 is agreed upon in the TLS handshake, and the listener has no "tls"'
+    report(errorAt(span, 'protocol-without-tls', message, help))
+  }
 }
 
 /** To the port it stands on it would lead in a circle, and from TLS to TLS it is not what anybody means. */

@@ -84,5 +84,6 @@ function buildLimits(block: Block): LimitsPlan {
     targetBytes: setting(listener.targetBytes, block),
     bodyBytes: setting(listener.limitBodyBytes, block),
     requestsPerConnection: setting(listener.requests, block),
+    streams: setting(listener.streams, block),
   }
 }

@@ -55,12 +55,13 @@ export const redirectScheme = directive({
 
 export const protocols = directive({
   name: 'protocols',
-  shape: many(oneOf<ListenerProtocol>('h2', 'h1')),
+  shape: many(oneOf<ListenerProtocol>('h2', 'h1', 'h2c')),
   phase: 'accept',
   doc:
     'What is spoken with clients: "h2" is HTTP/2, "h1" is HTTP/1.1. Client and listener agree in the TLS handshake (ALPN), ' +
     'where the first one here that the client knows too is taken. Without this statement that is "h2 h1" on a listener with ' +
-    '"tls"; without "tls" only HTTP/1.1 is spoken.',
+    '"tls"; without "tls" it is "h1". "h2c" is HTTP/2 without TLS, for clients that begin with it unasked; it can stand ' +
+    'beside "h1", and how the client begins decides.',
   example: 'protocols h1;',
   peers: ['http2', 'alpn', 'Protocols', 'ProtocolsHonorOrder', '-p', 'feature +http2'],
 })
@@ -161,6 +162,21 @@ export const requests = directive({
   peers: ['keepalive_requests', 'MaxKeepAliveRequests'],
 })
 
+export const streams = directive({
+  name: 'streams',
+  shape: one(integer(1, 10_000)),
+  defaultText: '128',
+  phase: 'accept',
+  doc: 'How many requests one connection of HTTP/2 may have in work at a time.',
+  example: 'streams 256;',
+  peers: [
+    'http2_max_concurrent_streams',
+    'H2MaxSessionStreams',
+    'tune.h2.max-concurrent-streams',
+    'h2_max_concurrent_streams',
+  ],
+})
+
 export const limitsContext: Context = {
   name: 'limits',
   doc: 'What a client may take: time, bytes, fields. The defaults stop slow and greedy clients.',
@@ -174,6 +190,7 @@ export const limitsContext: Context = {
     targetBytes,
     limitBodyBytes,
     requests,
+    streams,
   ],
 }
 
