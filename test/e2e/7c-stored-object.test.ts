@@ -44,7 +44,11 @@ test('what could not be stored is told as hit-for-miss, with the reason', async 
 test('variants are listed with what selects them and their own hits', async () => {
   site.answer('/v', ({ fields }) => ok(`for ${fields.get('x-color')}`, 'Cache-Control: max-age=60', 'Vary: X-Color'))
   for (const color of ['red', 'blue', 'red']) await site.get('/v', [`X-Color: ${color}`])
-  const { state, object, variants } = await objectAt(site.shellac, 'main', keyOf('/v'))
+  // A hit is counted behind its answer, which may be here before it.
+  const { state, object, variants } = await waitFor('the hit', async () => {
+    const report = await objectAt(site.shellac, 'main', keyOf('/v'))
+    return report.variants?.list.some((one) => one.object.hits > 0) && report
+  })
   assert.deepEqual([state, object, variants?.names, variants?.isCut], ['varies', null, ['x-color'], false])
   const told = variants!.list.map((one) => [one.key.replace(/ [0-9]+:/, ' '), one.object.hits, one.object.bodyBytes])
   assert.deepEqual(told.sort(), [
