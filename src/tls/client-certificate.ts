@@ -1,0 +1,76 @@
+/** Who has connected: the TLS of a socket as rules see it, and whether a listener that wants certificates may serve it. */
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import type { ClientCertificateFacts, TlsFacts } from '../plan/tls-facts.ts'
+import type { TlsPlan } from '../plan/tls-plan.ts'
+import { fingerprintOf } from './certificate.ts'
+import { alternativeNames, commonNameOf, distinguishedName } from './subject-names.ts'
+
+/** Names beyond this are left out: a certificate may hold thousands, and each rule would look at all of them. */
+const MAX_NAMES = 100
+
+/** Node keeps it to itself where no tls.Server is. undefined: nothing is wrong, or no certificate was shown. */
+interface Verifier {
+  verifyError(): (Error & { code?: string }) | undefined | null
+}
+
+/** Of a connection whose handshake is done. */
+export function tlsFactsOf(socket: TLSSocket, plan: TlsPlan): TlsFacts {
+  return {
+    version: socket.getProtocol() === 'TLSv1.2' ? '1.2' : '1.3',
+    cipher: socket.getCipher().name,
+    protocol: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
+    sni: sniOf(socket),
+    client: plan.clientCertificate === undefined ? undefined : clientFactsOf(socket, plan.clientCertificate.depth),
+  }
+}
+
+/** False: the listener serves nobody without a valid certificate, and this client has none. */
+export function isClientWelcome(socket: TLSSocket, { clientCertificate }: TlsPlan): boolean {
+  return clientCertificate?.mode !== 'required' || verifiedCertificate(socket, clientCertificate.depth) !== undefined
+}
+
+function sniOf(socket: TLSSocket): string {
+  const { servername } = socket as TLSSocket & { servername?: string | false | null }
+  return typeof servername === 'string' ? servername.toLowerCase() : ''
+}
+
+function clientFactsOf(socket: TLSSocket, depth: number): ClientCertificateFacts | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return undefined
+  return {
+    isVerified: verifiedCertificate(socket, depth) !== undefined,
+    subject: distinguishedName(certificate.subject),
+    commonName: commonNameOf(certificate.subject),
+    names: alternativeNames(certificate.subjectAltName)
+      .filter(({ kind }) => kind !== 'DirName')
+      .slice(0, MAX_NAMES)
+      .map(({ value }) => value),
+    issuer: distinguishedName(certificate.issuer),
+    serial: certificate.serialNumber.toLowerCase(),
+    fingerprint: fingerprintOf(certificate),
+  }
+}
+
+/** A resumed session without its certificate (RFC 8446 §2.2) gives none, although OpenSSL finds nothing wrong with it. */
+function verifiedCertificate(socket: TLSSocket, depth: number): X509Certificate | undefined {
+  const certificate = socket.getPeerX509Certificate()
+  const { ssl } = socket as unknown as { readonly ssl: Verifier | null }
+  if (certificate === undefined || ssl === null || ssl.verifyError()) return undefined
+  // A session outlives its handshake, and may outlive the certificate.
+  if (certificate.validToDate.getTime() < Date.now()) return undefined
+  return intermediatesOf(certificate) <= depth ? certificate : undefined
+}
+
+/** How many certificates the client sent between its own and the authority; Node has no way to say it to OpenSSL. */
+function intermediatesOf(certificate: X509Certificate): number {
+  let count = 0
+  for (let one = certificate.issuerCertificate; one !== undefined; one = one.issuerCertificate) {
+    if (one.checkIssued(one) || count > MAX_DEPTH) break
+    count++
+  }
+  return count
+}
+
+/** The largest `depth` there is. */
+const MAX_DEPTH = 10
