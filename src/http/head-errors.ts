@@ -35,6 +35,14 @@ const table = [
   { code: 'unknown-transfer-coding', status: 501, message: 'transfer coding other than chunked' },
   { code: 'coding-in-http-1.0', status: 400, message: 'Transfer-Encoding in an HTTP/1.0 message' },
   { code: 'bad-connection', status: 400, message: 'Connection is not a short list of tokens' },
+  {
+    code: 'bad-pseudo-field',
+    status: 400,
+    message: 'pseudo field is unknown, repeated, missing, or behind other fields',
+  },
+  { code: 'bad-scheme', status: 400, message: ':scheme is not what the connection speaks' },
+  { code: 'connection-field', status: 400, message: 'field of a connection of HTTP/1.1 in a request of HTTP/2' },
+  { code: 'two-authorities', status: 400, message: ':authority and Host differ' },
   { code: 'protected-connection-option', status: 400, message: 'Connection names a field that must reach the backend' },
 ] as const satisfies readonly HeadError[]
 

@@ -5,6 +5,8 @@ import { FieldList } from './field-list.ts'
 export class MessageHead extends FieldList {
   /** HTTP/1.x. */
   minor: 0 | 1 = 1
+  /** It came as HTTP/2, and was put into the form of HTTP/1.1. */
+  isHttp2 = false
   /** One of `B`. */
   bodyKind: number = B.none
   /** Content-Length as given, -1 without one. In a response it may stand beside B.none: HEAD, 304. */
@@ -16,9 +18,16 @@ export class MessageHead extends FieldList {
   /** Lower-case Connection options other than close, keep-alive and upgrade; undefined when there are none. */
   connectionOptions: string[] | undefined = undefined
 
+  /** As Via names it (RFC 9110 §7.6.3). */
+  get receivedProtocol(): '1.0' | '1.1' | '2.0' {
+    if (this.isHttp2) return '2.0'
+    return this.minor === 1 ? '1.1' : '1.0'
+  }
+
   protected copyMessage(other: MessageHead): void {
     this.copyFields(other)
     this.minor = other.minor
+    this.isHttp2 = other.isHttp2
     this.bodyKind = other.bodyKind
     this.contentLength = other.contentLength
     this.keepAlive = other.keepAlive

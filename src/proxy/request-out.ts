@@ -130,7 +130,7 @@ function forwardingFields({ head, route, facts, clientAddress }: RequestView, tr
   let text = maxForwardsLine(head)
   if (route.via !== undefined) {
     const before = head.value(F.via)
-    const own = route.via[head.minor]
+    const own = route.via[head.receivedProtocol]
     text += before === undefined ? `Via: ${own}\r\n` : `Via: ${before}, ${own}\r\n`
   }
   if (!plan.xForwarded && !plan.forwarded) return text

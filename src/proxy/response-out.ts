@@ -53,7 +53,7 @@ function cacheStatusBehind(before: string | undefined, own: string): string {
 function addedFields(head: ResponseHead, route: RouteRules, nowMs: number): string[] {
   const list = head.has(F.date) ? [] : ['Date', httpDate(nowMs)]
   const before = head.value(F.via)
-  const own = route.via?.[head.minor]
+  const own = route.via?.[head.receivedProtocol]
   const via = own === undefined ? before : before === undefined ? own : `${before}, ${own}`
   if (via !== undefined) list.push('Via', via)
   return list

@@ -5,6 +5,7 @@ import { Negotiation } from '../cache/negotiate.ts'
 import { compileUrlText, type UrlTextOf } from '../cache/purge/url-text.ts'
 import { F } from '../http/fields.ts'
 import { withHopByHop } from '../http/hop-by-hop.ts'
+import type { MessageHead } from '../http/message-head.ts'
 import { noCounts } from '../log/route-counters.ts'
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { BackendPlan, CachePlan, CacheSettings, RoutePlan } from '../plan/plan.ts'
@@ -108,8 +109,8 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
   /** This worker's row of log/route-counters.ts. */
   readonly counts: Float64Array
   readonly trusted: NetworkSet
-  /** What this hop adds to Via (RFC 9110 §7.6.3), by the minor version of what it received; undefined: nothing. */
-  readonly via: readonly [http10: string, http11: string] | undefined
+  /** What this hop adds to Via (RFC 9110 §7.6.3), by the protocol of what it received; undefined: nothing. */
+  readonly via: Readonly<Record<MessageHead['receivedProtocol'], string>> | undefined
   readonly #skipped: readonly SkipTables[]
   readonly #access: readonly AccessRule[]
   readonly #allowByDefault: boolean
@@ -129,7 +130,7 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
     this.counts = counts
     this.trusted = new NetworkSet(plan.forwarded.trust)
     const { via } = plan.forwarded
-    this.via = via === undefined ? undefined : [`1.0 ${via}`, `1.1 ${via}`]
+    this.via = via === undefined ? undefined : { '1.0': `1.0 ${via}`, '1.1': `1.1 ${via}`, '2.0': `2.0 ${via}` }
     const own = rewrittenFields(plan)
     this.#skipped = [skipTables([...own, ...forwardingFields]), skipTables(own)]
     this.#access = plan.access.map((rule) => ({
