@@ -24,7 +24,9 @@ import { SimulatedItem } from '../support/simulated-item.ts'
 const STEP_MS = 1000
 const ROTATE_MS = 24_000
 const ACCEPT = 2
-const rules = { ...fleetRules(ROTATE_MS, ACCEPT), settleMs: 2 * STEP_MS }
+/** Each node looks at the pool at every second step. */
+const LOOK_STEPS = 2
+const rules = { ...fleetRules(ROTATE_MS, ACCEPT), settleMs: 2 * LOOK_STEPS * STEP_MS }
 const STEPS_PER_PERIOD = ROTATE_MS / STEP_MS
 const seal = new RingSeal([Buffer.from('a secret of the fleet')], 'place')
 
@@ -89,6 +91,7 @@ class World {
   readonly items: readonly SimulatedItem[]
   readonly nodes: readonly SimulatedNode[]
   readonly tickets: Ticket[] = []
+  #steps = 0
 
   constructor(nodes: number, places: number) {
     this.items = Array.from({ length: places }, () => new SimulatedItem())
@@ -97,10 +100,13 @@ class World {
 
   async step(): Promise<void> {
     this.timeMs += STEP_MS
-    await Promise.all(this.nodes.map((node) => node.turn()))
+    this.#steps++
+    await Promise.all(
+      this.nodes.filter((_, index) => (this.#steps + index) % LOOK_STEPS === 0).map((node) => node.turn()),
+    )
     const well = this.nodes.filter(({ isWell }) => isWell)
-    for (const node of well) {
-      if (!node.choice.isLone) this.tickets.push({ key: node.issuing, issuedMs: this.timeMs })
+    for (const node of this.nodes) {
+      if (node.looks > 0 && !node.choice.isLone) this.tickets.push({ key: node.issuing, issuedMs: this.timeMs })
     }
     const alive = this.tickets.filter(({ issuedMs }) => this.timeMs - issuedMs <= ACCEPT * ROTATE_MS)
     for (const key of new Set(alive.map((ticket) => ticket.key))) {
@@ -123,7 +129,7 @@ class World {
     return !includesRing(mergeRings(...known), this.#stored)
   }
 
-  happen({ kind, node: number, offsetMs }: Incident): void {
+  happen({ step, kind, node: number, offsetMs }: Incident): void {
     const node = this.nodes[number % this.nodes.length]!
     switch (kind) {
       case 'cut':
@@ -134,6 +140,10 @@ class World {
         return
       case 'restart':
         if (!this.isAlone(node)) node.restart()
+        return
+      case 'restart into nothing':
+        this.happen({ step, kind: 'restart', node: number, offsetMs })
+        this.happen({ step, kind: 'empty', node: number, offsetMs })
         return
       case 'empty':
         if (!this.isPoolAlone) for (const item of this.items) item.clear()
@@ -149,7 +159,7 @@ class World {
 
 interface Incident {
   readonly step: number
-  readonly kind: 'cut' | 'join' | 'restart' | 'empty' | 'empty one' | 'clock'
+  readonly kind: 'cut' | 'join' | 'restart' | 'restart into nothing' | 'empty' | 'empty one' | 'clock'
   readonly node: number
   readonly offsetMs: number
 }
@@ -159,7 +169,17 @@ const halfSkew = rules.skewMs / 2
 const incidents = fc.array(
   fc.record<Incident>({
     step: fc.nat({ max: STEPS }),
-    kind: fc.constantFrom('cut', 'join', 'join', 'restart', 'restart', 'empty', 'empty one', 'clock', 'clock'),
+    kind: fc.constantFrom(
+      'cut',
+      'join',
+      'join',
+      'restart',
+      'restart into nothing',
+      'empty',
+      'empty one',
+      'clock',
+      'clock',
+    ),
     node: fc.nat({ max: 3 }),
     offsetMs: fc.integer({ min: -halfSkew, max: halfSkew }),
   }),
