@@ -399,7 +399,8 @@ export class OriginConnection extends TimerEntry implements OriginLink {
   #finish(nothingLeft: boolean): void {
     const sink = this.sink!
     const trailers = this.#body.trailers
-    const clean = this.#reusable && nothingLeft && this.requestDone && this.socket.writableLength === 0
+    const isWritten = this.socket.writableLength === 0
+    const clean = this.#reusable && nothingLeft && this.requestDone && (isWritten || this.#dial.tls !== undefined)
     this.sink = undefined
     if (clean) {
       this.state = 'idle'
@@ -409,7 +410,16 @@ export class OriginConnection extends TimerEntry implements OriginLink {
     }
     sink.onEnd(trailers)
     if (this.#paused) this.resume()
-    if (clean && this.state === 'idle') this.#owner.onFree(this)
+    if (!clean || this.state !== 'idle') return
+    if (isWritten) this.#owner.onFree(this)
+    else setImmediate(() => this.#guard(() => this.#settle()))
+  }
+
+  /** Over TLS a write counts as done at the end of its turn, and a quick server may have answered by then. */
+  #settle(): void {
+    if (this.state !== 'idle') return
+    if (this.socket.writableLength === 0) this.#owner.onFree(this)
+    else this.#shut()
   }
 
   #switchProtocols(rest: Buffer): void {
