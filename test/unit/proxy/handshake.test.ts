@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { type CounterName, Counters, createCounters, sumCounters } from '../../../src/log/counters.ts'
 import type { Plan } from '../../../src/plan/plan.ts'
 import type { TlsPlan } from '../../../src/plan/tls-plan.ts'
 import { Engine } from '../../../src/proxy/engine.ts'
+import { fingerprintOf } from '../../../src/tls/certificate.ts'
 import type { CertificateMaterial } from '../../../src/tls/material.ts'
 import { type ListenerSessions, ownSessions } from '../../../src/tls/tls-server.ts'
+import { makeAuthority } from '../../support/certificates.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import { freePort } from '../../support/ports.ts'
-import { tempDir } from '../../support/temp.ts'
 import { waitFor } from '../../support/wait.ts'
 import { planOf, provisionsOf, workerOptions } from './parts.ts'
 
@@ -132,21 +132,17 @@ const policy: TlsPlan = {
 
 /** A certificate of its own for `name`. */
 function materialOf(name: string): CertificateMaterial {
-  const folder = tempDir()
-  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const what = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', `/CN=${name}`]
-  const where = ['-keyout', key, '-out', certificate, '-days', '2', '-addext', `subjectAltName=DNS:${name}`]
-  execFileSync('openssl', ['req', '-x509', ...what, ...where], { stdio: 'ignore' })
-  const der = execFileSync('openssl', ['x509', '-in', certificate, '-noout', '-fingerprint', '-sha256'], {
-    encoding: 'utf8',
-  })
+  const { certificate, key } = makeAuthority().issue({ names: [name] })
+  const text = readFileSync(certificate, 'utf8')
+  const fingerprint = fingerprintOf(new X509Certificate(text))
+  const notAfterMs = Date.now() + 86_400_000
   return {
     names: [name],
     keyType: 'ec',
-    certificate: readFileSync(certificate, 'utf8'),
+    certificate: text,
     key: readFileSync(key, 'utf8'),
-    fingerprint: der.trim().split('=')[1]!.replaceAll(':', '').toLowerCase(),
-    notAfterMs: Date.now() + 86_400_000,
+    fingerprint,
+    notAfterMs,
     ocsp: undefined,
   }
 }
