@@ -60,6 +60,11 @@ export class SessionStore {
     return this.#count
   }
 
+  /** Bytes that data has ever needed at a time, in blocks; not given back. */
+  get memoryBytes(): number {
+    return this.#arena.bytes
+  }
+
   /**
    * Stores the data bytes[dataStart, dataEnd) under the id bytes[idStart, dataStart) of 1 to 64 bytes; false when there is
    * one of that id, which stays as it is. When it is full the session that expires soonest makes room.
