@@ -1,5 +1,6 @@
 /** Status and counters of a daemon as a person reads them. */
 
+import type { CertificateStatus } from '../daemon/certificates.ts'
 import type { RouteTally } from '../daemon/route-tallies.ts'
 import type { CacheStats, CacheStatus, DaemonStats, DaemonStatus, ListenerStatus } from '../daemon/status.ts'
 import { counterTable } from '../log/counters.ts'
@@ -31,6 +32,7 @@ export function statusText(status: DaemonStatus): string {
       status.listeners.map((one) => [listenerName(one), one.addresses.join(' ')]),
     ),
   ]
+  if (status.certificates.length > 0) lines.push('', ...certificateTable(status.certificates))
   if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches), ...fleetTable(status.caches))
   if (status.backends.length > 0) lines.push('', ...backendTable(status))
   if (status.memcachedProxies.length > 0) lines.push('', ...proxyTable(status.memcachedProxies))
@@ -61,6 +63,7 @@ export function statsText(stats: DaemonStats): string {
   ]
   if (stats.caches.length > 0)
     lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches), ...fleetTable(stats.caches))
+  if (stats.certificates.length > 0) lines.push('', ...certificateTable(stats.certificates))
   if (stats.pools.length > 0) lines.push('', ...poolTable(stats.pools))
   if (stats.memcachedProxies.length > 0) {
     lines.push('', ...proxyTable(stats.memcachedProxies), ...commandTable(stats.memcachedProxies))
@@ -72,6 +75,21 @@ export function statsText(stats: DaemonStats): string {
 function listenerName({ kind, name }: ListenerStatus): string {
   return kind === 'listener' ? name : `${kind} ${name}`
 }
+
+/** Behind the table, what keeps a newer certificate from being shown. */
+function certificateTable(certificates: readonly CertificateStatus[]): string[] {
+  const rows = certificates.map(({ listener, names, file, keyType, notAfter, expiresInSec, ocspUntil }) => {
+    const days = Math.floor(expiresInSec / SECONDS_PER_DAY)
+    const left = expiresInSec <= 0 ? 'EXPIRED' : days === 1 ? '1 day' : `${days} days`
+    return [listener, names.join(' ') || '-', keyType, notAfter, left, ocspUntil ?? '-', file ?? '-']
+  })
+  return [
+    ...table(['listener', 'names', 'key', 'expires', 'left', 'stapled until', 'file'], rows),
+    ...certificates.flatMap(({ problem }) => (problem === null ? [] : [`NOT RENEWED: ${problem}`])),
+  ]
+}
+
+const SECONDS_PER_DAY = 86_400
 
 function reloadLine(status: DaemonStatus): string {
   const last = status.lastReload

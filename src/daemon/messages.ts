@@ -1,7 +1,7 @@
 /**
  * What main thread and workers say to each other. Nothing here is on the path of a request but a purge.
  *
- * A worker answers each request but `reopen-logs` and `published` once, with the sequence number it came with; `log` and
+ * A worker answers each request but `reopen-logs`, `certificates` and `published` once, with the sequence number it came with; `log` and
  * `publish` come unasked. For the word that answers `publish` a client waits, but not for long; see purge-wait.ts.
  */
 import type { FleetState } from '../cache/purge/fleet-purger.ts'
@@ -9,12 +9,15 @@ import type { BoundAddress } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Publication } from '../proxy/fleet-publisher.ts'
 import type { SharedState } from '../proxy/runtime.ts'
+import type { TlsMaterials } from '../tls/material.ts'
 
 /** One generation of the configuration, as every worker is to serve it. */
 export interface Target {
   readonly generation: number
   readonly plan: Plan
   readonly shared: SharedState
+  /** Of the listeners that speak TLS. */
+  readonly materials: TlsMaterials
 }
 
 /** What a worker is born with; it stays for its life. */
@@ -43,6 +46,8 @@ export type ToWorker =
   | { readonly type: 'facts'; readonly sequence: number }
   | { readonly type: 'drain'; readonly sequence: number }
   | { readonly type: 'reopen-logs' }
+  /** Other certificates for the listeners that are served. */
+  | { readonly type: 'certificates'; readonly materials: TlsMaterials }
   /** What became of a publication of the worker. */
   | { readonly type: 'published'; readonly number: number; readonly state: FleetState }
 

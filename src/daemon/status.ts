@@ -10,6 +10,7 @@ import { type ProxyFacts, readProxy } from '../memcached-proxy/proxy-facts.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
+import type { CertificateStatus, Certificates } from './certificates.ts'
 import type { FleetPurges, FleetStatus } from './fleet-purges.ts'
 import { type ListenPoint, listenPoints } from './listen-points.ts'
 import type { Target, WorkerFacts } from './messages.ts'
@@ -62,6 +63,7 @@ export interface DaemonStatus {
   readonly backends: readonly BackendStatus[]
   readonly pools: readonly PoolFacts[]
   readonly memcachedProxies: readonly ProxyFacts[]
+  readonly certificates: readonly CertificateStatus[]
 }
 
 /** A cache with what it was asked for: the sum over the routes that use it. */
@@ -76,6 +78,7 @@ export interface DaemonStats extends CounterSums {
   readonly caches: readonly CacheStats[]
   readonly pools: readonly PoolFacts[]
   readonly memcachedProxies: readonly ProxyFacts[]
+  readonly certificates: readonly CertificateStatus[]
   /** Only when asked for. */
   readonly routes?: readonly RouteTally[]
 }
@@ -123,7 +126,15 @@ export function describeProxies({ plan, shared }: Pick<Target, 'plan' | 'shared'
 
 export function describeStats(
   counters: SharedArrayBuffer,
-  { plan, shared, fleets }: Target & { readonly fleets: Pick<FleetPurges, 'statusOf'> },
+  {
+    plan,
+    shared,
+    fleets,
+    certificates,
+  }: Target & {
+    readonly fleets: Pick<FleetPurges, 'statusOf'>
+    readonly certificates: Pick<Certificates, 'status'>
+  },
   tallies: RouteTallies,
   uptimeSec: number,
 ): DaemonStats {
@@ -137,6 +148,7 @@ export function describeStats(
     caches,
     pools: describePools({ plan, shared }, Date.now()),
     memcachedProxies: describeProxies({ plan, shared }),
+    certificates: certificates.status(),
   }
 }
 

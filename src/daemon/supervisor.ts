@@ -18,9 +18,11 @@ import { PoolSet } from '../memcached/pool-set.ts'
 import { MAIN_THREAD } from '../memcached/pool-state.ts'
 import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
+import type { TlsMaterials } from '../tls/material.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { probeAddresses } from './address-probe.ts'
 import { adminCommands } from './admin-commands.ts'
+import { Certificates } from './certificates.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { EXIT_CONFIG, EXIT_FAILED, EXIT_FORCED, EXIT_OK, EXIT_START } from './exit-codes.ts'
 import { FleetPurges } from './fleet-purges.ts'
@@ -84,6 +86,10 @@ class Supervisor {
     },
   )
   readonly #fleets = new FleetPurges((level, message, fields) => this.#log.log(level, message, fields))
+  readonly #certificates = new Certificates({
+    log: (level, message, fields) => this.#log.log(level, message, fields),
+    renew: (materials) => void this.#renewCertificates(materials),
+  })
   readonly #startedMs = performance.now()
   #state: DaemonStatus['state'] = 'starting'
   readonly #finished = Promise.withResolvers<number>()
@@ -165,7 +171,8 @@ class Supervisor {
     if (configured.reload.strict) await checkWorld(configured)
     const plan = await probeAddresses(configured, undefined)
     const shared = this.#sharedStates.build(plan, undefined)
-    this.#target = { generation: ++this.#generation, plan, shared }
+    const certificates = this.#certificates.prepare(plan)
+    this.#target = { generation: ++this.#generation, plan, shared, materials: certificates.materials }
     this.#pools = this.#poolsOf(this.#target, undefined)
     this.#pools.commit()
     if (plan.process.pidFile !== undefined) {
@@ -188,6 +195,7 @@ class Supervisor {
     const fleets = await this.#fleets.prepare(this.#target, this.#pools)
     await this.#pool.start(this.#target)
     fleets.commit()
+    certificates.commit()
     if (identity !== undefined) {
       this.#holdPorts(plan)
       dropPrivileges(identity, this.#ownedFiles())
@@ -259,7 +267,8 @@ class Supervisor {
     if (configured.reload.strict) await checkWorld(configured)
     const plan = await probeAddresses(configured, before.plan)
     const shared = this.#sharedStates.build(plan, before)
-    const target: Target = { generation: ++this.#generation, plan, shared }
+    const certificates = this.#certificates.prepare(plan)
+    const target: Target = { generation: ++this.#generation, plan, shared, materials: certificates.materials }
     const admin = await this.#replaceAdmin(plan)
     const pools = this.#poolsOf(target, this.#pools)
     const fleets = await this.#fleets.prepare(target, pools)
@@ -276,6 +285,7 @@ class Supervisor {
     fleets.commit()
     this.#pools = pools
     this.#target = target
+    certificates.commit()
     this.#sharedStates.tallies.retire(counted(before), counted(target))
     this.#held.retain(addressesOf(plan))
     if (losesCache(before.shared, shared)) collectGarbageSoon()
@@ -283,7 +293,15 @@ class Supervisor {
     return describeDiff(diffPlans(before.plan, plan))
   }
 
-  #poolsOf({ plan, shared }: Target, before: PoolSet | undefined): PoolSet {
+  /** Between two reloads, as one that is under way has read the files itself. */
+  async #renewCertificates(materials: TlsMaterials): Promise<void> {
+    await this.#reloader.idle()
+    if (this.#state !== 'serving' || !this.#certificates.isCurrent(materials)) return
+    this.#target = { ...this.#target, materials }
+    this.#pool.renewCertificates(this.#target)
+  }
+
+  #poolsOf({ plan, shared }: Pick<Target, 'plan' | 'shared'>, before: PoolSet | undefined): PoolSet {
     const context: PoolContext = {
       worker: MAIN_THREAD,
       log: (level, message, fields) => this.#log.log(level, message, fields),
@@ -346,6 +364,7 @@ class Supervisor {
   async #takeDown(): Promise<void> {
     this.#sweeper.close()
     this.#fleets.close()
+    await this.#certificates.close()
     await this.#watch.close()
     await this.#pool?.terminate()
     this.#pools?.destroy()
@@ -441,12 +460,18 @@ class Supervisor {
       backends: describeBackends(this.#target, Date.now()),
       pools: describePools(this.#target, Date.now()),
       memcachedProxies: describeProxies(this.#target),
+      certificates: this.#certificates.status(),
     }
   }
 
   #stats(withRoutes: boolean): DaemonStats {
     const { tallies } = this.#sharedStates
-    const stats = describeStats(this.#counters, { ...this.#target, fleets: this.#fleets }, tallies, this.#uptimeSec())
+    const stats = describeStats(
+      this.#counters,
+      { ...this.#target, fleets: this.#fleets, certificates: this.#certificates },
+      tallies,
+      this.#uptimeSec(),
+    )
     return withRoutes ? { ...stats, routes: tallies.ofRoutes(counted(this.#target)) } : stats
   }
 

@@ -9,8 +9,9 @@ import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Provisions } from '../proxy/engine.ts'
 import type { SharedState } from '../proxy/runtime.ts'
-import type { TlsSupply } from '../proxy/tls-listeners.ts'
+import type { TlsMaterials } from '../tls/material.ts'
 import { ownSessions } from '../tls/tls-server.ts'
+import type { Target } from './messages.ts'
 import type { WorkerEngine } from './worker-life.ts'
 
 type Steps = Pick<WorkerEngine, 'commit' | 'rollback' | 'drain' | 'destroy' | 'connections'>
@@ -18,6 +19,7 @@ type Steps = Pick<WorkerEngine, 'commit' | 'rollback' | 'drain' | 'destroy' | 'c
 /** proxy/engine.ts is one. Of both kinds, `prepare` closes the sockets that it does not use. */
 export interface HttpEngine extends Steps {
   prepare(plan: Plan, generation: number, provisions: Provisions): Promise<void>
+  renewCertificates(materials: TlsMaterials): void
 }
 
 /** memcached-proxy/engine.ts is one. */
@@ -30,8 +32,6 @@ export interface MemcachedEngine extends Steps {
     sockets: readonly BoundAddress[],
   ): Promise<void>
 }
-
-const noTls: TlsSupply = { materials: new Map(), sessionsOf: () => ownSessions }
 
 export class WorkerEngines implements WorkerEngine {
   readonly #http: HttpEngine
@@ -46,13 +46,18 @@ export class WorkerEngines implements WorkerEngine {
     this.#context = context
   }
 
-  async prepare(plan: Plan, generation: number, shared: SharedState, sockets: readonly BoundAddress[]): Promise<void> {
+  async prepare({ plan, generation, shared, materials }: Target, sockets: readonly BoundAddress[]): Promise<void> {
     this.rollback()
     const { http, memcached } = splitSockets(plan, sockets)
     const pools = new PoolSet(plan.memcached, shared.pools, this.#context, this.#pools)
     this.#prepared = pools
     try {
-      await this.#http.prepare(plan, generation, { shared, pools, tls: noTls, sockets: http })
+      await this.#http.prepare(plan, generation, {
+        shared,
+        pools,
+        tls: { materials, sessionsOf: () => ownSessions },
+        sockets: http,
+      })
     } catch (error) {
       for (const { socket } of memcached) socket.close()
       this.rollback()
@@ -82,6 +87,10 @@ export class WorkerEngines implements WorkerEngine {
     this.#memcached.rollback()
     this.#prepared?.rollback()
     this.#prepared = undefined
+  }
+
+  renewCertificates(materials: TlsMaterials): void {
+    this.#http.renewCertificates(materials)
   }
 
   /** What the last requests have left to be stored reaches the pools. */

@@ -6,11 +6,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { AccessLog } from '../log/access-log.ts'
 import { C, Counters } from '../log/counters.ts'
-import { errorCode } from '../log/errno.ts'
+import { describeError, errorCode } from '../log/errno.ts'
 import type { BoundAddress } from '../net/listener.ts'
-import type { Plan } from '../plan/plan.ts'
 import { FleetPublisher } from '../proxy/fleet-publisher.ts'
-import type { SharedState } from '../proxy/runtime.ts'
+import type { TlsMaterials } from '../tls/material.ts'
 import { assert, unreachable } from '../util/assert.ts'
 import type { FromWorker, Target, ToWorker, WorkerFacts, WorkerStart } from './messages.ts'
 
@@ -31,11 +30,13 @@ export interface WorkerEngine {
    * Rejects when a listener cannot be opened, and then has nothing open of the new Plan. Nothing changes for clients.
    * `sockets`: bound already, by address; those it does not use it closes.
    */
-  prepare(plan: Plan, generation: number, shared: SharedState, sockets: readonly BoundAddress[]): Promise<void>
+  prepare(target: Target, sockets: readonly BoundAddress[]): Promise<void>
   /** Serves what was prepared. */
   commit(): void
   /** Forgets what was prepared. */
   rollback(): void
+  /** Other certificates for the listeners of what is served and of what is prepared. */
+  renewCertificates(materials: TlsMaterials): void
   /** Resolves when no connection is left. */
   drain(): Promise<void>
   destroy(): void
@@ -59,8 +60,8 @@ export function runWorker(createEngine: (options: EngineOptions) => WorkerEngine
     dropped: (lines) => counters.add(C.logLinesDropped, lines),
   })
   const fleet = new FleetPublisher((publication) => send({ type: 'publish', publication }))
-  const engine = createEngine({ worker: start.worker, workers: start.workers, accessLog, counters, log, fleet })
-  const life = new WorkerLife(engine, accessLog, fleet, send)
+  const options = { worker: start.worker, workers: start.workers, accessLog, counters, log, fleet }
+  const life = new WorkerLife(createEngine(options), options, send)
   port.on('message', (message: ToWorker) => life.receive(message))
   process.on('exit', () => accessLog.flushSync())
   keepPulse(start)
@@ -71,15 +72,17 @@ class WorkerLife {
   readonly #accessLog: AccessLog
   readonly #fleet: FleetPublisher
   readonly #send: (message: FromWorker) => void
+  readonly #log: WorkerLog
   #generation = 0
   #prepared: Target | undefined
   /** One after the other, in the order they came. */
   #last: Promise<void> = Promise.resolve()
 
-  constructor(engine: WorkerEngine, accessLog: AccessLog, fleet: FleetPublisher, send: (message: FromWorker) => void) {
+  constructor(engine: WorkerEngine, { accessLog, fleet, log }: EngineOptions, send: (message: FromWorker) => void) {
     this.#engine = engine
     this.#accessLog = accessLog
     this.#fleet = fleet
+    this.#log = log
     this.#send = send
   }
 
@@ -103,6 +106,9 @@ class WorkerLife {
       case 'reopen-logs':
         this.#accessLog.reopen()
         return
+      case 'certificates':
+        this.#renew(message.materials)
+        return
       case 'published':
         this.#fleet.onState(message.number, message.state)
         return
@@ -114,7 +120,7 @@ class WorkerLife {
   async #prepare(target: Target, sockets: readonly BoundAddress[]): Promise<void> {
     // A first Plan's listeners accept as soon as they are open, and the first request is to be logged too.
     if (this.#generation === 0) this.#accessLog.configure(target.plan.logs.access)
-    await this.#engine.prepare(target.plan, target.generation, target.shared, sockets)
+    await this.#engine.prepare(target, sockets)
     this.#prepared = target
   }
 
@@ -124,6 +130,17 @@ class WorkerLife {
     this.#engine.commit()
     this.#accessLog.configure(target.plan.logs.access)
     this.#generation = target.generation
+  }
+
+  /** Behind what came before: a worker that starts is preparing what it was given last. */
+  #renew(materials: TlsMaterials): void {
+    this.#last = this.#last.then(() => {
+      try {
+        this.#engine.renewCertificates(materials)
+      } catch (error) {
+        this.#log('error', 'certificates cannot be used', { error: describeError(error) })
+      }
+    })
   }
 
   async #drain(): Promise<void> {

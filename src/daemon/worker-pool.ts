@@ -110,6 +110,12 @@ export class WorkerPool {
     for (const slot of this.#slots) slot.reopenLogs()
   }
 
+  /** The target that is served, with other certificates. A worker that starts gets them with the rest. */
+  renewCertificates(target: Target): void {
+    this.#current = target
+    for (const slot of this.#slots) slot.renewCertificates(target.materials)
+  }
+
   /** True when every worker answered its last request within the deadline. No worker is replaced from here on. */
   async drain(deadlineMs: number): Promise<boolean> {
     this.#stop()

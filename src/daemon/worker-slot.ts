@@ -7,6 +7,7 @@ import { type Transferable, Worker } from 'node:worker_threads'
 import type { FleetState } from '../cache/purge/fleet-purger.ts'
 import type { BoundAddress } from '../net/listener.ts'
 import type { Publication } from '../proxy/fleet-publisher.ts'
+import type { TlsMaterials } from '../tls/material.ts'
 import type { FromWorker, Target, ToWorker, WorkerError, WorkerFacts, WorkerStart } from './messages.ts'
 
 /** Why a worker did not do what it was asked: its own words, or its end. */
@@ -117,6 +118,10 @@ export class WorkerSlot {
 
   reopenLogs(): void {
     this.#worker?.postMessage({ type: 'reopen-logs' } satisfies ToWorker)
+  }
+
+  renewCertificates(materials: TlsMaterials): void {
+    this.#worker?.postMessage({ type: 'certificates', materials } satisfies ToWorker)
   }
 
   /** Ends the thread wherever it is. */

@@ -113,9 +113,9 @@ export class Engine {
     if (this.#runtime !== undefined) prepared.runtime.retire(this.#runtime)
   }
 
-  /** Other certificates for the listeners that run. Throws what OpenSSL says of one; that listener keeps what it has. */
+  /** Other certificates for the listeners that run or will. Throws what OpenSSL says of one; that listener keeps what it has. */
   renewCertificates(materials: TlsMaterials): void {
-    for (const [name, server] of this.#tls) {
+    for (const [name, server] of [...this.#tls, ...(this.#prepared?.tls ?? [])]) {
       const material = materials.get(name)
       if (material !== undefined) server.update(material)
     }

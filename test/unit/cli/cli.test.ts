@@ -153,6 +153,7 @@ const status: DaemonStatus = {
   backends: [],
   pools: [],
   memcachedProxies: [],
+  certificates: [],
 }
 const reloaded: ReloadResult = {
   ok: true,
@@ -175,6 +176,7 @@ async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket:
     caches: [],
     pools: [],
     memcachedProxies: [],
+    certificates: [],
   }
   const actions = {
     status: () => Promise.resolve(status),

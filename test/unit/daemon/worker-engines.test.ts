@@ -60,6 +60,8 @@ class NotingHttp extends NotingEngine implements HttpEngine {
   prepare(...[, , { pools, sockets }]: Parameters<HttpEngine['prepare']>): Promise<void> {
     return this.note(pools, sockets)
   }
+
+  renewCertificates(): void {}
 }
 
 class NotingMemcached extends NotingEngine implements MemcachedEngine {
@@ -81,7 +83,7 @@ function start() {
   let before: { plan: Plan; shared: ReturnType<SharedStateFactory['build']> } | undefined
   const prepare = async (plan: Plan, sockets: readonly BoundAddress[] = []): Promise<void> => {
     const shared = factory.build(plan, before)
-    await engines.prepare(plan, 1, shared, sockets)
+    await engines.prepare({ generation: 1, plan, shared, materials: new Map() }, sockets)
     before = { plan, shared }
   }
   return { http, memcached, engines, prepare }
