@@ -30,8 +30,8 @@ export interface ServerOptions {
   readonly careful?: boolean
   /** Milliseconds of a clock that never goes back; default performance.now. */
   readonly now?: () => number
-  /** Told at every so many operations. */
-  readonly progress?: { readonly every: number; readonly onEvery: () => void } | undefined
+  /** Where requests that were executed are counted, perhaps with those of other servers. */
+  readonly count?: OperationCount | undefined
   /** Told of each connection that was closed since there are too many. */
   readonly onRefused?: () => void
 }
@@ -53,7 +53,7 @@ export class DistcacheServer {
    */
   static async open(address: Address, options: ServerOptions): Promise<DistcacheServer> {
     const { sessions, maxConnections = MAX_CONNECTIONS, tls, mode, careful = false, onRefused } = options
-    const count = new OperationCount(options.progress?.every, options.progress?.onEvery)
+    const count = options.count ?? new OperationCount()
     const executor: Executor =
       sessions instanceof SessionStore
         ? new MemoryExecutor(sessions, count, options.now ?? (() => performance.now()))

@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { needsCare } from '../../../src/distcache/limits.ts'
+import { OperationCount } from '../../../src/distcache/operation-count.ts'
 import { DistcacheServer } from '../../../src/distcache/server.ts'
 import { SessionStore } from '../../../src/distcache/session-store.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
@@ -227,7 +228,7 @@ test('time is asked for once a read, and decides to the millisecond', async () =
 
 test('progress is told at every so many operations', async () => {
   let told = 0
-  const { target } = await startDistcacheServer({ progress: { every: 10, onEvery: () => told++ } })
+  const { target } = await startDistcacheServer({ count: new OperationCount(10, () => told++) })
   const wire = await connectWire(target)
   wire.send(Buffer.concat(Array.from({ length: 35 }, (_, uid) => requestBytes(uid, HAVE, id32))))
   await wire.skip(35 * 15)
