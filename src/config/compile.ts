@@ -8,6 +8,7 @@ import { buildAdmin, buildListener, buildLogs, buildProcess, buildReload } from 
 import { buildCache } from './compile/settings.ts'
 import { type CompiledSite, compileSite } from './compile/site.ts'
 import { buildTest, type CompiledTest } from './compile/test.ts'
+import { buildTlsSessions } from './compile/tls-sessions.ts'
 import { backend } from './directives/backend.ts'
 import { cache, rule } from './directives/cache.ts'
 import { listener } from './directives/listener.ts'
@@ -40,6 +41,7 @@ export function compile(checked: CheckedDocument, files: readonly string[]): Com
     caches: main.all(cache).map(buildCache),
     memcached: buildPools(main),
     memcachedProxies: main.all(memcachedProxy).map(buildMemcachedProxy),
+    tlsSessions: buildTlsSessions(main),
     matchers: buildMatchers(main.all(match)),
     sites: sites.map((one) => one.plan),
     files,

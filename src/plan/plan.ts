@@ -8,6 +8,7 @@
 import type { MemcachedPlan, MemcachedProxyPlan } from './memcached-plan.ts'
 import type { OriginProtocol, OriginTlsPlan } from './origin-tls-plan.ts'
 import type { ListenerProtocol, TlsPlan } from './tls-plan.ts'
+import type { TlsSessionsPlan } from './tls-sessions-plan.ts'
 
 /** Where a statement stands, for every message that says why: `file` as the operator named it, 1-based line and column. */
 export interface Place {
@@ -28,6 +29,8 @@ export interface Plan {
   /** Pools of memcached servers. */
   readonly memcached: readonly MemcachedPlan[]
   readonly memcachedProxies: readonly MemcachedProxyPlan[]
+  /** Which sessions of TLS are resumed; with OWN_SESSIONS where a listener names none. */
+  readonly tlsSessions: readonly TlsSessionsPlan[]
   readonly matchers: readonly MatcherPlan[]
   readonly sites: readonly SitePlan[]
   /** Every file the Plan was read from, absolute, including files behind `${file:}`, and the folders of include globs. */

@@ -16,6 +16,7 @@ import { checkSharing } from './sharing.ts'
 import { checkSites, checkUncovered } from './sites.ts'
 import { checkTests } from './tests.ts'
 import { checkDoubtfulTls, checkTls } from './tls.ts'
+import { checkTlsSessions, checkUselessSessions } from './tls-sessions.ts'
 import { checkTtls } from './ttls.ts'
 import { checkVersion } from './version.ts'
 
@@ -28,6 +29,7 @@ export function checkAll(checked: CheckedDocument, compiled: Compiled, report: R
   checkLogs(checked, report)
   checkBackends(checked, report)
   checkMemcached(checked, report)
+  checkTlsSessions(checked, report)
   checkCaches(checked, report)
   checkClusters(checked, compiled, report)
   checkKeys(checked, report)
@@ -48,6 +50,7 @@ export function checkDoubtful(checked: CheckedDocument, compiled: Compiled, repo
   checkUnusedListeners(checked, report)
   checkDoubtfulTls(checked, compiled, report)
   checkDoubtfulPools(checked, compiled, report)
+  checkUselessSessions(checked, report)
   checkSharing(checked, compiled, report)
   checkSharedKeys(checked, compiled, report)
 }

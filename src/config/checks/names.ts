@@ -12,6 +12,7 @@ const nouns: Readonly<Record<ObjectKind, string>> = {
   backend: 'backend',
   memcached: 'memcached pool',
   'memcached-proxy': 'memcached-proxy',
+  'tls-sessions': 'tls-sessions block',
   cache: 'cache',
   rule: 'rule',
   matcher: 'matcher',
@@ -82,7 +83,14 @@ function shownName(kind: ObjectKind, name: string): string {
 }
 
 /** Kinds that only matter when something refers to them. */
-const REFERRED_KINDS: ReadonlySet<ObjectKind> = new Set(['backend', 'memcached', 'cache', 'rule', 'matcher'])
+const REFERRED_KINDS: ReadonlySet<ObjectKind> = new Set([
+  'backend',
+  'memcached',
+  'tls-sessions',
+  'cache',
+  'rule',
+  'matcher',
+])
 
 export function checkUnusedNames(checked: CheckedDocument, report: Report): void {
   const used = new Set(checked.references.map((reference) => `${reference.kind} ${reference.name}`))
@@ -99,6 +107,8 @@ function usageHelp(kind: ObjectKind, name: string): string {
       return `use it with "proxy ${name};", or remove it`
     case 'memcached':
       return `use it with "tier memcached ${name};" in a cache or "pool ${name};" in a memcached-proxy, or remove it`
+    case 'tls-sessions':
+      return `use it with "sessions ${name};" in "tls" of a listener, or remove it`
     case 'cache':
       return `use it with "use-cache ${name};", or remove it`
     case 'rule':

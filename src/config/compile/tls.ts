@@ -3,6 +3,7 @@ import type { ClientCertificatePlan, TlsPlan } from '../../plan/tls-plan.ts'
 import { type Block, headOf } from '../checked.ts'
 import { setting } from '../defaults.ts'
 import * as tls from '../directives/tls.ts'
+import { useSessions } from '../directives/tls-sessions.ts'
 import { placeOf } from './place.ts'
 
 /** undefined: the listener has none. */
@@ -20,7 +21,7 @@ export function buildTls(block: Block | undefined): TlsPlan | undefined {
     clientCertificate: buildClientCertificate(block),
     handshakeTimeoutMs: setting(tls.handshakeTimeout, block),
     handshakes: setting(tls.handshakes, block),
-    sessions: undefined,
+    sessions: block.value(useSessions),
   }
 }
 

@@ -18,6 +18,7 @@ import { siteContext } from './site.ts'
 import { forwardedContext } from './site-statements.ts'
 import { testContext, testMessageContext, testStoredContext } from './test-block.ts'
 import { clientCertificateContext, tlsContext } from './tls.ts'
+import { sessionIdsContext, ticketsContext, tlsSessionsContext } from './tls-sessions.ts'
 import { mainContext } from './top-level.ts'
 
 /** In the order of the manual. */
@@ -39,6 +40,9 @@ export const contexts: readonly Context[] = [
   memcachedContext,
   memcachedProxyContext,
   memcachedLimitsContext,
+  tlsSessionsContext,
+  ticketsContext,
+  sessionIdsContext,
   cacheContext,
   ruleContext,
   keyContext,

@@ -14,6 +14,7 @@ import { accept, refuseAs } from '../values/read.ts'
 import { readOneOf } from '../values/words.ts'
 import { many, nothing, one, type Value } from './arguments.ts'
 import { type Context, directive, type Shape } from './directive.ts'
+import { useSessions } from './tls-sessions.ts'
 import { filePath, integer, oneOf, pemSource, waitingTime } from './values.ts'
 
 /** What a client may ask for: no address, and no `*` for every name, as the first certificate is that already. */
@@ -343,6 +344,7 @@ export const tlsContext: Context = {
     clientCertificate,
     handshakeTimeout,
     handshakes,
+    useSessions,
   ],
 }
 

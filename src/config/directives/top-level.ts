@@ -11,6 +11,7 @@ import { memcachedProxy } from './memcached-proxy.ts'
 import { adminBlock, processBlock, reloadBlock } from './process.ts'
 import { site } from './site.ts'
 import { test } from './test-block.ts'
+import { tlsSessions } from './tls-sessions.ts'
 import { languageVersion, text } from './values.ts'
 
 export const shellac = directive({
@@ -50,6 +51,7 @@ export const mainContext: Context = {
     backend,
     memcached,
     memcachedProxy,
+    tlsSessions,
     cache,
     rule,
     match,

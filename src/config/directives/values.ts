@@ -186,6 +186,26 @@ export function sizeBetween(least: string, most: string): Value<number> {
   }
 }
 
+/** A time from `least` to `most`, both included; they are given as one writes them. */
+function durationBetween(least: string, most: string): Value<number> {
+  const msOf = (text: string): number => {
+    const source = { name: 'bound', text, includedFrom: [] }
+    const span = { source, start: 0, end: 0 }
+    const read = readDuration({ kind: 'bare', text, secret: false, substituted: false, span })
+    assert(read.ok, `${text} is a time`)
+    return read.value
+  }
+  const [min, max] = [msOf(least), msOf(most)]
+  return {
+    syntax: duration.syntax,
+    read(argument) {
+      const time = readDuration(argument)
+      if (!time.ok || (time.value >= min && time.value <= max)) return time
+      return refuse(argument, 'out-of-range', `${shown(argument)} is out of range`, `write ${least} to ${most}`)
+    },
+  }
+}
+
 /** A time that a timer waits; users of twemproxy give it in milliseconds, without a unit. */
 export const waitingTime: Value<number> = {
   syntax: 'TIME',
@@ -195,6 +215,12 @@ export const waitingTime: Value<number> = {
     return refuse(argument, 'out-of-range', `${shown(argument)} is out of range`, 'write 1ms to 1d')
   },
 }
+
+/** How long a ticket key issues. Days of it would have tickets outlive what TLS 1.3 allows (RFC 8446 §4.6.1: a week). */
+export const keyPeriod: Value<number> = durationBetween('2s', '7d')
+
+/** How long a session of TLS can be resumed: RFC 8446 §4.6.1. */
+export const sessionLife: Value<number> = durationBetween('1s', '7d')
 
 /** Longer is no wait but a wish to wait for ever. */
 const MAX_WAIT_MS = 86_400_000
@@ -325,6 +351,32 @@ export const cipherName: Value<string> = {
           'write names of ciphers with blanks between them, as in "openssl ciphers"',
         ),
 }
+
+/** A session server; the port is that of the first one there was, and users of that write `IP:` and `UNIX:`. */
+export const distcacheAddress: Value<ListenAddress> = {
+  syntax: 'ADDRESS',
+  read(argument) {
+    const [, kind, rest] = /^(IP|IPv4|IPv6|UNIX):(.*)$/s.exec(argument.text) ?? []
+    if (rest === undefined) return readServerAddress(argument, DISTCACHE_PORT)
+    const help = `did you mean "${kind === 'UNIX' ? `unix:${rest}` : rest}"?`
+    return refuseAs(argument, 'bad-address', 'address', help)
+  },
+}
+
+const DISTCACHE_PORT = 9001
+
+/** What a fleet knows and nobody else; of fewer bytes than this it could be guessed. */
+export const sealSecret: Value<string> = {
+  syntax: 'SECRET',
+  takesSecrets: true,
+  read(argument) {
+    if (Buffer.byteLength(argument.text) >= MIN_SEAL_BYTES) return accept(argument.text)
+    const help = 'such as "openssl rand -base64 32" prints'
+    return refuse(argument, 'short-seal', `a seal has at least ${MIN_SEAL_BYTES} random bytes`, help)
+  },
+}
+
+const MIN_SEAL_BYTES = 16
 
 /** The name of a server; an address alone is what nginx users write. */
 export const serverIdentifier: Value<string> = {

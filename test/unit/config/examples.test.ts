@@ -20,6 +20,7 @@ const objects: Readonly<Record<string, string>> = {
       `memcached ${name} { server a 127.0.0.1:${11_211 + index}; }`,
     ]),
   ),
+  'tls-sessions edge-tls': 'tls-sessions edge-tls { }',
   'cache shop': 'cache shop { tier memory 256MiB; }',
   'rule static': 'rule static { ttl 1d; }',
   'site shop.example.com':
@@ -52,6 +53,9 @@ const surroundings: Readonly<Record<ContextName, string>> = {
   memcached: 'memcached more { server a 127.0.0.1:11220; % }',
   'memcached-proxy': 'memcached-proxy more { listen 127.0.0.1:11230; pool edge; % }',
   'memcached limits': 'memcached-proxy more { listen 127.0.0.1:11230; pool edge; limits { % } }',
+  'tls-sessions': 'tls-sessions more { seal "sixteen bytes of it"; % }',
+  tickets: 'tls-sessions more { seal "sixteen bytes of it"; tickets { % } }',
+  'session ids': 'tls-sessions more { mode ids; seal "sixteen bytes of it"; ids { % } }',
   cache: 'cache more { tier memory 256MiB; % }',
   rule: 'rule more { % }',
   key: 'rule more { key { % } }',
@@ -90,7 +94,11 @@ describe('the example of', () => {
   for (const context of contexts) {
     for (const { name, example } of context.directives) {
       it(`"${name}" stands in "${context.name}" without an error`, () => {
-        const access = filesOf({ 'conf.d/a.conf': '# nothing\n', '/run/secrets/memcached': 'password\n' })
+        const access = filesOf({
+          'conf.d/a.conf': '# nothing\n',
+          '/run/secrets/memcached': 'password\n',
+          '/run/secrets/edge-seal': 'sixteen bytes of it\n',
+        })
         const text = around(context, example)
         const { diagnostics } = loadConfig({ kind: 'text', name: 'example.conf', text }, access)
         const errors = diagnostics.filter((one) => one.severity === 'error')
