@@ -75,6 +75,12 @@ export const counterTable = [
   { name: 'tlsTimeouts', doc: 'TLS handshakes of clients given up because they took too long' },
   { name: 'tlsCrowdedOut', doc: 'TLS handshakes of clients given up because too many others were under way' },
   { name: 'tlsUnknownNames', doc: 'TLS handshakes refused because no certificate has the name the client asked for' },
+  { name: 'h2Connections', doc: 'connections of HTTP/2' },
+  { name: 'h2Streams', doc: 'requests that came as streams of HTTP/2' },
+  { name: 'h2Resets', doc: 'streams of HTTP/2 that ended before their answer was out' },
+  { name: 'h2Floods', doc: 'connections of HTTP/2 ended because the client asked for work in vain too often' },
+  { name: 'h2Errors', doc: 'connections of HTTP/2 ended by an error of the protocol, or by a flood' },
+  { name: 'tlsClientsRefused', doc: 'clients turned away after their TLS handshake, for want of a valid certificate' },
 ] as const satisfies readonly CounterRecord[]
 
 export type CounterName = (typeof counterTable)[number]['name']
@@ -139,6 +145,12 @@ export const C = {
   tlsTimeouts: 52,
   tlsCrowdedOut: 53,
   tlsUnknownNames: 54,
+  h2Connections: 55,
+  h2Streams: 56,
+  h2Resets: 57,
+  h2Floods: 58,
+  h2Errors: 59,
+  tlsClientsRefused: 60,
 } as const satisfies Record<CounterName, number>
 
 /** The first of the cells that count answers by the reason they did not come from the cache: one per row of `reasons`. */

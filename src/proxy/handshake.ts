@@ -16,6 +16,7 @@ import { C } from '../log/counters.ts'
 import { type AcceptedHandle, openSocket, type Reader } from '../net/listener.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
 import { endHandshake, openTlsSocket, takeHandle } from '../net/tls-socket.ts'
+import { isClientWelcome } from '../tls/client-certificate.ts'
 import { type TlsServer, UNRECOGNIZED_NAME } from '../tls/tls-server.ts'
 import { clock } from '../util/clock.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
@@ -153,6 +154,11 @@ export class Handshake extends TimerEntry implements Reader {
     socket.off('close', this.#onClosed)
     if (socket.destroyed) return
     endHandshake(socket)
+    if (!isClientWelcome(socket, this.#server.plan)) {
+      this.#worker.counters.add(C.tlsClientsRefused, 1)
+      socket.destroy()
+      return
+    }
     this.#worker.counters.add(socket.isSessionReused() ? C.tlsResumed : C.tlsHandshakes, 1)
     try {
       this.#reader = this.#established(socket)

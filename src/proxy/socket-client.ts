@@ -1,7 +1,10 @@
 /** The writing half of a client connection: over TCP as `Output` does it, over TLS as `SecureOutput` does. */
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { SecureOutput } from '../net/secure-output.ts'
+import type { TlsFacts } from '../plan/tls-facts.ts'
+import { tlsFactsOf } from '../tls/client-certificate.ts'
 import { Client, type HeadAndBody } from './client.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import type { Framing, UnsizedFraming } from './response-out.ts'
@@ -30,6 +33,11 @@ export abstract class SocketClient extends Client {
     this.#secure = isSecure
       ? new SecureOutput(socket, worker.secureScratch, (error) => worker.logFault(error))
       : undefined
+  }
+
+  override get tls(): TlsFacts | undefined {
+    const server = this.listener.tls
+    return this.isSecure && server !== undefined ? tlsFactsOf(this.socket as TLSSocket, server.plan) : undefined
   }
 
   get clientAddress(): string {
@@ -154,7 +162,7 @@ export abstract class SocketClient extends Client {
 }
 
 /** `::ffff:192.0.2.1`, as a dual-stack socket names an IPv4 peer, is 192.0.2.1. */
-function plainAddress(address: string | undefined): string {
+export function plainAddress(address: string | undefined): string {
   if (address === undefined) return ''
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

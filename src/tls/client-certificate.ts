@@ -14,11 +14,21 @@ interface Verifier {
   verifyError(): (Error & { code?: string }) | undefined | null
 }
 
-/** Of a connection whose handshake is done. */
+const known = new WeakMap<TLSSocket, TlsFacts>()
+
+/** Of a connection whose handshake is done; made once for all its requests. Of one that is closed only that it was TLS. */
 export function tlsFactsOf(socket: TLSSocket, plan: TlsPlan): TlsFacts {
+  const facts = known.get(socket)
+  if (facts !== undefined) return facts
+  const made = readFacts(socket, plan)
+  known.set(socket, made)
+  return made
+}
+
+function readFacts(socket: TLSSocket, plan: TlsPlan): TlsFacts {
   return {
     version: socket.getProtocol() === 'TLSv1.2' ? '1.2' : '1.3',
-    cipher: socket.getCipher().name,
+    cipher: (socket.getCipher() as ReturnType<TLSSocket['getCipher']> | null)?.name ?? '',
     protocol: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
     sni: sniOf(socket),
     client: plan.clientCertificate === undefined ? undefined : clientFactsOf(socket, plan.clientCertificate.depth),

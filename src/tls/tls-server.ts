@@ -177,8 +177,8 @@ export class TlsServer {
       SNICallback: this.#select,
       ALPNProtocols: this.#setup.protocols.map((protocol) => ALPN[protocol]),
       requestCert: this.plan.clientCertificate !== undefined,
-      // Node would close without a word; whoever accepts looks at the certificate itself (client-certificate.ts).
-      rejectUnauthorized: false,
+      // OpenSSL then refuses who shows none, with an alert; whoever accepts looks at the rest (client-certificate.ts).
+      rejectUnauthorized: this.plan.clientCertificate?.mode === 'required',
       server: this.events as unknown as NonNullable<TLSSocketOptions['server']>,
     })
   }
