@@ -24,6 +24,7 @@ import { C } from '../log/counters.ts'
 import type { Reader } from '../net/listener.ts'
 import { clock } from '../util/clock.ts'
 import { refuse } from './answer.ts'
+import type { ClientSession } from './client-session.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import { receive } from './receive.ts'
 import { SocketClient } from './socket-client.ts'
@@ -40,7 +41,7 @@ const LINGER_BYTES = 64 * 1024 * 1024
 /** A client that is silent in a tunnel for so long is asked by TCP whether it still lives. */
 const TUNNEL_PROBE_MS = 60_000
 
-export class ClientConnection extends SocketClient implements Reader {
+export class ClientConnection extends SocketClient implements Reader, ClientSession {
   phase: Phase = 'reading'
   #requests = 0
   #pending: Buffer | undefined = undefined
@@ -162,6 +163,10 @@ export class ClientConnection extends SocketClient implements Reader {
   drain(): void {
     this.keepAlive = false
     if (this.phase === 'reading' && this.#pending === undefined) this.#closeIdle()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
   }
 
   override onTimeout(): void {

@@ -4,12 +4,22 @@ import type { TLSSocket } from 'node:tls'
 import type { AccessLog } from '../log/access-log.ts'
 import { C, type Counters } from '../log/counters.ts'
 import type { PoolSet } from '../memcached/pool-set.ts'
-import { type AcceptedHandle, addressText, type BoundAddress, Listener, openSocket } from '../net/listener.ts'
+import {
+  type AcceptedHandle,
+  addressText,
+  type BoundAddress,
+  Listener,
+  openSocket,
+  type Reader,
+} from '../net/listener.ts'
 import type { ListenAddress, ListenerPlan, Plan } from '../plan/plan.ts'
 import type { TlsMaterials } from '../tls/material.ts'
 import { collectGarbageSoon } from '../util/collect-garbage.ts'
 import { ClientConnection } from './client-connection.ts'
+import type { ClientSession } from './client-session.ts'
 import type { FleetPublisher } from './fleet-publisher.ts'
+import { H2Preface } from './h2-preface.ts'
+import { H2Session } from './h2-session.ts'
 import { Handshake } from './handshake.ts'
 import { ListenerRuntime } from './listener-runtime.ts'
 import { Runtime, type SharedState } from './runtime.ts'
@@ -34,6 +44,8 @@ export interface Provisions {
   /** Addresses that are bound already and need only be listened on; what is not used of them is closed. */
   readonly sockets: readonly BoundAddress[]
 }
+
+type Connection = Reader & ClientSession
 
 interface Prepared {
   readonly runtime: Runtime
@@ -136,7 +148,7 @@ export class Engine {
   /** Ends everything at once. */
   destroy(): void {
     for (const listener of this.#listeners.values()) listener.socket?.close()
-    for (const connection of this.#worker.connections) connection.socket.destroy()
+    for (const connection of this.#worker.connections) connection.destroy()
     for (const handshake of this.#worker.handshakes) handshake.destroy()
     for (const backend of this.#runtime?.backends.values() ?? []) backend.close()
     this.#worker.stop()
@@ -159,8 +171,8 @@ export class Engine {
     bound: BoundSocket | undefined,
   ): Promise<ListenerRuntime> {
     const listener = new ListenerRuntime(address, plan, runtime, tls.get(plan.name))
-    const attach = (socket: Socket): ClientConnection => this.#serve(socket, listener, false)
-    const established = (socket: TLSSocket): ClientConnection => this.#serve(socket, listener, true)
+    const attach = (socket: Socket): Reader => this.#greet(socket, listener)
+    const established = (socket: TLSSocket): Reader => this.#serve(socket, listener, true, socket.alpnProtocol === 'h2')
     const accept = (handle: AcceptedHandle): void => {
       this.#worker.counters.add(C.connections, 1)
       if (listener.tls === undefined) openSocket(handle, this.#worker.readBuffer, attach)
@@ -170,13 +182,25 @@ export class Engine {
     return listener
   }
 
-  #serve(socket: Socket, listener: ListenerRuntime, isSecure: boolean): ClientConnection {
+  /** A client without TLS: where HTTP/2 is spoken so, its first bytes tell which it speaks. */
+  #greet(socket: Socket, listener: ListenerRuntime): Reader {
+    const { protocols } = listener
+    if (!protocols.includes('h2c')) return this.#serve(socket, listener, false, false)
+    const chosen = (isHttp2: boolean): Connection => this.#serve(socket, listener, false, isHttp2)
+    return this.#admit(new H2Preface(this.#worker, listener, socket, !protocols.includes('h1'), chosen))
+  }
+
+  #serve(socket: Socket, listener: ListenerRuntime, isSecure: boolean, isHttp2: boolean): Connection {
+    const Kind = isHttp2 ? H2Session : ClientConnection
+    return this.#admit(new Kind(this.#worker, listener, socket, isSecure))
+  }
+
+  #admit(connection: Connection): Connection {
     const worker = this.#worker
-    const connection = new ClientConnection(worker, listener, socket, isSecure)
     worker.connections.add(connection)
-    if (worker.connections.size > listener.runtime.plan.process.connections) {
+    if (worker.connections.size > connection.listener.runtime.plan.process.connections) {
       worker.counters.add(C.connectionsRefused, 1)
-      socket.destroy()
+      connection.destroy()
     }
     return connection
   }

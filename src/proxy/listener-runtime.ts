@@ -2,6 +2,7 @@
 import type { HeadLimits } from '../http/request-head.ts'
 import type { Listener } from '../net/listener.ts'
 import type { LimitsPlan, ListenAddress, ListenerPlan } from '../plan/plan.ts'
+import type { ListenerProtocol } from '../plan/tls-plan.ts'
 import type { TlsServer } from '../tls/tls-server.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -14,6 +15,7 @@ export class ListenerRuntime {
   name: string
   limits: LimitsPlan
   headLimits: HeadLimits
+  protocols: readonly ListenerProtocol[]
   redirectHttps: boolean
   redirectPort: number | undefined
   runtime: Runtime
@@ -25,6 +27,7 @@ export class ListenerRuntime {
     this.name = plan.name
     this.limits = plan.limits
     this.headLimits = headLimits(plan.limits)
+    this.protocols = plan.protocols
     this.redirectHttps = plan.redirectHttps
     this.redirectPort = plan.redirectPort
     this.runtime = runtime
@@ -36,6 +39,7 @@ export class ListenerRuntime {
     this.name = plan.name
     this.limits = plan.limits
     this.headLimits = headLimits(plan.limits)
+    this.protocols = plan.protocols
     this.redirectHttps = plan.redirectHttps
     this.redirectPort = plan.redirectPort
     this.runtime = runtime

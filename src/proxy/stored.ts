@@ -12,6 +12,7 @@ import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
+import { type H2Head, h2HeadWith } from './h2-response.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
 /**
@@ -40,6 +41,8 @@ export class Stored {
   #etag: string | undefined = undefined
   #editedLines = ''
   #editedFor = 0
+  #h2Head: H2Head | undefined = undefined
+  #h2Prefix = ''
   #prefix = ''
   /** `statusStyle` of the route it was made for. */
   #prefixStyle = 0
@@ -81,13 +84,24 @@ export class Stored {
   }
 
   /** Field lines and the blank line as the route's edits, all of them constant, leave them. The object must be pinned. */
-  editedLines(route: RouteRuntime): string {
-    if (this.#editedFor === route.serial) return this.#editedLines
+  editedLines(route: RouteRuntime, isSecure: boolean): string {
+    // Negative: over TLS.
+    const wanted = isSecure && route.responseEdits.dependsOnTls ? -route.serial : route.serial
+    if (this.#editedFor === wanted) return this.#editedLines
     const list = [...this.fields]
-    route.responseEdits.applyConstant(list)
-    this.#editedFor = route.serial
+    route.responseEdits.applyFor(list, isSecure)
+    this.#editedFor = wanted
     this.#editedLines = `${fieldLines(list)}\r\n`
     return this.#editedLines
+  }
+
+  /** The head that begins with `prefix`, which `freshPrefix` and its like make, for HTTP/2. The object must be pinned. */
+  h2Head(prefix: string): H2Head {
+    if (prefix !== this.#h2Prefix || this.#h2Head === undefined) {
+      this.#h2Head = h2HeadWith(prefix, this.fields)
+      this.#h2Prefix = prefix
+    }
+    return this.#h2Head
   }
 
   get bodyBytes(): number {

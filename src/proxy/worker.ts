@@ -8,7 +8,7 @@ import { Resolver } from '../net/resolver.ts'
 import { SecureScratch } from '../net/secure-output.ts'
 import { TimerWheel } from '../net/timer-wheel.ts'
 import { clock } from '../util/clock.ts'
-import type { ClientConnection } from './client-connection.ts'
+import type { ClientSession } from './client-session.ts'
 import { HeadFacts } from './facts.ts'
 import type { FleetPublisher } from './fleet-publisher.ts'
 import type { Handshake } from './handshake.ts'
@@ -37,7 +37,7 @@ export class Worker {
   readonly head = new RequestHead()
   /** The facts of the request being received. */
   readonly facts: HeadFacts
-  readonly connections = new Set<ClientConnection>()
+  readonly connections = new Set<ClientSession>()
   /** Clients of TLS that are not connections yet, in the order in which they began. */
   readonly handshakes = new Set<Handshake>()
   /** No connection is kept any more. */
@@ -82,7 +82,7 @@ export class Worker {
   }
 
   /** A connection has closed. */
-  forget(connection: ClientConnection): void {
+  forget(connection: ClientSession): void {
     this.connections.delete(connection)
     if (this.draining && this.connections.size === 0) this.onIdle?.()
   }

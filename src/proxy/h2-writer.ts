@@ -1,0 +1,260 @@
+/**
+ * The writing half of a stream of HTTP/2: what the steps of a request write, in the order and the sizes that node:http2
+ * wants.
+ *
+ *     idle --head--> held --more of the answer, or the end, or the turn is over--> open --end--> ended
+ *
+ * The head is held back for the rest of the turn, since only then it shows whether a body follows: a head without one ends the
+ * stream itself (RFC 9113 §8.1), and a body that is whole goes out with it.
+ *
+ * Always true:
+ * - pieces are referenced, not copied, until the stream has taken them: they are in `#queue` or under way;
+ * - at most SLICE_BYTES are under way, so that neither nghttp2 nor TLS holds more of a body than that.
+ */
+import type { ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
+import { latin1Text } from '../http/latin1.ts'
+import { Client, type HeadAndBody } from './client.ts'
+import { type H2Head, h2FieldsOf, h2HeadOf, isInterim } from './h2-response.ts'
+import type { ListenerRuntime } from './listener-runtime.ts'
+import type { UnsizedFraming } from './response-out.ts'
+import { storedOf } from './stored.ts'
+import type { Worker } from './worker.ts'
+
+/** Given to the stream at a time. A client is stalled that takes less than this within the send timeout. */
+const SLICE_BYTES = 32 * 1024
+
+/** Date is in the heads already. */
+const withBody = responseOptions({})
+const withoutBody = responseOptions({ endStream: true })
+const withTrailers = responseOptions({ waitForTrailers: true })
+
+type Phase = 'idle' | 'held' | 'open' | 'ended' | 'closed'
+
+export abstract class H2Writer extends Client {
+  readonly stream: ServerHttp2Stream
+  protected phase: Phase = 'idle'
+  #head: H2Head | undefined = undefined
+  #queue: Buffer[] | undefined = undefined
+  #queuedBytes = 0
+  /** Bytes of the slice under way. */
+  #sentBytes = 0
+  /** Slices taken so far. */
+  protected taken = 0
+  /** No more will be written. */
+  protected isWhole = false
+  #trailers: string | undefined = undefined
+  #hasTick = false
+  #onTaken: (() => void) | undefined = undefined
+  #waiting: ((isFlushed: boolean) => void)[] | undefined = undefined
+
+  constructor(worker: Worker, listener: ListenerRuntime, stream: ServerHttp2Stream) {
+    super(worker, listener)
+    this.stream = stream
+  }
+
+  get protocol(): string {
+    return 'HTTP/2.0'
+  }
+
+  get unsizedFraming(): UnsizedFraming {
+    return 'stream'
+  }
+
+  get unsentBytes(): number {
+    return this.#queuedBytes + this.#sentBytes
+  }
+
+  writeText(text: string): void {
+    if (isInterim(text)) this.#writeInterim(text)
+    else this.#hold(h2HeadOf(text))
+  }
+
+  writeHeadAndBody(head: string, body: Buffer): void {
+    this.#hold(h2HeadOf(head))
+    this.#enqueue(body)
+  }
+
+  writeHeadAndCopy(head: string, bytes: Buffer, start: number, end: number): void {
+    this.writeHeadAndBody(head, Buffer.from(bytes.subarray(start, end)))
+  }
+
+  writeHeadAndPieces(head: string, pieces: readonly Buffer[]): void {
+    this.#hold(h2HeadOf(head))
+    for (const piece of pieces) this.#enqueue(piece)
+  }
+
+  writeStored(prefix: string, object: StoredObject, hasBody: boolean): void {
+    this.#head = storedOf(object).h2Head(prefix)
+    this.phase = 'held'
+    // The end of the answer follows at once.
+    if (hasBody) for (const piece of object.body) this.#enqueue(piece)
+  }
+
+  writePrefixAndCopy(prefix: string, { bytes, headStart, bodyStart, end }: HeadAndBody): void {
+    this.writeHeadAndCopy(prefix + latin1Text(bytes, headStart, bodyStart), bytes, bodyStart, end)
+  }
+
+  write(data: Buffer): void {
+    this.#enqueue(data)
+    this.#flushSoon()
+  }
+
+  writeTrailers(lines: string): void {
+    this.#trailers = lines
+  }
+
+  whenFlushed(done: (isFlushed: boolean) => void): void {
+    if (this.phase === 'closed') process.nextTick(done, false)
+    else if (this.unsentBytes === 0 && !this.isWhole) process.nextTick(done, true)
+    else {
+      this.#waiting ??= []
+      this.#waiting.push(done)
+    }
+  }
+
+  /** Nothing more will be written. */
+  protected finishWriting(): void {
+    this.isWhole = true
+    this.#pump()
+  }
+
+  /** The stream has closed: whatever waits is told, and everything referenced is let go. */
+  protected dropWriting(isFlushed: boolean): void {
+    this.phase = 'closed'
+    this.#head = undefined
+    this.#queue = undefined
+    this.#queuedBytes = 0
+    this.#sentBytes = 0
+    this.#tell(isFlushed)
+  }
+
+  /** Bytes begin to wait for the client, or it has taken some. */
+  protected abstract onProgress(): void
+
+  /** Does what nobody else would catch the fault of; it costs this stream, not the worker. */
+  protected guard(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.worker.logFault(error)
+      this.abort()
+    }
+  }
+
+  #writeInterim(text: string): void {
+    const { stream } = this
+    if (this.phase === 'idle' && !stream.closed && !stream.destroyed) stream.additionalHeaders(h2HeadOf(text))
+  }
+
+  #hold(head: H2Head): void {
+    this.#head = head
+    this.phase = 'held'
+    this.#flushSoon()
+  }
+
+  #enqueue(data: Buffer): void {
+    if (data.length === 0 || this.phase === 'closed') return
+    if (this.#queue === undefined) this.#queue = [data]
+    else this.#queue.push(data)
+    this.#queuedBytes += data.length
+  }
+
+  #flushSoon(): void {
+    if (this.#hasTick || this.isWhole) return
+    this.#hasTick = true
+    process.nextTick(flush, this)
+  }
+
+  /** The turn is over. */
+  flush(): void {
+    this.#hasTick = false
+    if (!this.isWhole) this.guard(() => this.#pump())
+  }
+
+  /** Sends what may be sent. */
+  #pump(): void {
+    const { stream } = this
+    if (stream.destroyed || stream.closed) return
+    if (this.phase === 'held') this.#respond()
+    if (this.phase !== 'open' || this.#sentBytes !== 0) return
+    const isLast = this.isWhole && this.#queuedBytes <= SLICE_BYTES
+    if (this.#queuedBytes !== 0) this.#send(this.#nextSlice(), isLast)
+    else if (isLast) stream.end()
+    if (isLast) this.phase = 'ended'
+  }
+
+  #respond(): void {
+    const head = this.#head!
+    this.#head = undefined
+    if (this.isWhole && this.#queuedBytes === 0 && this.#trailers === undefined) {
+      this.phase = 'ended'
+      this.stream.respond(head, withoutBody)
+      return
+    }
+    this.phase = 'open'
+    // Whether there will be trailers shows at the end; where the length is told, there are none.
+    if (head['content-length'] !== undefined) this.stream.respond(head, withBody)
+    else {
+      this.stream.on('wantTrailers', () => this.#sendTrailers())
+      this.stream.respond(head, withTrailers)
+    }
+  }
+
+  #sendTrailers(): void {
+    const { stream } = this
+    if (stream.destroyed || stream.closed) return
+    stream.sendTrailers(this.#trailers === undefined ? {} : h2FieldsOf(this.#trailers))
+  }
+
+  /** The last slice needs no word of its being taken: the stream closes behind it. */
+  #send(slice: Buffer, isLast: boolean): void {
+    this.#sentBytes = slice.length
+    if (isLast) this.stream.end(slice)
+    else {
+      this.#onTaken ??= () => this.#take()
+      this.stream.write(slice, this.#onTaken)
+    }
+    this.onProgress()
+  }
+
+  /** The slice under way has been handed to the kernel, or the stream is closing. */
+  #take(): void {
+    const { stream } = this
+    if (stream.destroyed || stream.closed) return
+    this.#sentBytes = 0
+    this.taken++
+    this.guard(() => {
+      this.#pump()
+      if (this.unsentBytes === 0 && !this.isWhole) this.#tell(true)
+    })
+  }
+
+  #tell(isFlushed: boolean): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting !== undefined) for (const done of waiting) this.guard(() => done(isFlushed))
+  }
+
+  #nextSlice(): Buffer {
+    const queue = this.#queue!
+    const piece = queue[0]!
+    if (piece.length <= SLICE_BYTES) {
+      queue.shift()
+      this.#queuedBytes -= piece.length
+      return piece
+    }
+    queue[0] = piece.subarray(SLICE_BYTES)
+    this.#queuedBytes -= SLICE_BYTES
+    return piece.subarray(0, SLICE_BYTES)
+  }
+}
+
+/** `sendDate` is an option that the type definitions do not list. */
+function responseOptions(options: ServerStreamResponseOptions): ServerStreamResponseOptions {
+  return Object.assign(options, { sendDate: false })
+}
+
+function flush(writer: H2Writer): void {
+  writer.flush()
+}
