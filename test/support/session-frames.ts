@@ -1,15 +1,12 @@
 /** Messages of the distcache protocol as bytes, for peers that a test plays by hand. */
 import { connect } from 'node:net'
-import { MessageOutput } from '../../src/distcache/message-output.ts'
 import { onTestEnd } from './cleanup.ts'
+import { responseBytes as payloadResponse } from './distcache.ts'
 import { Wire } from './wire.ts'
 
-export function requestBytes(uid: number, operation: number, payload: Buffer): Buffer {
-  return messageBytes(false, uid, operation, payload)
-}
-
+/** A whole response; a number is a payload of one byte. */
 export function responseBytes(uid: number, operation: number, payload: Buffer | number): Buffer {
-  return messageBytes(true, uid, operation, typeof payload === 'number' ? Buffer.from([payload]) : payload)
+  return payloadResponse(uid, operation, typeof payload === 'number' ? Buffer.from([payload]) : payload)
 }
 
 /** The bytes of a text of hexadecimal digits and blanks. */
@@ -34,10 +31,4 @@ export async function unixWire(path: string): Promise<Wire> {
 export async function expectBytes(wire: Wire, bytes: Buffer): Promise<void> {
   const got = await wire.read(bytes.length)
   if (!got.equals(bytes)) throw new Error(`expected ${bytes.toString('hex')}, got ${got.toString('hex')}`)
-}
-
-function messageBytes(isResponse: boolean, uid: number, operation: number, payload: Buffer): Buffer {
-  const output = new MessageOutput()
-  output.message(isResponse, uid, operation, payload, 0, payload.length)
-  return output.take()
 }
