@@ -20,6 +20,10 @@ export interface ClientHello {
   readonly firstIdentity: Buffer | undefined
   /** host_name of server_name (RFC 6066 §3), letters as the client sent them; visible ASCII only. */
   readonly serverName: string | undefined
+  /** supported_versions names TLS 1.3: a server that speaks it goes by `firstIdentity` alone (RFC 8446 §4.2.1). */
+  readonly offersTls13: boolean
+  /** session_ticket is there: the client keeps tickets, whether or not it has one (RFC 5077 §3.2). */
+  readonly keepsTickets: boolean
 }
 
 /** Of the handshake message. Hellos with post-quantum key shares have 2 KiB, with a large ticket besides some 6. */
@@ -42,7 +46,10 @@ const SERVER_NAME = 0
 const HOST_NAME = 0
 /** Of a DNS name (RFC 1035 §2.3.4). */
 const MAX_NAME_BYTES = 255
+const SESSION_TICKET = 35
 const PRE_SHARED_KEY = 41
+const SUPPORTED_VERSIONS = 43
+const TLS_13 = 0x0304
 /** obfuscated_ticket_age, behind each identity. */
 const TICKET_AGE_BYTES = 4
 /** RFC 8446 §4.2.11: a binder is a hash, and there are none of fewer bytes. */
@@ -109,16 +116,18 @@ function readMessage(hello: Fields): ClientHello | undefined {
   hello.skip(methodBytes)
   if (hello.broken || sessionId.length > MAX_SESSION_ID_BYTES) return undefined
   if (suiteBytes < 2 || suiteBytes % 2 === 1 || methodBytes === 0) return undefined
-  if (hello.isAtEnd()) return { sessionId, firstIdentity: undefined, serverName: undefined }
+  if (hello.isAtEnd()) return { sessionId, ...NO_EXTENSIONS }
   const extensions = hello.inner(hello.u16())
   const found = readExtensions(extensions)
   return found === undefined || hello.broken || !hello.isAtEnd() ? undefined : { sessionId, ...found }
 }
 
-function readExtensions(extensions: Fields): Pick<ClientHello, 'firstIdentity' | 'serverName'> | undefined {
+function readExtensions(extensions: Fields): Omit<ClientHello, 'sessionId'> | undefined {
   let firstIdentity: Buffer | undefined
   let serverName: string | undefined
   let names = 0
+  let offersTls13 = false
+  let keepsTickets = false
   while (!extensions.isAtEnd()) {
     // RFC 8446 §4.2.11: pre_shared_key is the last of all, so what follows it is no extension of a hello.
     if (firstIdentity !== undefined) return undefined
@@ -133,9 +142,10 @@ function readExtensions(extensions: Fields): Pick<ClientHello, 'firstIdentity' |
       // RFC 8446 §4.2: no extension twice.
       if (name === undefined || ++names > 1) return undefined
       serverName = name === '' ? undefined : name
-    }
+    } else if (type === SUPPORTED_VERSIONS) offersTls13 = readVersions(content)
+    else if (type === SESSION_TICKET) keepsTickets = true
   }
-  return { firstIdentity, serverName }
+  return { firstIdentity, serverName, offersTls13, keepsTickets }
 }
 
 /** The first of the identities; undefined when identities and binders are not as RFC 8446 §4.2.11 draws them. */
@@ -160,6 +170,14 @@ function readFirstIdentity(content: Fields): Buffer | undefined {
   return count === 0 ? first : undefined
 }
 
+/** Whether TLS 1.3 is among the versions (RFC 8446 §4.2.1); a list that is none has nothing in it. */
+function readVersions(content: Fields): boolean {
+  const versions = content.inner(content.u8())
+  let isThere = false
+  while (!versions.isAtEnd()) isThere = versions.u16() === TLS_13 || isThere
+  return isThere && !versions.broken && content.isAtEnd()
+}
+
 /** '' for a name that no certificate of ours can bear; undefined when the list is not as RFC 6066 §3 draws it. */
 function readServerName(content: Fields): string | undefined {
   const list = content.inner(content.u16())
@@ -172,6 +190,12 @@ function readServerName(content: Fields): string | undefined {
 }
 
 const NOTHING = Buffer.alloc(0)
+const NO_EXTENSIONS = {
+  firstIdentity: undefined,
+  serverName: undefined,
+  offersTls13: false,
+  keepsTickets: false,
+} as const
 
 /** Reads big-endian fields in turn. A read past the end gives 0 or nothing and leaves the reader broken and at its end. */
 class Fields {

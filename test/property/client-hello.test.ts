@@ -21,6 +21,8 @@ test('what was put into a hello is read from it, in records of any size', () => 
         sessionId: hello.sessionId ?? Buffer.alloc(0),
         firstIdentity: hello.identities?.[0],
         serverName: hello.serverName,
+        offersTls13: false,
+        keepsTickets: false,
       })
     }),
   )

@@ -1,5 +1,6 @@
 /** What of a ClientHello is read, however it is cut, and what is no hello. */
 import assert from 'node:assert/strict'
+import { constants } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from '../../../src/distcache/client-hello.ts'
 import {
@@ -15,6 +16,8 @@ import {
 const id = Buffer.alloc(32, 0x1d)
 const ticket = Buffer.from('the ticket of the session')
 const otherTicket = Buffer.from('another')
+/** What hellos are said to be that have no other extensions. */
+const oldClient = { offersTls13: false, keepsTickets: false }
 
 const read = (bytes: Buffer) => readClientHello(bytes, 0, bytes.length)
 const readMessage = (message: Buffer) => read(inRecords(message))
@@ -22,11 +25,12 @@ const readMessage = (message: Buffer) => read(inRecords(message))
 describe('a hello', () => {
   test('gives session id, first identity and server name', () => {
     const message = helloMessage({ sessionId: id, identities: [ticket, otherTicket], serverName: 'Shop.example' })
-    assert.deepEqual(readMessage(message), { sessionId: id, firstIdentity: ticket, serverName: 'Shop.example' })
+    const expected = { sessionId: id, firstIdentity: ticket, serverName: 'Shop.example', ...oldClient }
+    assert.deepEqual(readMessage(message), expected)
   })
 
   test('may have none of them', () => {
-    const nothing = { sessionId: Buffer.alloc(0), firstIdentity: undefined, serverName: undefined }
+    const nothing = { sessionId: Buffer.alloc(0), firstIdentity: undefined, serverName: undefined, ...oldClient }
     assert.deepEqual(readMessage(helloMessage({})), nothing)
     assert.deepEqual(readMessage(helloMessage({ withoutExtensions: true })), nothing)
   })
@@ -45,7 +49,8 @@ describe('a hello', () => {
     for (const fragmentBytes of [10, 57, 16384]) {
       const bytes = inRecords(message, fragmentBytes)
       for (let end = 0; end < bytes.length; end++) assert.equal(readClientHello(bytes, 0, end), 'more', `${end} bytes`)
-      assert.deepEqual(read(bytes), { sessionId: id, firstIdentity: ticket, serverName: 'a.example' })
+      const expected = { sessionId: id, firstIdentity: ticket, serverName: 'a.example', ...oldClient }
+      assert.deepEqual(read(bytes), expected)
     }
   })
 
@@ -54,6 +59,28 @@ describe('a hello', () => {
     assert.ok(typeof hello === 'object')
     assert.equal(hello.serverName, 'node.example')
     assert.equal(hello.firstIdentity, undefined)
+    assert.deepEqual([hello.offersTls13, hello.keepsTickets], [true, true])
+  })
+
+  test('of an older client tells what it lacks', async () => {
+    const secureOptions = constants.SSL_OP_NO_TICKET
+    const hello = read(await nodeHello({ maxVersion: 'TLSv1.2', secureOptions }))
+    assert.ok(typeof hello === 'object')
+    assert.deepEqual([hello.offersTls13, hello.keepsTickets], [false, false])
+  })
+
+  test('offers TLS 1.3 if that is among its versions, in a list that is one', () => {
+    const offers = (content: Buffer): boolean => {
+      const hello = readMessage(helloMessage({ before: [extension(43, content)] }))
+      assert.ok(typeof hello === 'object')
+      return hello.offersTls13
+    }
+    assert.equal(offers(Buffer.from([4, 3, 4, 3, 3])), true)
+    assert.equal(offers(Buffer.from([6, 10, 10, 3, 3, 3, 4])), true)
+    assert.equal(offers(Buffer.from([2, 3, 3])), false)
+    for (const broken of [[], [0], [1, 3], [3, 3, 4, 3], [2, 3, 4, 0], [4, 3, 4]]) {
+      assert.equal(offers(Buffer.from(broken)), false, broken.join())
+    }
   })
 
   test('of Node with a pre-shared key is understood', async () => {
