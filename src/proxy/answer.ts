@@ -10,6 +10,7 @@ import { clock } from '../util/clock.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
 import type { Client } from './client.ts'
 import { finish, Outcome } from './finish.ts'
+import { HSTS } from './header-edits.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
 export interface Answer {
@@ -46,6 +47,12 @@ export function connectionLine(client: Client): string {
   return client.minor === 1 ? '' : 'Connection: keep-alive\r\n'
 }
 
+/** Redirects and errors are answers of the site too (RFC 6797 §7.1); what no route has taken belongs to none. */
+function hstsLine(client: Client, route: RouteRuntime | undefined): string {
+  const hsts = client.isSecure ? route?.plan.hsts : undefined
+  return hsts === undefined ? '' : `${HSTS}: ${hsts}\r\n`
+}
+
 /** Sends a whole answer and ends the request. */
 export function sendAnswer(
   client: Client,
@@ -59,7 +66,8 @@ export function sendAnswer(
   const type = body.length === 0 ? '' : `Content-Type: ${answer.contentType}\r\n`
   const text =
     `HTTP/1.1 ${answer.status} ${reasonPhrase(answer.status)}\r\nDate: ${httpDate(clock.nowMs)}\r\n` +
-    `${type}${length}${answer.fields}${cacheStatusLine(route, localStatus(answer.reason), '')}${connectionLine(client)}\r\n`
+    `${type}${length}${answer.fields}${hstsLine(client, route)}${cacheStatusLine(route, localStatus(answer.reason), '')}` +
+    `${connectionLine(client)}\r\n`
   const hasBody = head?.method !== 'HEAD' && body.length > 0
   if (hasBody) client.writeHeadAndBody(text, body)
   else client.writeText(text)

@@ -46,7 +46,7 @@ export function deliverFresh(delivery: Delivery, object: StoredObject, stored: S
       return
     }
     if (responseEdits.isConstant && object.body.length <= 1) {
-      const head = prefix + stored.editedLines(route)
+      const head = prefix + stored.editedLines(route, client.isSecure)
       client.writeHeadAndBody(head, object.body[0] ?? NOTHING)
       end(delivery, object, head.length + object.bodyBytes, stored.meta.status, 'hit', 'none')
       return

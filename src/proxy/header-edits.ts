@@ -4,6 +4,9 @@
  * What is stored is what the origin sent; responses are edited on their way to the client, so that a changed edit shows
  * on hits at once. Where all edits of a route are constant (no variable, no condition) that is done once per stored
  * response and worker. Constant edits also come before the judgement whether a response may be stored.
+ *
+ * `hsts` is one more edit behind all of them, for requests that came over TLS: over TCP its field may not be sent
+ * (RFC 6797 §7.2).
  */
 import type { RequestFacts, ResponseFacts } from '../plan/facts.ts'
 import type { HeaderEdit, VariableName } from '../plan/plan.ts'
@@ -23,13 +26,16 @@ interface CompiledEdit {
 export class HeaderEdits {
   readonly #edits: readonly CompiledEdit[]
   readonly #names: ReadonlySet<string>
+  /** The value of Strict-Transport-Security over TLS; undefined: it stays as it is. */
+  readonly #hsts: string | undefined
   readonly isEmpty: boolean
-  /** The result is the same for every request: `applyConstant` will do. */
+  /** The result is the same for all requests over TLS, and for all without: `applyFor` will do. */
   readonly isConstant: boolean
 
-  constructor(edits: readonly HeaderEdit[], matchers: MatcherSet) {
+  constructor(edits: readonly HeaderEdit[], matchers: MatcherSet, hsts?: string) {
     this.#names = new Set(edits.map((edit) => edit.name.toLowerCase()))
-    this.isEmpty = edits.length === 0
+    this.#hsts = hsts
+    this.isEmpty = edits.length === 0 && hsts === undefined
     this.isConstant = edits.every(isConstant)
     this.#edits = edits.map((edit) => ({
       edit,
@@ -44,6 +50,7 @@ export class HeaderEdits {
       if (condition !== undefined && !condition(request, response)) continue
       applyEdit(list, edit, lowerName, source)
     }
+    if (request.scheme === 'https') this.#setHsts(list)
   }
 
   /** Whether one of the edits is of this field. */
@@ -71,7 +78,26 @@ export class HeaderEdits {
   applyConstant(list: string[]): void {
     for (const { edit, lowerName } of this.#edits) if (isConstant(edit)) applyEdit(list, edit, lowerName, undefined)
   }
+
+  /** All of them where `isConstant`, for an answer over TLS or without. */
+  applyFor(list: string[], isSecure: boolean): void {
+    this.applyConstant(list)
+    if (isSecure) this.#setHsts(list)
+  }
+
+  /** Whether `applyFor` says something else over TLS. */
+  get dependsOnTls(): boolean {
+    return this.#hsts !== undefined
+  }
+
+  #setHsts(list: string[]): void {
+    if (this.#hsts === undefined) return
+    removeField(list, 'strict-transport-security')
+    list.push(HSTS, this.#hsts)
+  }
 }
+
+export const HSTS = 'Strict-Transport-Security'
 
 function applyEdit(list: string[], edit: HeaderEdit, lowerName: string, source: VariableSource | undefined): void {
   if (edit.op === 'default' && hasField(list, lowerName)) return

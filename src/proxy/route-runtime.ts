@@ -124,7 +124,7 @@ export class RouteRuntime<Backend extends PlannedBackend = BackendRuntime, Cache
     assert(plan.action.kind !== 'proxy' || this.backend !== undefined, `${plan.id} has a backend`)
     this.cache = routeCache(plan, runtime)
     this.requestEdits = new HeaderEdits(plan.requestHeaders, matchers)
-    this.responseEdits = new HeaderEdits(plan.responseHeaders, matchers)
+    this.responseEdits = new HeaderEdits(plan.responseHeaders, matchers, plan.hsts)
     this.serial = ++lastSerial
     this.statusStyle = plan.cacheStatus === 'reason' ? 0 : plan.cacheStatus === 'off' ? -1 : this.serial
     this.counts = counts

@@ -20,6 +20,7 @@ import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { ListenerPlan, Plan } from '../plan/plan.ts'
 import type { CacheResult, OriginFailure } from '../plan/test-plan.ts'
 import { questionFor } from '../proxy/fetch-plan.ts'
+import { HSTS } from '../proxy/header-edits.ts'
 import {
   type Judged,
   type JudgedPart,
@@ -397,7 +398,9 @@ export class Simulation {
     if (this.#cache === notAsked) this.#cache = { ...notAsked, reason }
     const route = this.#entry?.user as RouteRules | undefined
     const own = statusField(route, localStatus(reason), '')
-    return { status, fields: ['Date', httpDate(this.#nowMs), ...fields, ...own] }
+    const hsts = this.#scenario.request.scheme === 'https' ? route?.plan.hsts : undefined
+    const strict = hsts === undefined ? [] : [HSTS, hsts]
+    return { status, fields: ['Date', httpDate(this.#nowMs), ...fields, ...strict, ...own] }
   }
 
   #note(result: CacheResult, reason: Reason, meta: StoredMeta | undefined): void {

@@ -72,6 +72,36 @@ describe('header edits', () => {
   })
 })
 
+describe('hsts', () => {
+  const edits = new HeaderEdits([edit('set', 'A', '1')], matchers, 'max-age=60')
+  const sent = ['strict-transport-security', 'max-age=1']
+
+  it('replaces what the origin says about it, over TLS alone', () => {
+    const over = (scheme: 'http' | 'https'): string[] => {
+      const list = [...sent]
+      edits.apply(list, source, request('/', { scheme }), response(200))
+      return list
+    }
+    assert.deepEqual(over('https'), ['A', '1', 'Strict-Transport-Security', 'max-age=60'])
+    assert.deepEqual(over('http'), [...sent, 'A', '1'])
+  })
+
+  it('is constant for all answers over TLS, and for all without; it is no edit that storing looks at', () => {
+    const made = (isSecure: boolean): string[] => {
+      const list = [...sent]
+      edits.applyFor(list, isSecure)
+      return list
+    }
+    assert.deepEqual(made(true), ['A', '1', 'Strict-Transport-Security', 'max-age=60'])
+    assert.deepEqual(made(false), [...sent, 'A', '1'])
+    const judged = [...sent]
+    edits.applyConstant(judged)
+    assert.deepEqual(judged, [...sent, 'A', '1'])
+    assert.deepEqual([edits.isConstant, edits.isEmpty, edits.dependsOnTls], [true, false, true])
+    assert.equal(new HeaderEdits([], matchers, 'max-age=60').isEmpty, false)
+  })
+})
+
 describe('removeField', () => {
   it('changes the list in place', () => {
     const list = ['X-A', '1', 'B', '2']
