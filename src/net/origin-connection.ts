@@ -15,22 +15,15 @@ import type { Socket } from 'node:net'
 import { BodyReader } from '../http/body-reader.ts'
 import { chunkPrefix, lastChunk } from '../http/chunk-encoder.ts'
 import { F } from '../http/fields.ts'
-import type { HeadLimits } from '../http/request-head.ts'
 import { parseResponseHead, ResponseHead } from '../http/response-head.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { dialOrigin, type OriginDial, speaksHttp2 } from './origin-dial.ts'
 import { connectErrorCode, type OriginErrorCode } from './origin-error.ts'
-import type { OriginLink, OutgoingHead, ResponseSink } from './origin-link.ts'
+import { MAX_INTERIM, type OriginLimits, type OriginLink, type OutgoingHead, type ResponseSink } from './origin-link.ts'
 import { isCertificateRefusal, tlsErrorCode, tlsErrorDetail } from './origin-tls-error.ts'
 import type { Output } from './output.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
-
-export interface OriginLimits extends HeadLimits {
-  readonly connectTimeoutMs: number
-  readonly firstByteTimeoutMs: number
-  readonly betweenBytesTimeoutMs: number
-}
 
 /** Who owns connections: told when one opened, failed to open, became free, or closed. */
 export interface ConnectionOwner {
@@ -52,9 +45,6 @@ export interface ConnectionOwner {
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed'
 
 const READ_BYTES = 64 * 1024
-/** RFC 9110 §15.2 sets no bound; a peer that sends more interim responses than this is not serving anybody. */
-const MAX_INTERIM = 32
-
 /** Response heads of this thread are parsed here; sinks that keep one call `detach()`. */
 const parsedHead = new ResponseHead()
 

@@ -115,6 +115,13 @@ export const originErrors = {
     blames: true,
     message: 'the server sent data before it was asked',
   },
+  'stream-reset': {
+    code: 'stream-reset',
+    status: 502,
+    retry: 'idempotent',
+    blames: true,
+    message: 'the server gave the request up on its HTTP/2 connection',
+  },
   // RFC 9113 §8.7: the server says that it has done nothing, as a queue would.
   'refused-stream': {
     code: 'refused-stream',

@@ -2,6 +2,7 @@
  * What a request has of a connection to an origin while it lasts: all of an HTTP/1.1 connection, or one stream of an HTTP/2
  * connection. Whoever sends a request need not know which.
  */
+import type { HeadLimits } from '../http/request-head.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import type { OriginErrorCode } from './origin-error.ts'
 import type { Output } from './output.ts'
@@ -25,6 +26,15 @@ export interface ResponseSink {
   /** The origin shut its sending side of the pipe, or the pipe broke. */
   onTunnelEnd(): void
 }
+
+export interface OriginLimits extends HeadLimits {
+  readonly connectTimeoutMs: number
+  readonly firstByteTimeoutMs: number
+  readonly betweenBytesTimeoutMs: number
+}
+
+/** RFC 9110 §15.2 sets no bound; a peer that sends more interim responses than this is not serving anybody. */
+export const MAX_INTERIM = 32
 
 /** The head of a request in either form. */
 export interface OutgoingHead {

@@ -6,16 +6,18 @@
  * 1. nothing of the request was sent (connect failed): any method, within `retry { attempts }`;
  * 2. the connection had been idle in the pool and closed without an answer: idempotent methods without a body;
  * 3. it was a new connection that closed without an answer: as 2, within `retry { attempts }`;
- * 4. a byte of the answer came: never.
+ * 4. a server refused it on an HTTP/2 connection without looking at it: as 1, again on that server, as often as 2;
+ * 5. a byte of the answer came: never.
  */
 
 import { triedBit } from '../balance/balancer.ts'
 import { B } from '../http/body-kind.ts'
 import type { ResponseHead } from '../http/response-head.ts'
 import { C } from '../log/counters.ts'
+import type { Claim, Claimant } from '../net/origin-claim.ts'
 import { type OriginErrorCode, originErrors } from '../net/origin-error.ts'
 import type { OriginLink, OutgoingHead, ResponseSink } from '../net/origin-link.ts'
-import type { Claim, Claimant, OriginPool } from '../net/origin-pool.ts'
+import type { OriginPool } from '../net/origin-pool.ts'
 import { type OutgoingRequest, requestFieldList, requestHeadText } from './request-out.ts'
 import type { BackendRuntime } from './runtime.ts'
 import type { Worker } from './worker.ts'
@@ -159,7 +161,7 @@ export class OriginRequest implements Claimant, ResponseSink, OutgoingHead {
   onFail(code: OriginErrorCode): void {
     if (this.#done) return
     this.link = undefined
-    const isStaleConnection = code === 'closed-early' && this.#reused
+    const isStaleConnection = code === 'refused-stream' || (code === 'closed-early' && this.#reused)
     if (originErrors[code].blames && !isStaleConnection) this.backend.balancer.failed(this.server)
     if (!this.#mayTryAgain(code, isStaleConnection)) {
       this.backend.balancer.ended(this.server)
@@ -194,7 +196,7 @@ export class OriginRequest implements Claimant, ResponseSink, OutgoingHead {
   }
 
   #connect(): void {
-    const claim = this.#pool().acquire(this, this.#fresh)
+    const claim = this.#pool().acquire(this, this.#fresh, this.upgrade !== undefined)
     if (claim !== undefined && !claim.settled) this.#claim = claim
   }
 
