@@ -1,5 +1,5 @@
 /** What came of the operations so far. One for all connections. */
-import { LatencyHistogram } from './latency-histogram.ts'
+import { LatencyHistogram } from '../util/latency-histogram.ts'
 import { type OperationKind, operationKinds } from './options.ts'
 
 /** Different errors, and wrong replies, that are kept word for word. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { LatencyHistogram } from '../../../src/mc-bench/latency-histogram.ts'
+import { LatencyHistogram } from '../../../src/util/latency-histogram.ts'
 
 describe('the latency histogram', () => {
   it('tells shares to within a thirtieth, and the maximum exactly', () => {
