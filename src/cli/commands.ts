@@ -4,6 +4,7 @@ import { EXIT_OK } from '../daemon/exit-codes.ts'
 import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
 import { config } from './commands/config.ts'
+import { dcServer } from './commands/dc-server.ts'
 import { explain } from './commands/explain.ts'
 import { fmt } from './commands/fmt.ts'
 import { importCommand } from './commands/import.ts'
@@ -47,6 +48,7 @@ export const commands: readonly Command[] = [
   fmt,
   importCommand,
   mcBench,
+  dcServer,
   routes,
   explain,
   config,

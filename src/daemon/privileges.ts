@@ -18,7 +18,7 @@ export interface Identity {
 }
 
 /** Who to become: undefined when the Plan names nobody. Throws an Error with a message for the operator. */
-export function findIdentity(plan: ProcessPlan): Identity | undefined {
+export function findIdentity(plan: Pick<ProcessPlan, 'user' | 'group'>): Identity | undefined {
   if (plan.user === undefined && plan.group === undefined) return undefined
   const user = plan.user === undefined ? undefined : findEntry('/etc/passwd', plan.user)
   if (plan.user !== undefined && user === undefined) {
