@@ -12,6 +12,8 @@ import type { AcceptedHandle, Reader } from './listener.ts'
 /** What TLSSocket has and its types do not tell. */
 interface Internals {
   connecting: boolean
+  /** Sessions of HTTP/2 begin when it is false. */
+  secureConnecting: boolean
   _handle: { receive(bytes: Buffer): void } | null
   _wrapHandle(wrap: null, handle: AcceptedHandle | undefined, hasActiveWrite: boolean): object
   /** From now on errors are errors of the socket, not of its handshake. */
@@ -68,6 +70,7 @@ export function openTlsSocket(
 export function endHandshake(socket: TLSSocket): void {
   const internals = socket as unknown as Internals
   internals._releaseControl()
+  internals.secureConnecting = false
 }
 
 /** Takes the handle from a socket that has read the beginning of its connection; the socket is of no use any more. */
