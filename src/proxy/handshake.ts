@@ -159,7 +159,9 @@ export class Handshake extends TimerEntry implements Reader {
       socket.destroy()
       return
     }
-    this.#worker.counters.add(socket.isSessionReused() ? C.tlsResumed : C.tlsHandshakes, 1)
+    const isResumed = socket.isSessionReused()
+    this.#worker.counters.add(isResumed ? C.tlsResumed : C.tlsHandshakes, 1)
+    this.#server.onHandshake(isResumed)
     try {
       this.#reader = this.#established(socket)
       const early = this.#received

@@ -37,8 +37,13 @@ export interface ListenerSessions {
   readonly wantsHello: boolean
   /** Sees to the tickets of a context. */
   adopt(context: SecureContext): void
-  /** A client has said this; the Buffers are the caller's again when it returns. Only where `wantsHello`. */
-  noteHello(hello: ClientHello): void
+  /**
+   * A client has said this, and `isTls13`: TLS 1.3 will be spoken. The Buffers are the caller's again when it returns. Only where
+   * `wantsHello`.
+   */
+  noteHello(hello: ClientHello, isTls13: boolean): void
+  /** One of its handshakes is done. */
+  onHandshake(isResumed: boolean): void
   /** Answers newSession(id, data, done) and resumeSession(id, done), if sessions are kept by their ids. */
   listen(events: EventEmitter): void
 }
@@ -50,6 +55,7 @@ export const ownSessions: ListenerSessions = {
   wantsHello: false,
   adopt() {},
   noteHello() {},
+  onHandshake() {},
   listen() {},
 }
 
@@ -111,7 +117,12 @@ export class TlsServer {
 
   /** What the client has said, before TLS hears it. */
   noteHello(hello: ClientHello): void {
-    if (this.#setup.sessions.wantsHello) this.#setup.sessions.noteHello(hello)
+    const { sessions } = this.#setup
+    if (sessions.wantsHello) sessions.noteHello(hello, hello.offersTls13 && this.plan.maxVersion === '1.3')
+  }
+
+  onHandshake(isResumed: boolean): void {
+    this.#setup.sessions.onHandshake(isResumed)
   }
 
   /** New certificates for connections that begin from now on. Throws as the constructor, and then nothing has changed. */
