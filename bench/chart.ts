@@ -19,6 +19,9 @@ const looks = {
   haproxy: { title: 'HAProxy', colour: '#4a86c5' },
   varnish: { title: 'Varnish', colour: '#8f6bb8' },
   nutcracker: { title: 'nutcracker', colour: '#b5546b' },
+  memcached: { title: 'memcached', colour: '#4f8f8b' },
+  agent: { title: 'with agent', colour: '#d9822b' },
+  direct: { title: 'without', colour: '#b08d57' },
 } as const
 
 export type ChartedName = keyof typeof looks

@@ -80,7 +80,7 @@ export function shellacVersion(): string {
 let scratch: string | undefined
 
 /** A folder on tmpfs for everything the servers write; made when first needed, gone with the process. */
-function scratchFolder(): string {
+export function scratchFolder(): string {
   if (scratch !== undefined) return scratch
   const made = mkdtempSync('/dev/shm/shellac-bench-')
   chmodSync(made, 0o755) // varnishd reads its VCL as a user of its own
@@ -123,7 +123,7 @@ export async function startOrigin(): Promise<Origin> {
 export function fillTemplate(
   name: string,
   template: string,
-  words: Readonly<Record<string, number>>,
+  words: Readonly<Record<string, string | number>>,
 ): { readonly config: string; readonly dir: string } {
   const dir = join(scratchFolder(), name)
   mkdirSync(dir, { recursive: true })
