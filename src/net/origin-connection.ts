@@ -72,6 +72,8 @@ export class OriginConnection extends TimerEntry implements OriginLink {
   #paused = false
   /** Read, and not told yet, because the sink paused in the middle of it; may be empty when the end is still to be told. */
   #rest: Buffer | undefined = undefined
+  /** The origin has shut its sending side, behind what a pause holds back. */
+  #hasEnded = false
   #retained = false
   #failure: OriginErrorCode | undefined = undefined
   /** The address has answered; what fails from here on, while connecting, is TLS. */
@@ -183,7 +185,9 @@ export class OriginConnection extends TimerEntry implements OriginLink {
     this.touch()
     if (this.state === 'body') this.#wheel.schedule(this, clock.monotonicMs + this.#limits.betweenBytesTimeoutMs)
     this.#tellRest()
-    if (this.state !== 'closed' && !this.#paused) this.socket.resume()
+    if (this.#paused) return
+    if (this.#hasEnded && this.state === 'body') this.#onEndOfStream()
+    if (this.state !== 'closed') this.socket.resume()
   }
 
   retain(): void {
@@ -280,8 +284,9 @@ export class OriginConnection extends TimerEntry implements OriginLink {
     }
     if (this.#retained) {
       this.#retained = false
-      // Who paused during this read does so until its bytes are out, and until then nothing is read into the buffer.
-      if (!this.#paused) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+      // Who paused during this read does so until its bytes are out, and until then nothing is read into the buffer: unless
+      // there is TLS, which goes on with what it has received.
+      if (!this.#paused || this.#dial.tls !== undefined) this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES)
     }
     return !this.#paused
   }
@@ -292,6 +297,10 @@ export class OriginConnection extends TimerEntry implements OriginLink {
         this.#readHead(bytes, length)
         break
       case 'body':
+        if (this.#paused) {
+          this.#stash(bytes, 0, length)
+          return
+        }
         this.#wheel.schedule(this, clock.monotonicMs + this.#limits.betweenBytesTimeoutMs)
         this.#readBody(bytes, 0, length)
         break
@@ -361,7 +370,7 @@ export class OriginConnection extends TimerEntry implements OriginLink {
     let at = start
     while (this.state === 'body') {
       if (this.#paused) {
-        this.#rest = Buffer.from(bytes.subarray(at, end))
+        this.#stash(bytes, at, end)
         return
       }
       const step = body.next(bytes, at, end)
@@ -377,6 +386,12 @@ export class OriginConnection extends TimerEntry implements OriginLink {
     }
   }
 
+  /** Over TLS more may come after the pause: what is left of a read of the socket, at most. */
+  #stash(bytes: Buffer, start: number, end: number): void {
+    const more = bytes.subarray(start, end)
+    this.#rest = this.#rest === undefined ? Buffer.from(more) : Buffer.concat([this.#rest, more])
+  }
+
   #tellRest(): void {
     const rest = this.#rest
     if (rest === undefined) return
@@ -390,7 +405,8 @@ export class OriginConnection extends TimerEntry implements OriginLink {
     const sink = this.sink!
     const trailers = this.#body.trailers
     const isWritten = this.socket.writableLength === 0
-    const clean = this.#reusable && nothingLeft && this.requestDone && (isWritten || this.#dial.tls !== undefined)
+    const isWhole = nothingLeft && !this.#hasEnded
+    const clean = this.#reusable && isWhole && this.requestDone && (isWritten || this.#dial.tls !== undefined)
     this.sink = undefined
     if (clean) {
       this.state = 'idle'
@@ -424,6 +440,8 @@ export class OriginConnection extends TimerEntry implements OriginLink {
   }
 
   #onEndOfStream(): void {
+    this.#hasEnded = true
+    if (this.#paused && this.state === 'body') return
     switch (this.state) {
       case 'head':
         this.#fail(this.#hasBegun() ? 'incomplete' : 'closed-early')

@@ -220,6 +220,38 @@ test('large bodies go both ways', async () => {
   assert.ok(body.equals(Buffer.alloc(size, 'b')))
 })
 
+/** Bytes that tell where they belong. */
+function numbered(size: number): Buffer {
+  const bytes = Buffer.alloc(size)
+  for (let at = 0; at < size; at += 4) bytes.writeUInt32BE(at, at)
+  return bytes
+}
+
+for (const framing of ['Content-Length: 8388608', 'Connection: close']) {
+  test(`a client that reads slowly gets every byte behind ${framing}`, async () => {
+    const body = numbered(8 << 20)
+    const origin = await startTlsOrigin(good, (socket) => {
+      socket.once('data', () => {
+        socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`)
+        socket.end(body)
+      })
+    })
+    const shellac = await proxy({ port: origin.port, tls: '%ca% server-name app.internal;' })
+    const client = await connectClient(shellac.port)
+    client.send('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
+    assert.match(await client.readThrough('\r\n\r\n'), /^HTTP\/1\.1 200 /)
+    const got: Buffer[] = []
+    for (let bytes = 0; bytes < body.length; bytes += 1 << 20) {
+      client.pause()
+      await new Promise((resolve) => setTimeout(resolve, 20)) // so that everything on the way fills up
+      client.resume()
+      got.push(await client.read(1 << 20))
+    }
+    assert.ok(Buffer.concat(got).equals(body))
+    assert.equal(await client.expectClose(), 'end')
+  })
+}
+
 test('websockets go through', async () => {
   const origin = await startTlsOrigin(good, (socket) => {
     let isOpen = false
