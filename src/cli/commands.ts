@@ -4,7 +4,10 @@ import { EXIT_OK } from '../daemon/exit-codes.ts'
 import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
 import { config } from './commands/config.ts'
+import { dcClient } from './commands/dc-client.ts'
 import { dcServer } from './commands/dc-server.ts'
+import { dcSnoop } from './commands/dc-snoop.ts'
+import { dcTest } from './commands/dc-test.ts'
 import { explain } from './commands/explain.ts'
 import { fmt } from './commands/fmt.ts'
 import { importCommand } from './commands/import.ts'
@@ -49,6 +52,9 @@ export const commands: readonly Command[] = [
   importCommand,
   mcBench,
   dcServer,
+  dcClient,
+  dcTest,
+  dcSnoop,
   routes,
   explain,
   config,

@@ -1,6 +1,8 @@
 /** TLS between agents and servers, each side with a certificate that the other's CA has signed. The original has none. */
 import { readFileSync } from 'node:fs'
-import type { SecureVersion } from 'node:tls'
+import { isIP } from 'node:net'
+import type { ConnectionOptions, SecureVersion } from 'node:tls'
+import type { Address } from '../distcache/address.ts'
 import { describeError } from '../log/errno.ts'
 import type { DcOption, DcValues } from './dc-options.ts'
 import { UsageError } from './options.ts'
@@ -31,6 +33,14 @@ export function readDcTls(values: DcValues): DcTls | undefined {
   }
   const [cert, key, ca] = names.map((name) => readPem(values.get(name)!))
   return { cert: cert!, key: key!, ca: ca!, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }
+}
+
+/** As `readDcTls`, for who connects to `server`: its certificate is to have the name that was given, before it is looked up. */
+export function readDcClientTls(values: DcValues, server: Address): ConnectionOptions | undefined {
+  const tls = readDcTls(values)
+  if (tls === undefined || server.kind === 'unix' || server.host === undefined) return tls
+  // RFC 6066 §3: an IP address is no server name; it is compared with the certificate all the same.
+  return isIP(server.host) === 0 ? { ...tls, servername: server.host } : tls
 }
 
 function readPem(path: string): Buffer {

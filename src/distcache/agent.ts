@@ -99,17 +99,27 @@ export class Agent implements RequestTaker, LinkHandler {
    * system), with a TypeError for an address that is none.
    */
   static async open(options: AgentOptions): Promise<Agent> {
+    const agent = await Agent.listen(options)
+    agent.begin()
+    return agent
+  }
+
+  /** As `open`, but there is no server before `begin`. */
+  static async listen(options: AgentOptions): Promise<Agent> {
     const agent = new Agent(options)
-    const acceptor = await Acceptor.open(listenAddress(options.listen), (socket) => agent.#accept(socket), {
+    agent.#acceptor = await Acceptor.open(listenAddress(options.listen), (socket) => agent.#accept(socket), {
       maxConnections: MAX_CLIENTS,
       mode: options.mode,
       tls: options.listenTls,
       onRefused: () => agent.#onRefused(),
     })
-    agent.#acceptor = acceptor
-    agent.#connect()
-    if (agent.#idleMs > 0) agent.#watchIdle()
     return agent
+  }
+
+  /** Connects to the server, and again whenever it is lost. Called once. */
+  begin(): void {
+    this.#connect()
+    if (this.#idleMs > 0) this.#watchIdle()
   }
 
   /** The port that was given where `listen` said 0; 0 for a unix socket. */

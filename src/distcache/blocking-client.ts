@@ -81,12 +81,12 @@ export class BlockingClient implements LinkHandler {
   /** Whether it is stored now, which it is not when the id was stored already. */
   async add(id: Buffer, data: Buffer, lifeMs: number): Promise<boolean> {
     if (ADD_PREFIX_BYTES + id.length + data.length > MESSAGE_BYTES) return false
-    return (await this.#run(Operation.add, id, data, lifeMs)) === 'ok'
+    return (await this.ask(Operation.add, id, data, lifeMs)) === 'ok'
   }
 
   /** The data, or undefined. */
   async get(id: Buffer): Promise<Buffer | undefined> {
-    return (await this.#run(Operation.get, id)) === 'ok' ? this.#lastData : undefined
+    return (await this.ask(Operation.get, id)) === 'ok' ? this.#lastData : undefined
   }
 
   /** The data of the last GET again, without asking; undefined after any other operation, and after a miss. */
@@ -96,14 +96,31 @@ export class BlockingClient implements LinkHandler {
 
   /** Whether there was one. */
   async remove(id: Buffer): Promise<boolean> {
-    return (await this.#run(Operation.remove, id)) === 'ok'
+    return (await this.ask(Operation.remove, id)) === 'ok'
   }
 
   /** Whether there is one. Rejects with a SessionServiceError when nobody said. */
   async have(id: Buffer): Promise<boolean> {
-    const outcome = await this.#run(Operation.have, id)
+    const outcome = await this.ask(Operation.have, id)
     if (isFailure(outcome)) throw new SessionServiceError(outcome)
     return outcome === 'ok'
+  }
+
+  /**
+   * One operation, for those who tell failures apart; `reget` has the data of a GET that is `ok`. Sent again where the
+   * options say so. Rejects with an Error while another is under way.
+   */
+  async ask(operation: number, id: Buffer, data = NOTHING, lifeMs = 0): Promise<Outcome> {
+    if (this.#asked !== undefined) throw new Error('one operation at a time: the last one has not ended')
+    this.#lastData = NOTHING
+    const { persistent = false, retry = false, timeoutMs = TIMEOUT_MS } = this.#options
+    const untilMs = performance.now() + timeoutMs
+    const message = { uid: this.#uids.next(), operation, id, data, lifeMs }
+    const isNew = this.#link === undefined
+    let outcome = await this.#send(message, untilMs)
+    if (outcome === 'lost' && persistent && retry && !isNew) outcome = await this.#send(message, untilMs)
+    if (!persistent) this.#link?.close()
+    return outcome
   }
 
   /** Ends the connection of a persistent client. */
@@ -136,20 +153,6 @@ export class BlockingClient implements LinkHandler {
     const asked = this.#asked
     this.#asked = undefined
     asked?.done(end)
-  }
-
-  /** One operation, and again where the options say so. Throws an Error while another is under way. */
-  async #run(operation: number, id: Buffer, data = NOTHING, lifeMs = 0): Promise<Outcome> {
-    if (this.#asked !== undefined) throw new Error('one operation at a time: the last one has not ended')
-    this.#lastData = NOTHING
-    const { persistent = false, retry = false, timeoutMs = TIMEOUT_MS } = this.#options
-    const untilMs = performance.now() + timeoutMs
-    const message = { uid: this.#uids.next(), operation, id, data, lifeMs }
-    const isNew = this.#link === undefined
-    let outcome = await this.#send(message, untilMs)
-    if (outcome === 'lost' && persistent && retry && !isNew) outcome = await this.#send(message, untilMs)
-    if (!persistent) this.#link?.close()
-    return outcome
   }
 
   async #send(message: Omit<Asked, 'done'>, untilMs: number): Promise<Outcome> {
