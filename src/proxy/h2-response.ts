@@ -1,8 +1,8 @@
-/** Heads of responses as node:http2 takes them, made of the text of HTTP/1.1 that the steps of a request write. */
+/** Heads of responses for HTTP/2, made of the text of HTTP/1.1 that the steps of a request write. */
 import type { OutgoingHttpHeaders } from 'node:http2'
 
-/** Names in lower case, values latin1; a field that has several lines has a list. */
-export type H2Head = OutgoingHttpHeaders
+/** A flat list of names, in lower case, and values, latin1; `:status` first. */
+export type H2Head = string[]
 
 /** RFC 9113 §8.2.2: they concern the connections of HTTP/1.1. */
 const dropped: ReadonlySet<string> = new Set([
@@ -14,14 +14,16 @@ const dropped: ReadonlySet<string> = new Set([
   'http2-settings',
 ])
 
-/** `HTTP/1.1 ` */
+/** `HTTP/1.1 200` */
 const STATUS_AT = 9
-/** What HTTP/2 can tell of a status that is none (RFC 9110 §15): an error of the server's. */
-const NO_STATUS = 500
+const STATUS_END = 12
+/** A status that is none counts as an error of the server's (RFC 9110 §15), and Node sends no other. */
+const NO_STATUS = '500'
 
-/** The head in `text`, start line to blank line or to the end. Lines must be complete and checked. */
+/** The head in `text`, from its start line to the blank line or the end. Lines must be complete and checked. */
 export function h2HeadOf(text: string): H2Head {
-  const head = emptyHead(text)
+  const status = text.slice(STATUS_AT, STATUS_END)
+  const head = [':status', status < '600' ? status : NO_STATUS]
   appendLines(head, text, text.indexOf('\r\n') + 2)
   return head
 }
@@ -33,11 +35,26 @@ export function h2HeadWith(prefix: string, fields: readonly string[]): H2Head {
   return head
 }
 
-/** The fields of complete lines, such as trailers. */
-export function h2FieldsOf(lines: string): H2Head {
-  const fields = Object.create(null) as H2Head
-  appendLines(fields, lines, 0)
-  return fields
+/** Trailers: the fields of complete lines, as an object, which is what Node wants of these. */
+export function h2TrailersOf(lines: string): OutgoingHttpHeaders {
+  const list: string[] = []
+  appendLines(list, lines, 0)
+  return h2ObjectOf(list)
+}
+
+/** Of a flat list; a field that has several lines has a list of values. */
+export function h2ObjectOf(list: readonly string[]): OutgoingHttpHeaders {
+  // No prototype: a field may be called `__proto__`.
+  const object = Object.create(null) as OutgoingHttpHeaders
+  for (let at = 0; at < list.length; at += 2) {
+    const name = list[at]!
+    const value = list[at + 1]!
+    const before = object[name]
+    if (before === undefined) object[name] = value
+    else if (Array.isArray(before)) before.push(value)
+    else object[name] = [before as string, value]
+  }
+  return object
 }
 
 /** True for an interim response (RFC 9110 §15.2). */
@@ -45,22 +62,23 @@ export function isInterim(text: string): boolean {
   return text.charCodeAt(STATUS_AT) === 0x31
 }
 
-function emptyHead(text: string): H2Head {
-  // No prototype: a field may be called `__proto__`.
-  const head = Object.create(null) as H2Head
-  let status = 0
-  for (let at = STATUS_AT; at < STATUS_AT + 3; at++) status = status * 10 + (text.charCodeAt(at) - 0x30)
-  head[':status'] = status < 600 ? status : NO_STATUS
-  return head
+/** True when the length of the body stands in the head. */
+export function hasLength(head: H2Head): boolean {
+  for (let at = 2; at < head.length; at += 2) if (head[at] === 'content-length') return true
+  return false
 }
 
-function appendLines(head: H2Head, text: string, from: number): void {
+function appendLines(list: string[], text: string, from: number): void {
   let start = from
   for (let end = text.indexOf('\r\n', start); end > start; end = text.indexOf('\r\n', start)) {
     const colon = text.indexOf(':', start)
-    append(head, text.slice(start, colon).toLowerCase(), valueIn(text, colon + 1, end))
+    append(list, text.slice(start, colon).toLowerCase(), valueIn(text, colon + 1, end))
     start = end + 2
   }
+}
+
+function append(list: string[], name: string, value: string): void {
+  if (!dropped.has(name)) list.push(name, value)
 }
 
 /** Without blanks around it; `trim` would take more than those (0xA0 may be a byte of UTF-8). */
@@ -74,12 +92,4 @@ function valueIn(text: string, from: number, to: number): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
-}
-
-function append(head: H2Head, name: string, value: string): void {
-  if (dropped.has(name)) return
-  const before = head[name]
-  if (before === undefined) head[name] = value
-  else if (Array.isArray(before)) before.push(value)
-  else head[name] = [before as string, value]
 }

@@ -15,7 +15,8 @@ import type { ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { latin1Text } from '../http/latin1.ts'
 import { Client, type HeadAndBody } from './client.ts'
-import { type H2Head, h2FieldsOf, h2HeadOf, isInterim } from './h2-response.ts'
+import { respondShared, type SharedHead } from './h2-block.ts'
+import { type H2Head, h2HeadOf, h2ObjectOf, h2TrailersOf, hasLength, isInterim } from './h2-response.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import type { UnsizedFraming } from './response-out.ts'
 import { storedOf } from './stored.ts'
@@ -35,6 +36,8 @@ export abstract class H2Writer extends Client {
   readonly stream: ServerHttp2Stream
   protected phase: Phase = 'idle'
   #head: H2Head | undefined = undefined
+  /** In place of `#head`, where the answer comes from the cache. */
+  #sharedHead: SharedHead | undefined = undefined
   #queue: Buffer[] | undefined = undefined
   #queuedBytes = 0
   /** Bytes of the slice under way. */
@@ -85,7 +88,9 @@ export abstract class H2Writer extends Client {
   }
 
   writeStored(prefix: string, object: StoredObject, hasBody: boolean): void {
-    this.#head = storedOf(object).h2Head(prefix)
+    const head = storedOf(object).h2Head(prefix)
+    this.#head = head.list
+    if (hasBody) this.#sharedHead = head
     this.phase = 'held'
     // The end of the answer follows at once.
     if (hasBody) for (const piece of object.body) this.#enqueue(piece)
@@ -144,7 +149,8 @@ export abstract class H2Writer extends Client {
 
   #writeInterim(text: string): void {
     const { stream } = this
-    if (this.phase === 'idle' && !stream.closed && !stream.destroyed) stream.additionalHeaders(h2HeadOf(text))
+    if (this.phase === 'idle' && !stream.closed && !stream.destroyed)
+      stream.additionalHeaders(h2ObjectOf(h2HeadOf(text)))
   }
 
   #hold(head: H2Head): void {
@@ -194,7 +200,8 @@ export abstract class H2Writer extends Client {
     }
     this.phase = 'open'
     // Whether there will be trailers shows at the end; where the length is told, there are none.
-    if (head['content-length'] !== undefined) this.stream.respond(head, withBody)
+    if (this.#sharedHead !== undefined) respondShared(this.stream, this.#sharedHead, withBody)
+    else if (hasLength(head)) this.stream.respond(head, withBody)
     else {
       this.stream.on('wantTrailers', () => this.#sendTrailers())
       this.stream.respond(head, withTrailers)
@@ -204,7 +211,7 @@ export abstract class H2Writer extends Client {
   #sendTrailers(): void {
     const { stream } = this
     if (stream.destroyed || stream.closed) return
-    stream.sendTrailers(this.#trailers === undefined ? {} : h2FieldsOf(this.#trailers))
+    stream.sendTrailers(this.#trailers === undefined ? {} : h2TrailersOf(this.#trailers))
   }
 
   /** The last slice needs no word of its being taken: the stream closes behind it. */

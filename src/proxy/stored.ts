@@ -12,7 +12,8 @@ import type { Reason } from '../log/reasons.ts'
 import { clock } from '../util/clock.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
-import { type H2Head, h2HeadWith } from './h2-response.ts'
+import { type SharedHead, sharedHead } from './h2-block.ts'
+import { h2HeadWith } from './h2-response.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
 /**
@@ -41,7 +42,7 @@ export class Stored {
   #etag: string | undefined = undefined
   #editedLines = ''
   #editedFor = 0
-  #h2Head: H2Head | undefined = undefined
+  #h2Head: SharedHead | undefined = undefined
   #h2Prefix = ''
   #prefix = ''
   /** `statusStyle` of the route it was made for. */
@@ -96,9 +97,9 @@ export class Stored {
   }
 
   /** The head that begins with `prefix`, which `freshPrefix` and its like make, for HTTP/2. The object must be pinned. */
-  h2Head(prefix: string): H2Head {
+  h2Head(prefix: string): SharedHead {
     if (prefix !== this.#h2Prefix || this.#h2Head === undefined) {
-      this.#h2Head = h2HeadWith(prefix, this.fields)
+      this.#h2Head = sharedHead(h2HeadWith(prefix, this.fields))
       this.#h2Prefix = prefix
     }
     return this.#h2Head
