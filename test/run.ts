@@ -27,6 +27,7 @@ const NEEDED = [
   'saslpasswd2',
   'memccat',
   'nutcracker',
+  'stunnel4',
   'python3-pymemcache',
   'python3-memcache',
   'python3-pylibmc',

@@ -14,7 +14,7 @@ import { chmodSync, chownSync, closeSync, writeFileSync, writeSync } from 'node:
 import { resolve } from 'node:path'
 import { dropPrivileges, findIdentity } from '../daemon/privileges.ts'
 import { type Address, addressText, isLocal } from '../distcache/address.ts'
-import { describeError } from '../log/errno.ts'
+import { describeError, errorCode } from '../log/errno.ts'
 import { EXIT_DC_FAILED, EXIT_DC_OK } from './dc-command.ts'
 import type { DcOption, DcValues } from './dc-options.ts'
 import { UsageError } from './options.ts'
@@ -68,8 +68,9 @@ export async function runDcProcess(
   const place = isDetached ? new ParentPipe() : undefined
   const write = (text: string) => (place === undefined ? terminal.err(text) : place.write(text))
   const say: Say = (level, message) => write(`${level}, ${message}\n`)
+  let service: DcService | undefined
   try {
-    const service = await open(isDetached ? withoutFolder(address) : address, say)
+    service = await open(isDetached ? withoutFolder(address) : address, say)
     const end = untilTold(values.has('killable'))
     adaptSocketFile(values, address, mode, say)
     writePid(values)
@@ -77,17 +78,28 @@ export async function runDcProcess(
     service.begin?.()
     place?.ready()
     await end
-    service.close()
     return EXIT_DC_OK
   } catch (error) {
     say('Error', describeError(error))
     return EXIT_DC_FAILED
+  } finally {
+    service?.close()
   }
 }
 
 /** The file of the socket is removed at the end, when the process has left the folder it was started in. */
 function withoutFolder(address: Address): Address {
   return address.kind === 'unix' ? { kind: 'unix', path: resolve(address.path) } : address
+}
+
+/** What `listen` resolves with; where the system refuses, the error names the address, as others do by themselves. */
+export async function listenOrSayWhere<T>(address: Address, listen: () => Promise<T>): Promise<T> {
+  try {
+    return await listen()
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    throw new Error(`cannot listen on ${addressText(address)}: ${describeError(error)}`)
+  }
 }
 
 /** Says so when strangers may read what is served at `address`. */

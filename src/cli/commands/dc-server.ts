@@ -2,12 +2,19 @@
 import { type Address, parseAddress, resolveAddress } from '../../distcache/address.ts'
 import { DEFAULT_SESSIONS, MAX_SESSIONS, MIN_SESSIONS } from '../../distcache/limits.ts'
 import { OperationCount } from '../../distcache/operation-count.ts'
-import { DistcacheServer } from '../../distcache/server.ts'
+import { DistcacheServer, type ServerOptions } from '../../distcache/server.ts'
 import { SessionStore } from '../../distcache/session-store.ts'
 import { StunnelServer } from '../../distcache/stunnel-server.ts'
 import { type DcProgram, dcCommand } from '../dc-command.ts'
 import { type DcValues, dcAddress, dcLenientNumber } from '../dc-options.ts'
-import { type DcService, dcProcessOptions, runDcProcess, type Say, warnOfStrangers } from '../dc-process.ts'
+import {
+  type DcService,
+  dcProcessOptions,
+  listenOrSayWhere,
+  runDcProcess,
+  type Say,
+  warnOfStrangers,
+} from '../dc-process.ts'
 import { DcProgress } from '../dc-progress.ts'
 import { dcStoreOptions, openDcStore } from '../dc-store.ts'
 import { dcTlsOptions, readDcTls } from '../dc-tls.ts'
@@ -91,13 +98,14 @@ async function open(settings: Settings, values: DcValues, say: Say, err: (text: 
     print: (line) => err(line),
   })
   const listen = await resolveAddress(settings.listen)
-  const server = await DistcacheServer.open(listen, {
+  const options: ServerOptions = {
     sessions,
     count,
     tls,
     careful: values.has('careful'),
     onRefused: oncePer(TICK_MS, () => say('Warning', 'too many connections: a new one was closed')),
-  })
+  }
+  const server = await listenOrSayWhere(listen, () => DistcacheServer.open(listen, options))
   warnOfStrangers(listen, tls !== undefined, say)
   const stunnel = await openStunnel(settings, sessions, count, say)
   const timer = setInterval(() => progress.tick(), TICK_MS)
@@ -121,7 +129,7 @@ async function openStunnel(
   if (sessiond === undefined) return undefined
   const address = (await resolveAddress(sessiond)) as Address & { kind: 'tcp' }
   warnOfStrangers(address, false, say)
-  return StunnelServer.open(address, { sessions, count })
+  return listenOrSayWhere(address, () => StunnelServer.open(address, { sessions, count }))
 }
 
 /** Those in a pool are nobody's to count. */
