@@ -8,6 +8,7 @@ import { reasons } from '../log/reasons.ts'
 import { hitRatio } from '../log/route-counters.ts'
 import { percentText, table } from './columns.ts'
 import { commandTable, poolTable, proxyTable } from './pool-text.ts'
+import { sessionsTables } from './sessions-text.ts'
 
 export function statusText(status: DaemonStatus): string {
   const lines = [
@@ -33,6 +34,7 @@ export function statusText(status: DaemonStatus): string {
     ),
   ]
   if (status.certificates.length > 0) lines.push('', ...certificateTable(status.certificates))
+  lines.push(...sessionsTables(status.tlsSessions))
   if (status.caches.length > 0) lines.push('', ...cacheTable(status.caches), ...fleetTable(status.caches))
   if (status.backends.length > 0) lines.push('', ...backendTable(status))
   if (status.memcachedProxies.length > 0) lines.push('', ...proxyTable(status.memcachedProxies))
@@ -64,6 +66,7 @@ export function statsText(stats: DaemonStats): string {
   if (stats.caches.length > 0)
     lines.push('', ...cacheCountsTable(stats.caches), '', ...cacheTable(stats.caches), ...fleetTable(stats.caches))
   if (stats.certificates.length > 0) lines.push('', ...certificateTable(stats.certificates))
+  lines.push(...sessionsTables(stats.tlsSessions))
   if (stats.pools.length > 0) lines.push('', ...poolTable(stats.pools))
   if (stats.memcachedProxies.length > 0) {
     lines.push('', ...proxyTable(stats.memcachedProxies), ...commandTable(stats.memcachedProxies))

@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { addressText } from '../net/listener.ts'
 import type { MemcachedPlan, MemcachedServerPlan } from '../plan/memcached-plan.ts'
 import type { Plan } from '../plan/plan.ts'
+import { OWN_SESSIONS } from '../plan/tls-sessions-plan.ts'
 import { movedShare } from '../ring/moved-share.ts'
 import { isSameStore } from './shared-state.ts'
 
@@ -21,6 +22,7 @@ export interface PlanDiff {
   readonly backends: ObjectDiff
   readonly memcached: ObjectDiff
   readonly memcachedProxies: ObjectDiff
+  readonly tlsSessions: ObjectDiff
   readonly caches: ObjectDiff
   readonly sites: ObjectDiff
   /** The pools of both Plans whose servers or whose keys lie elsewhere. */
@@ -50,6 +52,7 @@ export function diffPlans(before: Plan, after: Plan): PlanDiff {
     backends: diffObjects(before.backends, after.backends),
     memcached: diffObjects(before.memcached, after.memcached),
     memcachedProxies: diffObjects(before.memcachedProxies, after.memcachedProxies),
+    tlsSessions: diffObjects(named(before.tlsSessions), named(after.tlsSessions)),
     caches: diffObjects(before.caches, after.caches),
     sites: diffObjects(before.sites, after.sites),
     pools: diffPools(before, after),
@@ -63,10 +66,11 @@ const kindNames = {
   backends: 'backends',
   memcached: 'memcached',
   memcachedProxies: 'memcached-proxies',
+  tlsSessions: 'tls-sessions',
   caches: 'caches',
   sites: 'sites',
 } as const
-const kinds = ['listeners', 'backends', 'memcached', 'memcachedProxies', 'caches', 'sites'] as const
+const kinds = ['listeners', 'backends', 'memcached', 'memcachedProxies', 'tlsSessions', 'caches', 'sites'] as const
 
 /**
  * `listeners +public -plain; caches ~shop; 14 kept; memcached edge: server mc3 added; 24.8 % of the keys moved`. `isPlanned`:
@@ -88,6 +92,11 @@ export function describeDiff(diff: PlanDiff, isPlanned = false): string {
   if (parts.length === 0) parts.push('no object changed')
   parts.push(`${kept} kept`, ...diff.pools.map((pool) => describePool(pool, isPlanned)), ...diff.notes)
   return parts.join('; ')
+}
+
+/** Those of listeners that name none are no object of the file. */
+function named(sessions: Plan['tlsSessions']): Plan['tlsSessions'] {
+  return sessions.filter(({ name }) => name !== OWN_SESSIONS)
 }
 
 function diffObjects(before: readonly Named[], after: readonly Named[]): ObjectDiff {

@@ -17,6 +17,7 @@ import { createPoolState, keepPoolState, releaseWorker as releasePoolWorker } fr
 import { createProxyState, releaseProxyWorker } from '../memcached-proxy/proxy-state.ts'
 import type { CachePlan, Plan } from '../plan/plan.ts'
 import type { SharedObject, SharedState } from '../proxy/runtime.ts'
+import { createTlsSessionsShared } from '../tls/sessions/tls-sessions.ts'
 import { RouteTallies } from './route-tallies.ts'
 
 /** The shared state of a live generation, with the Plan it was made for. */
@@ -47,6 +48,13 @@ export class SharedStateFactory {
         plan.memcachedProxies.map(({ name }) => [
           name,
           before?.shared.memcachedProxies.get(name) ?? createProxyState(this.#workers),
+        ]),
+      ),
+      // Keys change without a reload too, so a block is the same whatever else it says.
+      tlsSessions: new Map(
+        plan.tlsSessions.map(({ name }) => [
+          name,
+          before?.shared.tlsSessions.get(name) ?? this.#identify(createTlsSessionsShared(this.#workers)),
         ]),
       ),
     }

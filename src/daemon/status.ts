@@ -17,6 +17,7 @@ import type { Target, WorkerFacts } from './messages.ts'
 import { describePools } from './pool-commands.ts'
 import type { ReloadResult } from './reloader.ts'
 import type { RouteTallies, RouteTally } from './route-tallies.ts'
+import type { TlsSessionsKeepers, TlsSessionsStatus } from './tls-sessions.ts'
 
 export interface ListenerStatus {
   readonly kind: ListenPoint['kind']
@@ -64,6 +65,7 @@ export interface DaemonStatus {
   readonly pools: readonly PoolFacts[]
   readonly memcachedProxies: readonly ProxyFacts[]
   readonly certificates: readonly CertificateStatus[]
+  readonly tlsSessions: readonly TlsSessionsStatus[]
 }
 
 /** A cache with what it was asked for: the sum over the routes that use it. */
@@ -79,6 +81,7 @@ export interface DaemonStats extends CounterSums {
   readonly pools: readonly PoolFacts[]
   readonly memcachedProxies: readonly ProxyFacts[]
   readonly certificates: readonly CertificateStatus[]
+  readonly tlsSessions: readonly TlsSessionsStatus[]
   /** Only when asked for. */
   readonly routes?: readonly RouteTally[]
 }
@@ -131,9 +134,11 @@ export function describeStats(
     shared,
     fleets,
     certificates,
+    sessions,
   }: Target & {
     readonly fleets: Pick<FleetPurges, 'statusOf'>
     readonly certificates: Pick<Certificates, 'status'>
+    readonly sessions: Pick<TlsSessionsKeepers, 'status'>
   },
   tallies: RouteTallies,
   uptimeSec: number,
@@ -149,6 +154,7 @@ export function describeStats(
     pools: describePools({ plan, shared }, Date.now()),
     memcachedProxies: describeProxies({ plan, shared }),
     certificates: certificates.status(),
+    tlsSessions: sessions.status({ plan, shared }),
   }
 }
 

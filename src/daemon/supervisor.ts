@@ -51,6 +51,7 @@ import {
   describeWorkers,
 } from './status.ts'
 import { checkWorld } from './strict.ts'
+import { TlsSessionsKeepers } from './tls-sessions.ts'
 import { workerHeapBytes } from './worker-heap.ts'
 import { resolveWorkers, WorkerPool } from './worker-pool.ts'
 
@@ -86,6 +87,7 @@ class Supervisor {
     },
   )
   readonly #fleets = new FleetPurges((level, message, fields) => this.#log.log(level, message, fields))
+  readonly #sessions = new TlsSessionsKeepers((level, message, fields) => this.#log.log(level, message, fields))
   readonly #certificates = new Certificates({
     log: (level, message, fields) => this.#log.log(level, message, fields),
     renew: (materials) => void this.#renewCertificates(materials),
@@ -193,8 +195,10 @@ class Supervisor {
     })
     this.#admin = await this.#openAdmin(plan)
     const fleets = await this.#fleets.prepare(this.#target, this.#pools)
+    const sessions = await this.#sessions.prepare(this.#target, this.#pools)
     await this.#pool.start(this.#target)
     fleets.commit()
+    sessions.commit()
     certificates.commit()
     if (identity !== undefined) {
       this.#holdPorts(plan)
@@ -272,9 +276,11 @@ class Supervisor {
     const admin = await this.#replaceAdmin(plan)
     const pools = this.#poolsOf(target, this.#pools)
     const fleets = await this.#fleets.prepare(target, pools)
+    const sessions = await this.#sessions.prepare(target, pools)
     try {
       await this.#pool.apply(target)
     } catch (error) {
+      sessions.rollback()
       fleets.rollback()
       pools.rollback()
       admin.undo()
@@ -283,6 +289,7 @@ class Supervisor {
     admin.commit()
     pools.commit()
     fleets.commit()
+    sessions.commit()
     this.#pools = pools
     this.#target = target
     certificates.commit()
@@ -364,6 +371,7 @@ class Supervisor {
   async #takeDown(): Promise<void> {
     this.#sweeper.close()
     this.#fleets.close()
+    this.#sessions.close()
     await this.#certificates.close()
     await this.#watch.close()
     await this.#pool?.terminate()
@@ -461,6 +469,7 @@ class Supervisor {
       pools: describePools(this.#target, Date.now()),
       memcachedProxies: describeProxies(this.#target),
       certificates: this.#certificates.status(),
+      tlsSessions: this.#sessions.status(this.#target),
     }
   }
 
@@ -468,7 +477,7 @@ class Supervisor {
     const { tallies } = this.#sharedStates
     const stats = describeStats(
       this.#counters,
-      { ...this.#target, fleets: this.#fleets, certificates: this.#certificates },
+      { ...this.#target, fleets: this.#fleets, certificates: this.#certificates, sessions: this.#sessions },
       tallies,
       this.#uptimeSec(),
     )

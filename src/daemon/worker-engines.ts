@@ -10,7 +10,7 @@ import type { Plan } from '../plan/plan.ts'
 import type { Provisions } from '../proxy/engine.ts'
 import type { SharedState } from '../proxy/runtime.ts'
 import type { TlsMaterials } from '../tls/material.ts'
-import { ownSessions } from '../tls/tls-server.ts'
+import { SessionsSet } from '../tls/sessions/sessions-set.ts'
 import type { Target } from './messages.ts'
 import type { WorkerEngine } from './worker-life.ts'
 
@@ -39,6 +39,8 @@ export class WorkerEngines implements WorkerEngine {
   readonly #context: PoolContext
   #pools: PoolSet | undefined = undefined
   #prepared: PoolSet | undefined = undefined
+  #sessions: SessionsSet | undefined = undefined
+  #preparedSessions: SessionsSet | undefined = undefined
 
   constructor(http: HttpEngine, memcached: MemcachedEngine, context: PoolContext) {
     this.#http = http
@@ -51,11 +53,13 @@ export class WorkerEngines implements WorkerEngine {
     const { http, memcached } = splitSockets(plan, sockets)
     const pools = new PoolSet(plan.memcached, shared.pools, this.#context, this.#pools)
     this.#prepared = pools
+    const sessions = this.#sessionsOf(plan, shared, pools)
+    this.#preparedSessions = sessions
     try {
       await this.#http.prepare(plan, generation, {
         shared,
         pools,
-        tls: { materials, sessionsOf: () => ownSessions },
+        tls: { materials, sessionsOf: (listener) => sessions.get(listener.tls?.sessions) },
         sockets: http,
       })
     } catch (error) {
@@ -78,6 +82,9 @@ export class WorkerEngines implements WorkerEngine {
     this.#prepared = undefined
     this.#pools = pools
     pools.commit()
+    this.#sessions = this.#preparedSessions
+    this.#preparedSessions = undefined
+    this.#sessions?.commit()
     this.#http.commit()
     this.#memcached.commit()
   }
@@ -85,6 +92,8 @@ export class WorkerEngines implements WorkerEngine {
   rollback(): void {
     this.#http.rollback()
     this.#memcached.rollback()
+    this.#preparedSessions?.rollback()
+    this.#preparedSessions = undefined
     this.#prepared?.rollback()
     this.#prepared = undefined
   }
@@ -102,7 +111,13 @@ export class WorkerEngines implements WorkerEngine {
   destroy(): void {
     this.#http.destroy()
     this.#memcached.destroy()
+    this.#sessions?.destroy()
     this.#pools?.destroy()
+  }
+
+  #sessionsOf({ tlsSessions }: Plan, shared: SharedState, pools: PoolSet): SessionsSet {
+    const { worker } = this.#context
+    return new SessionsSet(tlsSessions, shared.tlsSessions, { pools, worker }, this.#sessions)
   }
 
   connections(): number {

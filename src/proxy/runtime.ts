@@ -29,6 +29,7 @@ import type { PemSource } from '../plan/tls-plan.ts'
 import type { Condition } from '../routing/matchers.ts'
 import { routeIdentity } from '../routing/route-identity.ts'
 import { RouteTable } from '../routing/table.ts'
+import type { TlsSessionsShared } from '../tls/sessions/tls-sessions.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
 import { HeadFacts, type PeerSource } from './facts.ts'
@@ -56,6 +57,8 @@ export interface SharedState {
   readonly pools: ReadonlyMap<string, SharedObject<SharedArrayBuffer>>
   /** As `createProxyState` makes them, by the names of memcached proxies. */
   readonly memcachedProxies: ReadonlyMap<string, SharedArrayBuffer>
+  /** As `createTlsSessionsShared` makes them. */
+  readonly tlsSessions: ReadonlyMap<string, SharedObject<TlsSessionsShared>>
 }
 
 /** A backend of one worker: who is chosen, and the connections there. */

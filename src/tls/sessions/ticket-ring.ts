@@ -7,6 +7,7 @@
  *
  * Numbers are big-endian. A later version, or anything but whole keys, is no ring.
  */
+import { hash } from 'node:crypto'
 import { SEAL_BYTES, SealedBox } from '../../distcache/sealed.ts'
 import { assert } from '../../util/assert.ts'
 import { MAX_TICKET_KEYS } from './ticket-board.ts'
@@ -95,6 +96,11 @@ export function decodeRing(bytes: Buffer): Ring | undefined {
     keys.push({ kind, fromMs, key: Buffer.from(bytes.subarray(at + 1 + TIME_BYTES, at + ENTRY_BYTES)) })
   }
   return mergeRings(keys)
+}
+
+/** The key of the item with the ring of a `tls-sessions` block. Blocks of one name, on whatever node, have one ring. */
+export function ticketRingKey(name: string): string {
+  return `sh:${hash('sha1', name, 'base64url').slice(0, 22)}/tickets`
 }
 
 /** Seals rings for one place, and opens what was sealed for it under any of the fleet's secrets. */

@@ -154,6 +154,7 @@ const status: DaemonStatus = {
   pools: [],
   memcachedProxies: [],
   certificates: [],
+  tlsSessions: [],
 }
 const reloaded: ReloadResult = {
   ok: true,
@@ -177,6 +178,7 @@ async function fakeDaemon(reload: ReloadResult): Promise<{ file: string; socket:
     pools: [],
     memcachedProxies: [],
     certificates: [],
+    tlsSessions: [],
   }
   const actions = {
     status: () => Promise.resolve(status),
