@@ -17,7 +17,7 @@ import { type AcceptedHandle, openSocket, type Reader } from '../net/listener.ts
 import { TimerEntry } from '../net/timer-wheel.ts'
 import { endHandshake, openTlsSocket, takeHandle } from '../net/tls-socket.ts'
 import { isClientWelcome } from '../tls/client-certificate.ts'
-import { type TlsServer, UNRECOGNIZED_NAME } from '../tls/tls-server.ts'
+import { type TlsServer, type TlsSocketOptions, UNRECOGNIZED_NAME } from '../tls/tls-server.ts'
 import { clock } from '../util/clock.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import type { Worker } from './worker.ts'
@@ -62,7 +62,7 @@ export class Handshake extends TimerEntry implements Reader {
     handshakes.add(this)
     wheel.schedule(this, clock.monotonicMs + this.#server.plan.handshakeTimeoutMs)
     if (!this.#server.wantsHello) {
-      this.#secure(undefined)
+      this.#secure(this.#server.options, undefined)
       return
     }
     this.#isReadingHello = true
@@ -124,13 +124,14 @@ export class Handshake extends TimerEntry implements Reader {
     this.#handle = takeHandle(this.#socket as unknown as { _handle?: AcceptedHandle | null })
     this.#isReadingHello = false
     this.#received = undefined
-    this.#secure(received)
+    const serverName = typeof hello === 'object' ? hello.serverName : undefined
+    this.#secure(this.#server.optionsFor(serverName), received)
   }
 
-  #secure(received: Buffer | undefined): void {
+  #secure(options: TlsSocketOptions, received: Buffer | undefined): void {
     const handle = this.#handle!
     this.#handle = undefined
-    const socket = openTlsSocket(handle, this.#server.options, this.#worker.readBuffer, this, received)
+    const socket = openTlsSocket(handle, options, this.#worker.readBuffer, this, received)
     this.#socket = socket
     socket.on('error', () => {}) // 'close' follows
     socket.on('end', this.#onEnd)

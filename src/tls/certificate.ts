@@ -57,6 +57,7 @@ export function loadCertificate(
     material: {
       names: shown,
       keyType: key.asymmetricKeyType ?? 'unknown',
+      curve: key.asymmetricKeyDetails?.namedCurve,
       certificate: chain.map((one) => one.toString()).join(''),
       key: pem,
       fingerprint: fingerprintOf(leaf),

@@ -19,6 +19,8 @@ export interface CertificateMaterial {
   readonly names: readonly string[]
   /** `rsa`, `ec`, `ed25519` ...: two certificates for one name are shown side by side if these differ. */
   readonly keyType: string
+  /** Of an `ec` key, as OpenSSL names it: `prime256v1`; undefined: the key has none. */
+  readonly curve: string | undefined
   /** PEM: the certificate first, then its chain. */
   readonly certificate: string
   /** PEM. */

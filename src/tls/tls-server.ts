@@ -6,15 +6,25 @@
  * The hard part: a connection has two contexts. With the first, that of `options`, it begins; the certificate comes from the
  * second, chosen by the name the client asks for, but tickets are sealed and opened, and session ids looked up, by the first,
  * always. Any context may be the first after a change of certificates, so sessions adopt them all.
+ *
+ * And of the second Node takes over one certificate alone. Where a name has several, for different kinds of keys, a connection
+ * has to begin with the context of that name, so the ClientHello is read before TLS begins (`optionsFor`).
  */
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
-import { createSecureContext, type SecureContext, type SecureContextOptions, type TLSSocketOptions } from 'node:tls'
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TLSSocketOptions,
+} from 'node:tls'
 import type { ClientHello } from '../distcache/client-hello.ts'
 import type { ListenerProtocol, TlsPlan } from '../plan/tls-plan.ts'
 import { assert } from '../util/assert.ts'
 import type { CertificateMaterial, TlsMaterial } from './material.ts'
 import { policyOptions } from './policy.ts'
+import { shownCertificate } from './shown-certificate.ts'
 
 export interface TlsServerSetup {
   /** What the listener speaks, first choice first. */
@@ -82,32 +92,39 @@ export class TlsServer {
   readonly #setup: TlsServerSetup
   /** Emits newSession(id, data, done) and resumeSession(id, done), as a tls.Server does, to those who listen. */
   readonly events: TlsEvents
-  #material: TlsMaterial
   #exact: ReadonlyMap<string, Identity> = new Map()
   /** By what follows the `*`: `.example.com`. */
   #wildcards: ReadonlyMap<string, Identity> = new Map()
   /** Shown to who asks for no name, or an unknown one. */
   #default: Identity | undefined = undefined
+  #asking: { readonly socket: TLSSocket; readonly identity: Identity } | undefined = undefined
   #options: TlsSocketOptions
+  /** Of those that have several certificates. */
+  #optionsOf: ReadonlyMap<Identity, TlsSocketOptions> = new Map()
 
   /** Throws the error of OpenSSL for material that it does not take; the main thread has tried it before. */
   constructor(plan: TlsPlan, material: TlsMaterial, setup: TlsServerSetup) {
     this.plan = plan
     this.#setup = setup
-    this.#material = material
     this.events = new TlsEvents()
     setup.sessions.listen(this.events)
     this.#options = this.update(material)
   }
 
-  /** What a connection that is accepted now is made with. */
+  /** What a connection that is accepted now is made with; where `wantsHello`, ask `optionsFor`. */
   get options(): TlsSocketOptions {
     return this.#options
   }
 
+  /** The same for a client that asks for this name; undefined: for none. */
+  optionsFor(name: string | undefined): TlsSocketOptions {
+    const identity = name === undefined ? undefined : this.#find(name)
+    return (identity && this.#optionsOf.get(identity)) ?? this.#options
+  }
+
   /** The ClientHello must be read before TLS begins, `isServed` be asked, and the sessions be told if they want it. */
   get wantsHello(): boolean {
-    return this.plan.refusesUnknownNames || this.#setup.sessions.wantsHello
+    return this.plan.refusesUnknownNames || this.#setup.sessions.wantsHello || this.#optionsOf.size > 0
   }
 
   /** False: the connection ends with UNRECOGNIZED_NAME. `name` as the ClientHello has it; undefined: it has none. */
@@ -128,7 +145,6 @@ export class TlsServer {
   /** New certificates for connections that begin from now on. Throws as the constructor, and then nothing has changed. */
   update(material: TlsMaterial): TlsSocketOptions {
     const identities = this.#identify(material)
-    this.#material = material
     this.#default = identities.first
     this.#exact = identities.exact
     this.#wildcards = identities.wildcards
@@ -138,9 +154,13 @@ export class TlsServer {
   }
 
   #begin(): TlsSocketOptions {
-    const { context } = this.#default!
-    this.events._sharedCreds = context
-    return this.#socketOptions(context)
+    const first = this.#default!
+    this.events._sharedCreds = first.context
+    const several = [...this.#exact.values(), ...this.#wildcards.values()].filter(
+      (one) => one !== first && one.certificates.length > 1,
+    )
+    this.#optionsOf = new Map(several.map((identity) => [identity, this.#socketOptions(identity)]))
+    return this.#socketOptions(first)
   }
 
   #identify(material: TlsMaterial): Identities {
@@ -181,11 +201,16 @@ export class TlsServer {
     return context
   }
 
-  #socketOptions(secureContext: SecureContext): TlsSocketOptions {
+  /** Of connections that begin with the context of `begun`. */
+  #socketOptions(begun: Identity): TlsSocketOptions {
+    const select = (socket: TLSSocket, name: string, done: SniDone): void => this.#select(begun, socket, name, done)
     return Object.freeze({
       isServer: true,
-      secureContext,
-      SNICallback: this.#select,
+      secureContext: begun.context,
+      // Node calls it as a method of the socket.
+      SNICallback(this: unknown, name: string, done: SniDone): void {
+        select(this as TLSSocket, name, done)
+      },
       ALPNProtocols: this.#setup.protocols.map((protocol) => ALPN[protocol]),
       requestCert: this.plan.clientCertificate !== undefined,
       // OpenSSL then refuses who shows none, with an alert; whoever accepts looks at the rest (client-certificate.ts).
@@ -194,11 +219,16 @@ export class TlsServer {
     })
   }
 
-  #select = (name: string, done: SniDone): void => {
+  #select(begun: Identity, socket: TLSSocket, name: string, done: SniDone): void {
     const identity = this.#find(name)
-    if (identity !== undefined) done(null, identity.context)
-    else if (this.plan.refusesUnknownNames) done(new Error('no certificate has the name the client asks for'))
-    else done(null)
+    if (identity === undefined && this.plan.refusesUnknownNames) {
+      done(new Error('no certificate has the name the client asks for'))
+      return
+    }
+    // Within `done` Node asks for the response to be stapled, and does not say for whom.
+    this.#asking = { socket, identity: identity ?? begun }
+    done(null, identity === begun ? undefined : identity?.context)
+    this.#asking = undefined
   }
 
   #find(name: string): Identity | undefined {
@@ -210,9 +240,10 @@ export class TlsServer {
     return dot > 0 ? this.#wildcards.get(lower.slice(dot)) : undefined
   }
 
-  #staple = (der: Buffer, done: OcspDone): void => {
-    const fingerprint = createHash('sha256').update(der).digest('hex')
-    const ocsp = this.#material.certificates.find((one) => one.fingerprint === fingerprint)?.ocsp
+  /** Of a client that asks for no name, and of several certificates, it cannot be told which one it will be shown. */
+  #staple = (done: OcspDone): void => {
+    const { certificates } = this.#asking?.identity ?? this.#default!
+    const ocsp = shownCertificate(certificates, this.#asking?.socket)?.ocsp
     done(null, ocsp !== undefined && ocsp.untilMs > Date.now() ? Buffer.from(ocsp.der) : null)
   }
 }
@@ -228,10 +259,10 @@ export class TlsEvents extends EventEmitter {
   /** Under this name Node looks for the certificate that the response is about. */
   _sharedCreds: SecureContext | undefined = undefined
 
-  answerOcsp(answer: ((der: Buffer, done: OcspDone) => void) | undefined): void {
+  answerOcsp(answer: ((done: OcspDone) => void) | undefined): void {
     this.removeAllListeners('OCSPRequest')
     if (answer !== undefined)
-      this.on('OCSPRequest', (der: Buffer, _issuer: Buffer | null, done: OcspDone) => answer(der, done))
+      this.on('OCSPRequest', (_der: Buffer, _issuer: Buffer | null, done: OcspDone) => answer(done))
   }
 }
 

@@ -117,7 +117,7 @@ export class Authority {
     )
     const span = ['-startdate', timeText(options.fromDays ?? -1), '-enddate', timeText(options.untilDays ?? 90)]
     const paths = ['-cert', this.certificate, '-keyfile', this.key, '-in', `${base}.csr`, '-out', `${base}.crt`]
-    openssl(['ca', '-batch', '-notext', '-config', `${base}.cnf`, '-extensions', 'extensions', ...span, ...paths])
+    openssl(['ca', '-batch', '-preserveDN', '-notext', '-config', `${base}.cnf`, '-extensions', 'extensions', ...span, ...paths])
     return { certificate: `${base}.crt`, key: `${base}.key` }
   }
 }
@@ -128,7 +128,20 @@ export function makeAuthority(name = 'Test Root'): Authority {
   const [key, certificate] = [join(dir, 'root.key'), join(dir, 'root.crt')]
   openssl(['genpkey', ...keyOptions.ec, '-out', key])
   const extensions = ['-addext', 'keyUsage = critical, keyCertSign, cRLSign, digitalSignature']
-  openssl(['req', '-x509', '-new', '-key', key, '-days', '3650', '-subj', `/CN=${name}`, '-out', certificate, ...extensions])
+  openssl([
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    key,
+    '-days',
+    '3650',
+    '-subj',
+    `/CN=${name}`,
+    '-out',
+    certificate,
+    ...extensions,
+  ])
   return new Authority(dir, certificate, key, '')
 }
 

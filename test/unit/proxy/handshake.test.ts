@@ -139,6 +139,7 @@ function materialOf(name: string): CertificateMaterial {
   return {
     names: [name],
     keyType: 'ec',
+    curve: 'prime256v1',
     certificate: text,
     key: readFileSync(key, 'utf8'),
     fingerprint,
