@@ -50,7 +50,7 @@ export function loadCertificate(
     )
   const bits = key.asymmetricKeyDetails?.modulusLength ?? LEAST_RSA_BITS
   if (bits < LEAST_RSA_BITS) {
-    throw new CertificateError('key', `its key has ${bits} bits, and clients want ${LEAST_RSA_BITS}`)
+    throw new CertificateError('key', `holds a key of ${bits} bits, and clients want ${LEAST_RSA_BITS}`)
   }
   const shown = names.length > 0 ? names : namesOf(leaf)
   return {
@@ -95,8 +95,8 @@ function about<T>(what: 'certificate' | 'key', work: () => T): T {
 function mismatch(chain: readonly X509Certificate[], fits: (one: X509Certificate) => boolean): string {
   const other = chain.findIndex(fits)
   return other === -1
-    ? 'its key is not that of the certificate'
-    : `its key is that of certificate ${other + 1} in the file, and the own certificate must stand first`
+    ? 'holds a key that is not that of the certificate'
+    : `holds the key of certificate ${other + 1} of those given with it, and its own must stand first`
 }
 
 /** Each must be signed by the next (RFC 8446 §4.4.2 allows others, and then some clients give up). */

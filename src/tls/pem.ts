@@ -7,7 +7,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 /** Longer chains than this lead nowhere; a bundle of authorities may be longer. */
 export const MAX_CHAIN = 16
 
-/** What is wrong with a file, in words for the operator: a sentence without the name of the file, and never a part of a key. */
+/** What is wrong with a file, in words for the operator: a sentence whose subject is the file, and never a part of a key. */
 export class PemError extends Error {
   override readonly name = 'PemError'
 }
@@ -22,7 +22,9 @@ export function parseCertificates(text: string, most: number): X509Certificate[]
       return new X509Certificate(block)
     } catch {
       throw new PemError(
-        blocks.length === 1 ? 'its certificate cannot be read' : `certificate ${at + 1} in it cannot be read`,
+        blocks.length === 1
+          ? 'holds a certificate that cannot be read'
+          : `holds ${blocks.length} certificates, and number ${at + 1} cannot be read`,
       )
     }
   })
@@ -35,12 +37,12 @@ export function parsePrivateKey(text: string): { readonly key: KeyObject; readon
   if (pem === undefined) throw new PemError('holds no private key in PEM')
   if (blocks.length > 1) throw new PemError('holds more than one private key')
   if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(pem)) {
-    throw new PemError('its private key is locked with a password; unlock it with "openssl pkey"')
+    throw new PemError('holds a key that is locked with a password; unlock it with "openssl pkey"')
   }
   try {
     return { key: createPrivateKey(pem), pem }
   } catch {
-    throw new PemError('its private key cannot be read')
+    throw new PemError('holds a key that cannot be read')
   }
 }
 

@@ -10,7 +10,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from './temp.ts'
 
-export type KeyType = 'ec' | 'p384' | 'rsa' | 'rsa1024' | 'ed25519'
+export type KeyType = 'ec' | 'p384' | 'secp112r1' | 'rsa' | 'rsa1024' | 'ed25519'
 
 export interface IssueOptions {
   /** Alternative names; `DNS:` unless they begin with a kind. Empty: the certificate has none. */
@@ -41,6 +41,7 @@ export interface Issued {
 const keyOptions: Readonly<Record<KeyType, readonly string[]>> = {
   ec: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
   p384: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'],
+  secp112r1: ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:secp112r1'],
   rsa: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'],
   rsa1024: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'],
   ed25519: ['-algorithm', 'ED25519'],
@@ -117,7 +118,20 @@ export class Authority {
     )
     const span = ['-startdate', timeText(options.fromDays ?? -1), '-enddate', timeText(options.untilDays ?? 90)]
     const paths = ['-cert', this.certificate, '-keyfile', this.key, '-in', `${base}.csr`, '-out', `${base}.crt`]
-    openssl(['ca', '-batch', '-preserveDN', '-notext', '-config', `${base}.cnf`, '-extensions', 'extensions', ...span, ...paths])
+    openssl([
+      'ca',
+      '-batch',
+      '-preserveDN',
+      '-md',
+      options.digest ?? 'sha256',
+      '-notext',
+      '-config',
+      `${base}.cnf`,
+      '-extensions',
+      'extensions',
+      ...span,
+      ...paths,
+    ])
     return { certificate: `${base}.crt`, key: `${base}.key` }
   }
 }

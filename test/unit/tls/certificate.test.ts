@@ -65,9 +65,9 @@ describe('loadCertificate', () => {
 
   it('refuses a key of another certificate, and says where its own stands', () => {
     const other = root.issue({ names: ['other.example'] })
-    refuses(read(shop.certificate), read(other.key), 'key', 'its key is not that of the certificate')
+    refuses(read(shop.certificate), read(other.key), 'key', 'holds a key that is not that of the certificate')
     const turned = read(below.certificate) + read(shop.certificate)
-    const message = 'its key is that of certificate 2 in the file, and the own certificate must stand first'
+    const message = 'holds the key of certificate 2 of those given with it, and its own must stand first'
     refuses(turned, read(shop.key), 'key', message)
   })
 
@@ -78,7 +78,7 @@ describe('loadCertificate', () => {
 
   it('refuses keys that are too short', () => {
     const weak = root.issue({ names: ['weak.example'], keyType: 'rsa1024' })
-    refuses(read(weak.certificate), read(weak.key), 'key', 'its key has 1024 bits, and clients want 2048')
+    refuses(read(weak.certificate), read(weak.key), 'key', 'holds a key of 1024 bits, and clients want 2048')
   })
 
   it('doubts a chain out of order, and one that begins to be valid later', () => {

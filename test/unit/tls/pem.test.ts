@@ -32,8 +32,8 @@ describe('parseCertificates', () => {
     refuses(() => parseCertificates(key, 2), 'holds no certificate in PEM')
     refuses(() => parseCertificates(certificate.repeat(3), 2), 'holds 3 certificates, and 2 are the most')
     const broken = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
-    refuses(() => parseCertificates(broken, 2), 'its certificate cannot be read')
-    refuses(() => parseCertificates(certificate + broken, 2), 'certificate 2 in it cannot be read')
+    refuses(() => parseCertificates(broken, 2), 'holds a certificate that cannot be read')
+    refuses(() => parseCertificates(certificate + broken, 2), 'holds 2 certificates, and number 2 cannot be read')
     refuses(() => parseCertificates(certificate.replace('-----END', '-----EN'), 2), 'holds no certificate in PEM')
   })
 })
@@ -50,11 +50,11 @@ describe('parsePrivateKey', () => {
     const locked = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }) as string
     const old = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
     const oldLocked = old.export({ type: 'pkcs1', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }) as string
-    const unlock = 'its private key is locked with a password; unlock it with "openssl pkey"'
+    const unlock = 'holds a key that is locked with a password; unlock it with "openssl pkey"'
     refuses(() => parsePrivateKey(certificate), 'holds no private key in PEM')
     refuses(() => parsePrivateKey(key + key), 'holds more than one private key')
     refuses(() => parsePrivateKey(locked), unlock)
     refuses(() => parsePrivateKey(oldLocked), unlock)
-    refuses(() => parsePrivateKey(key.replace(/\n.*\n/, '\nAAAA\n')), 'its private key cannot be read')
+    refuses(() => parsePrivateKey(key.replace(/\n.*\n/, '\nAAAA\n')), 'holds a key that cannot be read')
   })
 })
