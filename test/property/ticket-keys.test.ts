@@ -296,3 +296,21 @@ test('whatever bytes there are, decoding them never throws', () => {
     }),
   )
 })
+
+test('machines that start again and again push no key of the fleet out', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 100 }), (starts) => {
+      const key = (kind: RingKey['kind'], fromMs: number): RingKey => {
+        const bytes = Buffer.alloc(48)
+        bytes.writeUInt32BE(fromMs)
+        return { kind, fromMs, key: bytes }
+      }
+      const fleet = [key('fleet', 1), key('fleet', 1_000_000)]
+      const lone = Array.from({ length: starts }, (_, index) => key('lone', 1000 + index))
+      const ring = mergeRings(fleet, ...lone.map((one) => [one]))
+      assert.ok(includesRing(ring, fleet))
+      assert.ok(ring.length <= MAX_RING_KEYS)
+      assert.ok(includesRing(ring, lone.slice(-5)))
+    }),
+  )
+})

@@ -30,8 +30,12 @@ export type Ring = readonly RingKey[]
 
 export const emptyRing: Ring = []
 
-/** Twice of what ten accepted periods need; a node's own key has room on the board besides. */
+/** A node's own key has room on the board besides. */
 export const MAX_RING_KEYS = MAX_TICKET_KEYS - 1
+/** As many as are needed when ten periods are accepted and clocks differ, and some. */
+const MAX_FLEET_KEYS = 19
+/** Apart from the others, as a machine that starts again and again makes one each time. */
+const MAX_LONE_KEYS = MAX_RING_KEYS - MAX_FLEET_KEYS
 
 const VERSION = 1
 const HEAD_BYTES = 2
@@ -48,18 +52,26 @@ export function nameOf({ key }: RingKey): string {
   return key.toString('latin1', 0, TICKET_NAME_BYTES)
 }
 
-/** What is in any of them. Past the most keys the earliest are left out, whoever merges what in which order. */
+/** What is in any of them. Past the most keys of a kind the earliest are left out, whoever merges what in which order. */
 export function mergeRings(...rings: readonly Ring[]): Ring {
   const byName = new Map<string, RingKey>()
   for (const key of rings.flat()) {
     const name = nameOf(key)
     const other = byName.get(name)
-    if (other === undefined || other.fromMs < key.fromMs) byName.set(name, key)
+    if (other === undefined || isNewer(key, other)) byName.set(name, key)
   }
-  return [...byName.values()].sort(compareKeys).slice(-MAX_RING_KEYS)
+  const keys = [...byName.values()].sort(compareKeys)
+  const fleet = keys.filter(({ kind }) => kind === 'fleet').slice(-MAX_FLEET_KEYS)
+  const lone = keys.filter(({ kind }) => kind === 'lone').slice(-MAX_LONE_KEYS)
+  return lone.length === 0 ? fleet : [...fleet, ...lone].sort(compareKeys)
 }
 
-export function compareKeys(a: RingKey, b: RingKey): number {
+/** Of two entries with one name. */
+function isNewer(a: RingKey, b: RingKey): boolean {
+  return a.fromMs > b.fromMs || (a.fromMs === b.fromMs && a.kind === 'fleet')
+}
+
+function compareKeys(a: RingKey, b: RingKey): number {
   return a.fromMs - b.fromMs || Buffer.compare(a.key, b.key)
 }
 

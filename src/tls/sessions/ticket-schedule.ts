@@ -53,7 +53,7 @@ export interface TicketChoice {
 }
 
 const MAX_SKEW_MS = 5 * 60_000
-const MAX_SETTLE_MS = 10_000
+const MAX_SETTLE_MS = 5000
 const SHARE_OF_PERIOD = 4
 /**
  * So many skews and settling times are added to the life of a key: a node that was started anew may issue under it for one more
@@ -102,9 +102,10 @@ export class TicketSchedule {
   }
 
   /** What should lie in the pool when `found` does: that, what this node knows, and what is missing by R1. */
-  propose(found: Ring, { wallMs }: Moment): Ring {
+  propose(found: Ring, moment: Moment): Ring {
+    const { wallMs } = moment
     const known = mergeRings(this.#ring, found)
-    const wanted = mergeRings(known, this.#missing(known, wallMs))
+    const wanted = mergeRings(known, this.#missing(known, wallMs), this.#ownKey(moment))
     return wanted.filter((key) => !this.#isGone(key, wanted, wallMs))
   }
 
@@ -148,21 +149,27 @@ export class TicketSchedule {
     })
   }
 
-  /** R1, and the first keys of a fleet; with them the own key, if it was used (R5). */
+  /** R5: the own key, if it has issued, or is about to. */
+  #ownKey(moment: Moment): Ring {
+    const { settleMs } = this.rules
+    const isWanted = this.#isLoneWanted || (settleMs > 0 && this.#issuing(moment) === undefined)
+    return isWanted ? [this.#loneKey(moment.wallMs + settleMs)] : emptyRing
+  }
+
+  /** R1, and the first keys of a fleet. */
   #missing(known: Ring, wallMs: number): Ring {
     const { rotateMs, skewMs, settleMs } = this.rules
-    const own = this.#isLoneWanted && settleMs > 0 ? [this.#loneKey(wallMs + settleMs)] : []
     const fleet = known.filter(({ kind }) => kind === 'fleet')
     const begun = fleet.findLast(({ fromMs }) => fromMs <= wallMs)
     // What lies farther in the future was made by a wild clock, or for longer periods: it is nobody's next key yet.
     const next = fleet.find(({ fromMs }) => fromMs > wallMs && fromMs <= wallMs + rotateMs + skewMs)
     if (begun === undefined && next === undefined) {
       const firstMs = wallMs + settleMs
-      return [...own, this.#newKey(firstMs), this.#newKey(firstMs + rotateMs)]
+      return [this.#newKey(firstMs), this.#newKey(firstMs + rotateMs)]
     }
-    if (begun === undefined || next !== undefined) return own
+    if (begun === undefined || next !== undefined) return emptyRing
     // Without outages it begins when the time of the other is over.
-    return [...own, this.#newKey(Math.max(begun.fromMs, wallMs - skewMs) + rotateMs)]
+    return [this.#newKey(Math.max(begun.fromMs, wallMs - skewMs) + rotateMs)]
   }
 
   #newKey(fromMs: number): RingKey {

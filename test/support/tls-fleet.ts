@@ -1,0 +1,68 @@
+/** Daemons with one certificate and one `tls-sessions` block, as the machines of a fleet are. */
+import { readFileSync } from 'node:fs'
+import { type Issued, makeAuthority } from './certificates.ts'
+import { type Daemon, startShellac } from './daemon.ts'
+
+export interface FleetNode {
+  /** Statements of the block; absent: the listener names no sessions. */
+  readonly sessions?: string
+  /** Whole objects beside, such as pools. */
+  readonly objects?: string
+  readonly workers?: number
+  /** Statements of `tls`. */
+  readonly tls?: string
+}
+
+/** What the daemon answers each request with. */
+export interface FleetAnswer {
+  readonly served: true
+}
+
+let issued: Issued | undefined
+
+/** Each has a listener named `edge` on its `port`, and an admin socket. */
+export function startFleetNode(node: FleetNode): Promise<Daemon> {
+  return startShellac({ config: fleetConfig(node), files: fleetFiles() })
+}
+
+export function fleetConfig({ sessions, objects = '', workers = 2, tls = '' }: FleetNode): string {
+  const block = sessions === undefined ? '' : `tls-sessions edge-tls { ${sessions} }`
+  const use = sessions === undefined ? '' : 'sessions edge-tls;'
+  return `shellac 1;
+    process { workers ${workers}; }
+    admin { listen unix:%dir%/admin.sock; }
+    log daemon { to stderr; level debug; }
+    listener edge { address %listen%; tls { certificate %dir%/edge.crt key %dir%/edge.key; ${use} ${tls} } }
+    ${block}
+    ${objects}
+    site * { on edge; route all { path /**; respond 200 "{\\"served\\":true}"; } }`
+}
+
+export function fleetFiles(): Record<string, string> {
+  issued ??= makeAuthority().issue({ names: ['localhost'] })
+  return { 'edge.crt': readFileSync(issued.certificate, 'utf8'), 'edge.key': readFileSync(issued.key, 'utf8') }
+}
+
+/** The one block of `shellac status --json`. */
+export async function sessionsOf(daemon: Daemon): Promise<SessionsStatus> {
+  const { stdout } = await daemon.command('status', '--json')
+  return JSON.parse(stdout).tlsSessions[0]
+}
+
+export interface SessionsStatus {
+  readonly name: string | null
+  readonly mode: string
+  readonly resumedRatio: number | null
+  readonly counters: Readonly<Record<string, number>>
+  readonly tickets: {
+    readonly reach: string | null
+    readonly isLone: boolean
+    readonly failures: number
+    readonly keys: readonly { readonly id: string; readonly state: string }[]
+  } | null
+}
+
+/** Id of the key that issues. */
+export async function issuingKey(daemon: Daemon): Promise<string | undefined> {
+  return (await sessionsOf(daemon)).tickets?.keys.find(({ state }) => state === 'issues')?.id
+}
