@@ -187,8 +187,11 @@ export class H2Stream extends H2Writer {
   }
 
   #stopBody(): void {
+    const { stream } = this
     this.#hasBody = false
-    this.stream.close(NGHTTP2_NO_ERROR)
+    stream.close(NGHTTP2_NO_ERROR)
+    // What lies in Node's buffer keeps the stream from closing until somebody has read it.
+    if (this.#isBodyRead) stream.resume()
   }
 
   onClosed(): void {
