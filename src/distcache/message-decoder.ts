@@ -45,8 +45,8 @@ export class MessageDecoder {
   readonly #handler: MessageHandler
   /** What `isResponse` of every frame has to be. */
   readonly #isResponse: number
-  /** The beginning of a header that came in pieces. */
-  readonly #header = Buffer.alloc(FRAME_HEADER_BYTES)
+  /** The beginning of a header that came in pieces, which few do: made when the first one does. */
+  #header: Buffer = NOTHING
   #headerBytes = 0
   /** The header of the frame is known, its data is not complete. */
   #isInData = false
@@ -119,6 +119,7 @@ export class MessageDecoder {
     if (this.#headerBytes === 0 && end - at >= FRAME_HEADER_BYTES) {
       return this.#readHeader(bytes, at) ? at + FRAME_HEADER_BYTES : CORRUPT
     }
+    if (this.#header === NOTHING) this.#header = Buffer.alloc(FRAME_HEADER_BYTES)
     const taken = Math.min(end - at, FRAME_HEADER_BYTES - this.#headerBytes)
     bytes.copy(this.#header, this.#headerBytes, at, at + taken)
     this.#headerBytes += taken

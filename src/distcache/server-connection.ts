@@ -102,8 +102,9 @@ export class ServerConnection implements PeerReader, MessageHandler {
     return this.#unanswered
   }
 
+  /** Nothing more can be said. */
   get isClosed(): boolean {
-    return this.#socket.destroyed
+    return !this.#socket.writable
   }
 
   /** Writes what is in the output. */
