@@ -67,7 +67,8 @@ export class SessionStore {
 
   /**
    * Stores the data bytes[dataStart, dataEnd) under the id bytes[idStart, dataStart) of 1 to 64 bytes; false when there is
-   * one of that id, which stays as it is. When it is full the session that expires soonest makes room.
+   * one of that id, which stays as it is. When it is full the session that expires soonest makes room (one, where the original
+   * drops a thirtieth of all at once).
    */
   add(nowMs: number, timeoutMs: number, bytes: Buffer, idStart: number, dataStart: number, dataEnd: number): boolean {
     this.expire(nowMs)
