@@ -1,6 +1,8 @@
 /** Daemons with one certificate and one `tls-sessions` block, as the machines of a fleet are. */
 import { readFileSync } from 'node:fs'
-import { type Issued, makeAuthority } from './certificates.ts'
+import type { TlsSessionsStatus } from '../../src/daemon/tls-sessions.ts'
+import { statusOf } from './admin.ts'
+import { makeAuthority } from './certificates.ts'
 import { type Daemon, startShellac } from './daemon.ts'
 
 export interface FleetNode {
@@ -18,7 +20,8 @@ export interface FleetAnswer {
   readonly served: true
 }
 
-let issued: Issued | undefined
+/** Their text, as the folder they were made in goes with the test. */
+let made: Record<string, string> | undefined
 
 /** Each has a listener named `edge` on its `port`, and an admin socket. */
 export function startFleetNode(node: FleetNode): Promise<Daemon> {
@@ -35,31 +38,19 @@ export function fleetConfig({ sessions, objects = '', workers = 2, tls = '' }: F
     listener edge { address %listen%; tls { certificate %dir%/edge.crt key %dir%/edge.key; ${use} ${tls} } }
     ${block}
     ${objects}
-    site * { on edge; route all { path /**; respond 200 "{\\"served\\":true}"; } }`
+    site * { on edge; route all { path /**; respond 200 "{\\"served\\":true}\\n"; } }`
 }
 
 export function fleetFiles(): Record<string, string> {
-  issued ??= makeAuthority().issue({ names: ['localhost'] })
-  return { 'edge.crt': readFileSync(issued.certificate, 'utf8'), 'edge.key': readFileSync(issued.key, 'utf8') }
+  if (made !== undefined) return made
+  const { certificate, key } = makeAuthority().issue({ names: ['localhost'] })
+  made = { 'edge.crt': readFileSync(certificate, 'utf8'), 'edge.key': readFileSync(key, 'utf8') }
+  return made
 }
 
-/** The one block of `shellac status --json`. */
-export async function sessionsOf(daemon: Daemon): Promise<SessionsStatus> {
-  const { stdout } = await daemon.command('status', '--json')
-  return JSON.parse(stdout).tlsSessions[0]
-}
-
-export interface SessionsStatus {
-  readonly name: string | null
-  readonly mode: string
-  readonly resumedRatio: number | null
-  readonly counters: Readonly<Record<string, number>>
-  readonly tickets: {
-    readonly reach: string | null
-    readonly isLone: boolean
-    readonly failures: number
-    readonly keys: readonly { readonly id: string; readonly state: string }[]
-  } | null
+/** What the daemon says of its one block. */
+export async function sessionsOf(daemon: Daemon): Promise<TlsSessionsStatus> {
+  return (await statusOf(daemon)).tlsSessions[0]!
 }
 
 /** Id of the key that issues. */
