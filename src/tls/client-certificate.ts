@@ -72,15 +72,25 @@ function verifiedCertificate(socket: TLSSocket, depth: number): X509Certificate 
   return intermediatesOf(certificate) <= depth ? certificate : undefined
 }
 
-/** How many certificates the client sent between its own and the authority; Node has no way to say it to OpenSSL. */
+/**
+ * How many certificates that the client sent lead from its own to an authority; Node has no way to say a bound to OpenSSL.
+ * They come in any order, perhaps with others among them, so each is looked for by what it has signed.
+ */
 function intermediatesOf(certificate: X509Certificate): number {
-  let count = 0
+  const sent: X509Certificate[] = []
+  // What Node calls the issuer is only the next that was sent.
   for (let one = certificate.issuerCertificate; one !== undefined; one = one.issuerCertificate) {
-    if (one.checkIssued(one) || count > MAX_DEPTH) break
-    count++
+    if (sent.length === MAX_SENT) return Number.POSITIVE_INFINITY
+    if (!one.checkIssued(one)) sent.push(one)
+  }
+  let count = 0
+  for (let at = certificate; count < sent.length; count++) {
+    const signer = sent.find((one) => one !== at && at.checkIssued(one))
+    if (signer === undefined) break
+    at = signer
   }
   return count
 }
 
-/** The largest `depth` there is. */
-const MAX_DEPTH = 10
+/** A client that sends more than this has something in mind. */
+const MAX_SENT = 20

@@ -3,6 +3,10 @@ import { duplexPair } from 'node:stream'
 import { type ConnectionOptions, connect } from 'node:tls'
 
 export interface HelloParts {
+  /** The version in the hello itself; 3.3 is TLS 1.2, and with no extension the newest there is. */
+  readonly version?: readonly [major: number, minor: number]
+  /** Numbers of cipher suites; two of TLS 1.3 without it. */
+  readonly suites?: readonly number[]
   readonly sessionId?: Buffer
   /** Of pre_shared_key; none: no such extension. */
   readonly identities?: readonly Buffer[]
@@ -24,8 +28,9 @@ export function helloMessage(parts: HelloParts): Buffer {
     extensions.push(pskExtension(identities, binders))
   }
   extensions.push(...behind)
-  const suites = withLength(2, Buffer.from([0x13, 0x01, 0x13, 0x02]))
-  const fields = [Buffer.from([3, 3]), Buffer.alloc(32, 0x5a), withLength(1, sessionId), suites, Buffer.from([1, 0])]
+  const { version = [3, 3] } = parts
+  const suites = withLength(2, Buffer.concat((parts.suites ?? [0x1301, 0x1302]).map((suite) => uint(2, suite))))
+  const fields = [Buffer.from(version), Buffer.alloc(32, 0x5a), withLength(1, sessionId), suites, Buffer.from([1, 0])]
   if (parts.withoutExtensions !== true) fields.push(withLength(2, Buffer.concat(extensions)))
   return Buffer.concat([Buffer.from([1]), withLength(3, Buffer.concat(fields))])
 }

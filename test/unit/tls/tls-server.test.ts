@@ -262,6 +262,12 @@ describe('client certificates', () => {
       const { facts, isWelcome } = await seen(rule('optional', depth), credentials(issued))
       assert.deepEqual([facts.client?.isVerified, isWelcome], [false, true], what)
     }
+    // Others between them hide nothing.
+    const hidden = below.issue({ usage: 'clientAuth' })
+    const chain = [hidden.certificate, makeAuthority().certificate, below.certificate].map(read).join('')
+    const jumbled = { cert: chain, key: read(hidden.key) }
+    assert.equal((await seen(rule('optional', 0), jumbled)).facts.client?.isVerified, false)
+    assert.equal((await seen(rule('optional', 1), jumbled)).facts.client?.isVerified, true)
     const direct = ca.issue({ usage: 'clientAuth' })
     assert.equal((await seen(rule('optional', 0), credentials(direct))).facts.client?.isVerified, true)
   })
