@@ -221,7 +221,9 @@ test('what is stapled is the answer about the certificate that is shown', async 
     const seen = await status(...args)
     assert.ok(seen.stapled, args.join(' '))
     assert.ok(answered(seen), args.join(' '))
-    const [shown] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(seen.text)!
+    const [, shown = ''] = /^Server certificate\n(-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----)/m.exec(
+      seen.text,
+    )!
     const [, about] = /Serial Number: ([0-9A-F]+)/.exec(seen.text)!
     assert.equal(about, new X509Certificate(shown).serialNumber, args.join(' '))
   }
