@@ -1,6 +1,7 @@
-/** What the manual pages of the distcache programs say beside their options. */
+/** The manual pages of the distcache programs, and what that of dc-server says beside its options. */
 import { dcServerProgram } from './commands/dc-server.ts'
 import type { DcManual } from './dc-man.ts'
+import { dcClientManual, dcSnoopManual, dcTestManual } from './dc-tool-manuals.ts'
 
 const dcServerManual: DcManual = {
   program: dcServerProgram,
@@ -81,4 +82,4 @@ const dcServerManual: DcManual = {
   seeAlso: ['shellac (8)', 'shellac-dc-client (8)', 'shellac-dc-test (1)', 'shellac-dc-snoop (1)', 'shellac.conf (5)'],
 }
 
-export const dcManuals: readonly DcManual[] = [dcServerManual]
+export const dcManuals: readonly DcManual[] = [dcServerManual, dcClientManual, dcTestManual, dcSnoopManual]
