@@ -51,7 +51,7 @@ import {
   describeWorkers,
 } from './status.ts'
 import { checkWorld } from './strict.ts'
-import { TlsSessionsKeepers } from './tls-sessions.ts'
+import { type PreparedSessions, TlsSessionsKeepers } from './tls-sessions.ts'
 import { workerHeapBytes } from './worker-heap.ts'
 import { resolveWorkers, WorkerPool } from './worker-pool.ts'
 
@@ -196,7 +196,12 @@ class Supervisor {
     this.#admin = await this.#openAdmin(plan)
     const fleets = await this.#fleets.prepare(this.#target, this.#pools)
     const sessions = await this.#sessions.prepare(this.#target, this.#pools)
-    await this.#pool.start(this.#target)
+    try {
+      await this.#pool.start(this.#target)
+    } catch (error) {
+      sessions.rollback()
+      throw error
+    }
     fleets.commit()
     sessions.commit()
     certificates.commit()
@@ -276,11 +281,12 @@ class Supervisor {
     const admin = await this.#replaceAdmin(plan)
     const pools = this.#poolsOf(target, this.#pools)
     const fleets = await this.#fleets.prepare(target, pools)
-    const sessions = await this.#sessions.prepare(target, pools)
+    let sessions: PreparedSessions | undefined
     try {
+      sessions = await this.#sessions.prepare(target, pools)
       await this.#pool.apply(target)
     } catch (error) {
-      sessions.rollback()
+      sessions?.rollback()
       fleets.rollback()
       pools.rollback()
       admin.undo()
@@ -501,7 +507,7 @@ class Supervisor {
   #ownedFiles(): string[] {
     const { access, daemon } = this.#target.plan.logs
     const logs = [access?.to, daemon.to].flatMap((target) => (target?.kind === 'file' ? [target.path] : []))
-    return [...logs, this.#admin?.path, this.#pidFile].filter((path) => path !== undefined)
+    return [...logs, this.#admin?.path, this.#pidFile, ...this.#sessions.paths].filter((path) => path !== undefined)
   }
 
   /** For the workers that are to replace others when this is no longer root. */

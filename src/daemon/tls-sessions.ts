@@ -13,6 +13,7 @@ import { OWN_SESSIONS, type TlsSessionsPlan } from '../plan/tls-sessions-plan.ts
 import type { SharedState } from '../proxy/runtime.ts'
 import { type SessionCounts, sumSessions } from '../tls/sessions/session-tally.ts'
 import type { TicketStatus } from '../tls/sessions/ticket-status.ts'
+import { ServedSessions } from './served-sessions.ts'
 import { type KeeperLog, keeperIdentity, TicketKeeper } from './ticket-keeper.ts'
 
 export interface TlsSessionsStatus extends SessionCounts {
@@ -42,13 +43,18 @@ export class TlsSessionsKeepers {
   readonly #log: KeeperLog
   /** By the name of the block. */
   #keepers: ReadonlyMap<string, TicketKeeper> = new Map()
+  readonly #served = new ServedSessions()
 
   constructor(log: KeeperLog) {
     this.#log = log
   }
 
-  /** Ends when all new blocks have looked at their pools, or have failed to. */
+  /**
+   * Ends when all new blocks have looked at their pools, or have failed to. Rejects, and has changed nothing, when an address of
+   * `serve` cannot be listened on.
+   */
   async prepare({ plan, shared }: Live, pools: PoolSet): Promise<PreparedSessions> {
+    const places = await this.#served.prepare(plan.tlsSessions, pools)
     const changes = plan.tlsSessions.filter(hasTickets).map((sessions) => {
       const before = this.#keepers.get(sessions.name)
       const pool = poolOf(sessions, pools)
@@ -63,6 +69,7 @@ export class TlsSessionsKeepers {
     for (const { keeper, before } of fresh) if (before === undefined) keeper.start()
     return {
       commit: () => {
+        places.commit()
         const keepers = new Map(changes.map(({ keeper }) => [keeper.name, keeper]))
         for (const old of this.#keepers.values()) if (keepers.get(old.name) !== old) old.end()
         this.#keepers = keepers
@@ -72,12 +79,19 @@ export class TlsSessionsKeepers {
         }
       },
       rollback: () => {
+        places.rollback()
         for (const { keeper } of fresh) keeper.end()
       },
     }
   }
 
+  /** Paths of socket files that are listened on. */
+  get paths(): string[] {
+    return this.#served.paths
+  }
+
   close(): void {
+    this.#served.close()
     for (const keeper of this.#keepers.values()) keeper.end()
   }
 

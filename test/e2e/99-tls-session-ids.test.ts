@@ -1,10 +1,22 @@
 /** Sessions kept by their ids, in a session server or a pool: whichever machine negotiated, all resume. */
 import assert from 'node:assert/strict'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import type { Daemon } from '../support/daemon.ts'
+import { EXIT_START } from '../../src/daemon/exit-codes.ts'
+import { SessionClient } from '../../src/distcache/client.ts'
+import { onTestEnd } from '../support/cleanup.ts'
+import { type Daemon, launchShellac } from '../support/daemon.ts'
 import { startDistcacheServer } from '../support/distcache.ts'
 import { startMemcached } from '../support/memcached.ts'
-import { type FleetAnswer, type FleetNode, sessionsOf, startFleetNode } from '../support/tls-fleet.ts'
+import {
+  type FleetAnswer,
+  type FleetNode,
+  fleetConfig,
+  fleetFiles,
+  sessionsOf,
+  startFleetNode,
+} from '../support/tls-fleet.ts'
 import { NodeClient, OpensslClient, type Version } from '../support/tls-resumption.ts'
 
 const versions: readonly Version[] = ['TLSv1.2', 'TLSv1.3']
@@ -150,6 +162,64 @@ describe('sessions by their ids', () => {
       assert.equal(await comesBack(client, one), false)
       assert.equal(await comesBack(client, one), true)
     }
+  })
+})
+
+describe('the place that a daemon serves', () => {
+  for (const [place, start] of places) {
+    test(`gives other programs the sessions in ${place}, on every machine`, async () => {
+      const node = await start()
+      const serving = {
+        ...node,
+        sessions: node.sessions!.replace('ids {', 'ids { serve unix:%dir%/dc.sock mode 0640;'),
+      }
+      const [one, two] = [await startFleetNode(serving), await startFleetNode(serving)]
+      const clientOf = ({ dir }: Daemon): SessionClient => {
+        const client = new SessionClient({ connect: `UNIX:${dir}/dc.sock`, timeoutMs: 10_000 })
+        onTestEnd(() => client.close())
+        return client
+      }
+      assert.equal(statSync(join(one.dir, 'dc.sock')).mode & 0o777, 0o640)
+      const [atOne, atTwo] = [clientOf(one), clientOf(two)]
+      const [id, data] = [Buffer.from('an id'), Buffer.from('a session of another program')]
+      assert.equal(await atOne.add(id, data, 60_000), 'ok')
+      assert.deepEqual(await atTwo.get(id), data)
+      assert.equal(await atTwo.add(id, data, 60_000), 'present')
+      assert.equal(await atTwo.remove(id), true)
+      assert.equal(await atOne.have(id), false)
+
+      await two.reload(fleetConfig({ ...serving, sessions: serving.sessions.replace('0640', '0600') }))
+      assert.equal(statSync(join(two.dir, 'dc.sock')).mode & 0o777, 0o600)
+      assert.equal(await atTwo.add(id, data, 60_000), 'ok', 'the connection of before')
+      await two.reload(fleetConfig(node))
+      assert.equal(existsSync(join(two.dir, 'dc.sock')), false)
+      assert.deepEqual(await atOne.get(id), data)
+    })
+  }
+
+  test('answers that it does not know while the session server is away', async () => {
+    const { server } = await startDistcacheServer()
+    const ids = `distcache 127.0.0.1:${server.port}; ${PATIENT} serve unix:%dir%/dc.sock;`
+    const daemon = await startFleetNode({ sessions: `mode ids; ids { ${ids} }` })
+    const client = new SessionClient({ connect: `UNIX:${daemon.dir}/dc.sock`, timeoutMs: 10_000 })
+    onTestEnd(() => client.close())
+    server.close()
+    assert.equal(await client.have(Buffer.from('an id')), false)
+    assert.notEqual(await client.add(Buffer.from('an id'), Buffer.from('some data'), 1000), 'ok')
+  })
+
+  test('in the way of something else stops a start, and a reload changes nothing', async () => {
+    const { server } = await startDistcacheServer()
+    const ids = `distcache 127.0.0.1:${server.port}; ${PATIENT}`
+    const blocked = `mode ids; ids { ${ids} serve unix:%dir%/edge.crt; }`
+    const failed = await launchShellac({ config: fleetConfig({ sessions: blocked }), files: fleetFiles() })
+    assert.equal(await failed.process.waitForExit(), EXIT_START)
+    assert.ok(failed.process.lines.some((line) => line.includes('in the way')))
+    const daemon = await startFleetNode({ sessions: `mode ids; ids { ${ids} }` })
+    await assert.rejects(daemon.reload(fleetConfig({ sessions: blocked })), /in the way/)
+    const client = new NodeClient<FleetAnswer>('TLSv1.2')
+    assert.equal(await comesBack(client, daemon), false)
+    assert.equal(await comesBack(client, daemon), true)
   })
 })
 

@@ -10,6 +10,7 @@ import {
   idStore,
   rotate,
   seal,
+  serve,
   sessionIds,
   sessionsMode,
   sessionsTtl,
@@ -81,9 +82,22 @@ function notesOn(nodes: readonly (Node | undefined)[]): { readonly message: stri
   return nodes.flatMap((node) => (node === undefined ? [] : [{ message: 'chosen here', span: headOf(node) }]))
 }
 
-/** For a file without errors: blocks that their mode never looks at. */
+/** Sessions decrypt what clients say, and whoever asks for one gets it. */
+function checkServe(inIds: Block, report: Report): void {
+  const node = inIds.node(serve)
+  if (node?.value.kind !== 'tcp' || loopback.test(node.value.host)) return
+  const { span, text } = node.statement.arguments[0]!
+  const message = `whoever reaches "${text}" can read and remove sessions, and see them cross the network`
+  const help = 'serve on unix:/PATH or 127.0.0.1, and run "shellac dc-client" with certificates on other machines'
+  report(warningAt(span, 'open-to-all', message, help))
+}
+
+const loopback = /^(?:127\.|::1$|localhost$)/
+
+/** For a file without errors: blocks that their mode never looks at, and sessions that are served to anybody. */
 export function checkUselessSessions(checked: CheckedDocument, report: Report): void {
   for (const { block } of checked.main.all(tlsSessions)) {
+    checkServe(block.child(sessionIds), report)
     const mode = setting(sessionsMode, block)
     const idle = mode === 'tickets' ? block.node(sessionIds) : mode === 'ids' ? block.node(tickets) : undefined
     if (idle === undefined) continue
