@@ -4,9 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { makeAuthority } from '../support/certificates.ts'
 import { type Daemon, runShellac, startShellac } from '../support/daemon.ts'
 import type { ReceivedResponse } from '../support/http-message.ts'
 import { connectMemcached, startMemcached } from '../support/memcached.ts'
+import { curl } from '../support/programs.ts'
+import { connectSecure } from '../support/s-client.ts'
 import { connectClient, exchange } from '../support/scripted-client.ts'
 import { ok, reply, type ScriptedOrigin, startOrigin } from '../support/scripted-origin.ts'
 import { tempDir } from '../support/temp.ts'
@@ -293,6 +296,45 @@ test('the default configuration starts as it is shipped, in front of a server on
   const shellac = await startShellac({ config })
   assert.equal(outcome(await get(shellac, '/')), 'stored')
   assert.equal(outcome(await get(shellac, '/')), 'hit')
+})
+
+test('the HTTPS site has its certificate, leads plain HTTP to it, and lets the staff alone see what is theirs', async () => {
+  const origin = await startOrigin(() => ok('page', 'Cache-Control: max-age=60'))
+  const ca = makeAuthority()
+  const shop = ca.issue({ names: ['shop.example.com'] })
+  const ada = ca.issue({ commonName: 'ada', usage: 'clientAuth' })
+  const shellac = await startExample('https', {
+    ORIGIN: at(origin),
+    LISTEN_PLAIN: '%listen:plain%',
+    CERTIFICATE: shop.chain,
+    KEY: shop.key,
+    STAFF_CA: ca.certificate,
+  })
+  const host = ['Host: shop.example.com']
+  const plain = await (await connectClient(shellac.portOf('plain'))).get('/a', host)
+  assert.deepEqual([plain.status, plain.fields.get('location')], [308, 'https://shop.example.com/a'])
+
+  const trust = { servername: 'shop.example.com', ca: readFileSync(ca.certificate), rejectUnauthorized: true }
+  const stranger = await connectSecure(shellac.port, trust)
+  const page = await stranger.get('/', host)
+  assert.deepEqual([outcome(page), page.fields.get('strict-transport-security')], ['stored', 'max-age=31536000'])
+  assert.equal(outcome(await stranger.get('/', host)), 'hit')
+  assert.equal((await stranger.get('/staff/orders', host)).status, 403)
+
+  const known = { ...trust, cert: readFileSync(ada.chain), key: readFileSync(ada.key) }
+  const staff = await connectSecure(shellac.port, known)
+  assert.equal((await staff.get('/staff/orders', host)).status, 200)
+  assert.equal(origin.requests.at(-1)?.fields.get('x-client-certificate'), 'CN=ada')
+  const two = await curl(
+    '-k',
+    '--http2',
+    '--resolve',
+    `shop.example.com:${shellac.port}:127.0.0.1`,
+    '-w',
+    '%{http_version}',
+    `https://shop.example.com:${shellac.port}/`,
+  )
+  assert.deepEqual([two.code, two.stdout], [0, 'page2'])
 })
 
 function startExample(name: string, env: Readonly<Record<string, string>>): Promise<Daemon> {
