@@ -39,6 +39,9 @@ export interface ContestRow<Name extends string> extends Pick<Contest<Name>, 'na
   readonly invalid: string | undefined
 }
 
+/** What is compiled meanwhile is compiled on the same core. */
+const WARM_UP_SECONDS = 3
+
 interface Result<Name extends string> {
   readonly contest: Contest<Name>
   readonly samples: Map<Name, ContestSample[]>
@@ -73,7 +76,7 @@ async function sampleOnce<Name extends string>(
 ): Promise<void> {
   if (result.invalid !== undefined) return
   try {
-    const sample = await result.contest.measure(name, round === 0 ? 1 : seconds)
+    const sample = await result.contest.measure(name, round === 0 ? WARM_UP_SECONDS : seconds)
     if (round > 0) result.samples.set(name, [...(result.samples.get(name) ?? []), sample])
   } catch (error) {
     // Of whatever kind: a program that has ended does not spoil the contests of the others.
@@ -129,4 +132,21 @@ function sampleText({ perSec, cpuMicros, p50Ms, p99Ms, rssBytes }: ContestSample
   const rate = Math.round(perSec).toLocaleString('en')
   const latency = Number.isNaN(p50Ms) ? '' : `  p50 ${p50Ms.toFixed(2)} ms  p99 ${p99Ms.toFixed(2)} ms`
   return `${cpuMicros.toFixed(2).padStart(7)} µs  ${rate.padStart(9)}/s${latency}  ${Math.round(rssBytes / 1e6)} MB`
+}
+
+/** A Markdown table, for the README: what the first contestant costs, what its peer does, and the ratio. */
+export function contestTable<Name extends string>(rows: readonly ContestRow<Name>[]): string {
+  const lines = rows.map(({ title, figures, ratio }) => {
+    const [first, second] = Object.entries(figures) as [Name, ContestSample][]
+    const peer = second === undefined ? '' : `${micros(second[1])} (${second[0]})`
+    const part = Number.isNaN(ratio) ? '' : ratio.toFixed(2)
+    return `| ${title} | ${first === undefined ? 'invalid' : micros(first[1])} | ${peer} | ${part} |`
+  })
+  return ['| CPU microseconds per operation | Shellac | peer | ratio |', '| --- | ---: | ---: | ---: |', ...lines].join(
+    '\n',
+  )
+}
+
+function micros({ cpuMicros }: ContestSample): string {
+  return cpuMicros < 100 ? cpuMicros.toFixed(1) : cpuMicros.toFixed(0)
 }

@@ -8,7 +8,14 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { type ChartedName, drawChart } from '../chart.ts'
-import { type Contest, type ContestRow, type ContestSample, contestText, runContests } from '../contest.ts'
+import {
+  type Contest,
+  type ContestRow,
+  type ContestSample,
+  contestTable,
+  contestText,
+  runContests,
+} from '../contest.ts'
 import { machineFacts } from '../machine.ts'
 import { choose, count, readArguments } from '../options.ts'
 import { versionOf } from '../process.ts'
@@ -37,6 +44,7 @@ try {
   const contests: Contest<Name>[] = [...(await startSecureContests()), ...(await startSessionContests())]
   const rows = await runContests(contests, rounds, seconds)
   for (const row of rows) console.log(`\n${contestText(row)}`)
+  console.log(`\n${contestTable(rows)}`)
   if (rows.some(({ isMet }) => !isMet)) exitCode = 1
   save(rows)
 } finally {
