@@ -1,6 +1,7 @@
 /** `shellac dc-server` as a program: its options, its messages, its process, and peers that are not ours. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, statSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
@@ -8,7 +9,7 @@ import { connect as connectTls } from 'node:tls'
 import { makeAuthority } from '../support/certificates.ts'
 import { onTestEnd } from '../support/cleanup.ts'
 import { MAIN } from '../support/daemon.ts'
-import { addBytes, connectWire, requestBytes, responseBytes } from '../support/distcache.ts'
+import { addBytes, assertSameBytes, connectWire, requestBytes, responseBytes } from '../support/distcache.ts'
 import { id32, rampBytes } from '../support/distcache-vectors.ts'
 import { startMemcached } from '../support/memcached.ts'
 import { freePort, listens } from '../support/ports.ts'
@@ -38,7 +39,7 @@ function isServing(address: string): boolean | Promise<boolean> {
 
 async function ask(wire: Wire, request: Buffer, response: Buffer): Promise<void> {
   wire.send(request)
-  assert.equal((await wire.read(response.length)).toString('hex'), response.toString('hex'))
+  assertSameBytes(await wire.read(response.length), response)
 }
 
 async function exercise(wire: Wire): Promise<void> {
@@ -190,6 +191,82 @@ describe('the process', () => {
   })
 })
 
+describe('secrets', () => {
+  /** Read at a time. */
+  const CHUNK_BYTES = 2 ** 20
+
+  /** Which of `marks` stand in the writable memory of a process. */
+  function findInMemory(pid: number, marks: readonly Buffer[]): Set<Buffer> {
+    const found = new Set<Buffer>()
+    const chunk = Buffer.alloc(CHUNK_BYTES)
+    const memory = openSync(`/proc/${pid}/mem`, 'r')
+    try {
+      for (const [from, to] of writableRegions(pid)) {
+        // Chunks overlap by as much as a mark, so that none is cut.
+        for (let at = from; at < to; at += CHUNK_BYTES - 64) {
+          const length = readMemory(memory, chunk, at, Math.min(CHUNK_BYTES, to - at))
+          for (const mark of marks) if (chunk.subarray(0, length).includes(mark)) found.add(mark)
+        }
+      }
+    } finally {
+      closeSync(memory)
+    }
+    return found
+  }
+
+  /** Addresses, which are below 2^47. Only those the kernel has pages for. */
+  function writableRegions(pid: number): [from: number, to: number][] {
+    const regions = readFileSync(`/proc/${pid}/smaps`, 'latin1').matchAll(
+      /^([0-9a-f]+)-([0-9a-f]+) rw[\s\S]*?^Rss: +(\d+)/gm,
+    )
+    return [...regions]
+      .filter(([, , , residentKib]) => residentKib !== '0')
+      .map(([, from, to]) => [Number.parseInt(from!, 16), Number.parseInt(to!, 16)])
+  }
+
+  function readMemory(memory: number, into: Buffer, at: number, length: number): number {
+    try {
+      return readSync(memory, into, 0, length, at)
+    } catch {
+      return 0 // a region the kernel keeps to itself
+    }
+  }
+
+  it('are in no memory of the process when they have gone, however they went', async () => {
+    const path = join(tempDir(), 's')
+    const server = await startServer(`UNIX:${path}`, '-sessions', '64')
+    const wire = await connectWire({ path })
+    const sessions = ['removed', 'expired', 'evicted'].map((name) => ({
+      id: createHash('sha256').update(`id ${name}`).digest(),
+      data: Buffer.concat(
+        Array.from({ length: 20 }, (_, i) => createHash('sha256').update(`data ${name} ${i}`).digest()),
+      ),
+    }))
+    const [removed, expired, evicted] = sessions
+    const marks = sessions.flatMap(({ id, data }) => [id, data.subarray(0, 32), data.subarray(-32)])
+    await ask(wire, addBytes(1, 60_000, removed!.id, removed!.data), responseBytes(1, ADD, ok))
+    await ask(wire, addBytes(2, 100, expired!.id, expired!.data), responseBytes(2, ADD, ok))
+    await ask(wire, addBytes(3, 30_000, evicted!.id, evicted!.data), responseBytes(3, ADD, ok))
+    assert.equal(findInMemory(server.pid, marks).size >= 6, true, 'what is stored is found')
+    await ask(wire, requestBytes(4, GET, removed!.id), responseBytes(4, GET, removed!.data))
+    await ask(wire, requestBytes(5, REMOVE, removed!.id), responseBytes(5, REMOVE, ok))
+    for (let n = 0; n < 64; n++) {
+      await ask(wire, addBytes(n, 40_000, Buffer.from(`other ${n}`), rampBytes(1000)), responseBytes(n, ADD, ok))
+    }
+    // What has passed through the buffers of sockets is overwritten by what comes next: 64 KiB in, 64 KiB out.
+    const other = Buffer.from('other 63')
+    const answer = responseBytes(9, GET, rampBytes(1000))
+    await wire.sendAll(Buffer.concat(Array.from({ length: 5000 }, () => requestBytes(9, GET, other))))
+    await wire.skip(5000 * answer.length)
+    await waitFor('the end of what expires', () => findInMemory(server.pid, [expired!.id]).size === 0)
+    const left = findInMemory(server.pid, marks)
+    assert.deepEqual(
+      marks.filter((mark) => left.has(mark)),
+      [],
+    )
+  })
+})
+
 describe('TLS between agents and servers', () => {
   it('serves who has a certificate of the authority, and nobody else', async () => {
     const ca = makeAuthority()
@@ -216,7 +293,7 @@ describe('TLS between agents and servers', () => {
       return wire
     }
     const wire = await open(client)
-    assert.deepEqual(await wire.read(15), responseBytes(1, HAVE, absent))
+    assertSameBytes(await wire.read(15), responseBytes(1, HAVE, absent))
     await exercise(wire)
     for (const pair of [stranger, undefined]) {
       const refused = await open(pair)
@@ -272,7 +349,7 @@ describe('sessions in a memcached pool', () => {
     }
     wire.send(Buffer.concat(requests))
     wire.end()
-    assert.deepEqual(await wire.readToEnd(), Buffer.concat(responses))
+    assertSameBytes(await wire.readToEnd(), Buffer.concat(responses))
   })
 
   it('are NOT OK while the pool is gone, at once, and there again when it is back', async () => {

@@ -5,7 +5,14 @@ import fc from 'fast-check'
 import { FRAME_DATA_BYTES, MESSAGE_BYTES } from '../../src/distcache/limits.ts'
 import { CORRUPT, MessageDecoder } from '../../src/distcache/message-decoder.ts'
 import { MessageOutput } from '../../src/distcache/message-output.ts'
-import { collectMessages, type Message, requestBytes } from '../support/distcache.ts'
+import {
+  assertSameBytes,
+  assertSameCollected,
+  assertSameMessages,
+  collectMessages,
+  type Message,
+  requestBytes,
+} from '../support/distcache.ts'
 import { conversations } from '../support/distcache-vectors.ts'
 
 const NEAR_FRAMES = [0, 1, 2047, 2048, 2049, 4072, 4095, 4096, 4097, MESSAGE_BYTES - 1, MESSAGE_BYTES]
@@ -53,8 +60,8 @@ test('messages are read as they were written, however they are cut', () => {
       const payloadBytes = messages.reduce((sum, { payload }) => sum + payload.length, 0)
       assert.equal(bytes.length, payloadBytes + 14 * frames.reduce((sum, n) => sum + n, 0))
       const whole = collectMessages('client', [bytes])
-      assert.deepEqual(whole.messages, messages)
-      assert.deepEqual(collectMessages('client', cut(bytes, pieceLengths)), whole)
+      assertSameMessages(whole.messages, messages)
+      assertSameCollected(collectMessages('client', cut(bytes, pieceLengths)), whole)
     }),
     { numRuns: 500 },
   )
@@ -66,7 +73,7 @@ test('the pieces of a payload may lie anywhere', () => {
       const output = new MessageOutput()
       output.begin(false, uid, operation, payload.length)
       for (const piece of cut(payload, pieceLengths)) output.bytes(piece, 0, piece.length)
-      assert.deepEqual(output.take(), requestBytes(uid, operation, payload))
+      assertSameBytes(output.take(), requestBytes(uid, operation, payload))
     }),
   )
 })
@@ -76,7 +83,7 @@ test('the captured conversations mean the same byte by byte, and at every size o
     for (const { request } of steps) {
       const whole = collectMessages('server', [request])
       for (const length of [1, 2, 3, 5, 13, 14, 15, 100, 2047, 2061, 2062, 2063, 4096]) {
-        assert.deepEqual(collectMessages('server', cut(request, [length])), whole)
+        assertSameCollected(collectMessages('server', cut(request, [length])), whole)
       }
     }
   }
@@ -97,8 +104,8 @@ test('noise throws nothing, and is judged the same however it is cut', () => {
       const bytes = Buffer.concat(parts)
       for (const side of ['server', 'client'] as const) {
         const whole = collectMessages(side, [bytes])
-        assert.deepEqual(collectMessages(side, cut(bytes, pieceLengths)), whole)
-        assert.deepEqual(collectMessages(side, cut(bytes, [1])), whole)
+        assertSameCollected(collectMessages(side, cut(bytes, pieceLengths)), whole)
+        assertSameCollected(collectMessages(side, cut(bytes, [1])), whole)
       }
     }),
     { numRuns: 2000 },
@@ -131,7 +138,7 @@ test('a handler that stops anywhere hears everything once, in order', () => {
             at = next
           }
         }
-        assert.deepEqual(heard, messages)
+        assertSameMessages(heard, messages)
       },
     ),
   )

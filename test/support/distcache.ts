@@ -1,4 +1,5 @@
 /** Messages of the distcache protocol for tests: collected from bytes, and said to a real server. */
+import assert from 'node:assert/strict'
 import type { NetConnectOpts } from 'node:net'
 import { type Address, socketOptions } from '../../src/distcache/address.ts'
 import { CORRUPT, MessageDecoder } from '../../src/distcache/message-decoder.ts'
@@ -72,4 +73,27 @@ export async function connectWire(target: NetConnectOpts): Promise<Wire> {
     socket.destroy()
   })
   return new Wire(socket)
+}
+
+/**
+ * As deepEqual, for bytes of any number: that one makes a text of all differences, which of some ten thousand bytes are more than a
+ * machine has memory for.
+ */
+export function assertSameBytes(found: Buffer, expected: Buffer, what = ''): void {
+  if (found.equals(expected)) return
+  let at = 0
+  while (at < Math.min(found.length, expected.length) && found[at] === expected[at]) at++
+  const show = (bytes: Buffer) => `${bytes.length} bytes, there ${bytes.toString('hex', at, at + 32)}`
+  assert.fail(`${what} differs at ${at}: found ${show(found)}, expected ${show(expected)}`)
+}
+
+export function assertSameMessages(found: readonly Message[], expected: readonly Message[]): void {
+  const heads = (messages: readonly Message[]) => messages.map(({ uid, operation }) => `${uid} ${operation}`)
+  assert.deepEqual(heads(found), heads(expected))
+  for (const [i, { payload }] of found.entries()) assertSameBytes(payload, expected[i]!.payload, `message ${i}`)
+}
+
+export function assertSameCollected(found: Collected, expected: Collected): void {
+  assert.deepEqual([found.isCorrupt, found.isInside], [expected.isCorrupt, expected.isInside])
+  assertSameMessages(found.messages, expected.messages)
 }

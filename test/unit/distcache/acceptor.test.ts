@@ -5,7 +5,13 @@ import { connect as connectTls } from 'node:tls'
 import { SessionStore } from '../../../src/distcache/session-store.ts'
 import { makeAuthority } from '../../support/certificates.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
-import { connectWire, requestBytes, responseBytes, startDistcacheServer } from '../../support/distcache.ts'
+import {
+  assertSameBytes,
+  connectWire,
+  requestBytes,
+  responseBytes,
+  startDistcacheServer,
+} from '../../support/distcache.ts'
 import { id32, rampBytes } from '../../support/distcache-vectors.ts'
 import { runProgram } from '../../support/process.ts'
 import { waitFor } from '../../support/wait.ts'
@@ -41,7 +47,7 @@ test('connections over TLS are counted, served, and gone when either side ends t
   const { server, open } = await startWithTls()
   const wires = Array.from({ length: 5 }, open)
   for (const wire of wires) wire.send(requestBytes(1, 3, Buffer.from('none')))
-  for (const wire of wires) assert.deepEqual(await wire.read(15), absent)
+  for (const wire of wires) assertSameBytes(await wire.read(15), absent)
   assert.equal(server.connections, 5)
   wires[0]!.end()
   wires[1]!.socket.destroy()
@@ -56,7 +62,7 @@ test('large answers over TLS are whole, and a client that does not read is not r
   const wire = open()
   const response = responseBytes(1, 1, rampBytes(32_000))
   wire.send(requestBytes(1, 1, id32))
-  assert.deepEqual(await wire.read(response.length), response)
+  assertSameBytes(await wire.read(response.length), response)
   wire.pause()
   const count = 5000
   wire.socket.write(Buffer.concat(Array.from({ length: count }, () => requestBytes(1, 1, id32))))
@@ -80,7 +86,7 @@ test('handshakes that stall are cut, and count until then', async () => {
   for (const wire of stalled) await wire.expectClose()
   const wire = open()
   wire.send(requestBytes(1, 3, Buffer.from('none')))
-  assert.deepEqual(await wire.read(15), absent)
+  assertSameBytes(await wire.read(15), absent)
 })
 
 test('the files that the process may have open bound its connections', async () => {

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { FRAME_DATA_BYTES, FRAME_HEADER_BYTES, MESSAGE_BYTES } from '../../../src/distcache/limits.ts'
 import { CORRUPT, MessageDecoder } from '../../../src/distcache/message-decoder.ts'
 import { MessageOutput } from '../../../src/distcache/message-output.ts'
-import { collectMessages, type Message } from '../../support/distcache.ts'
+import { assertSameBytes, collectMessages, type Message } from '../../support/distcache.ts'
 import {
   bytesOf,
   conversations,
@@ -35,10 +35,10 @@ for (const { title, steps, closes } of conversations) {
       // An ADD below 8 bytes is a message; the server refuses it.
       if (closes && !title.startsWith('an ADD')) assert.equal(asked.isCorrupt, true)
       else assert.equal(asked.isCorrupt, false)
-      if (!isOdd) assert.deepEqual(encode(false, asked.messages), request)
+      if (!isOdd) assertSameBytes(encode(false, asked.messages), request)
       const answered = collectMessages('client', [response])
       assert.equal(answered.isCorrupt, false)
-      assert.deepEqual(encode(true, answered.messages), response)
+      assertSameBytes(encode(true, answered.messages), response)
     }
   })
 }
@@ -76,7 +76,7 @@ test('frames and whole messages have the hashes of the captured ones', () => {
   assert.equal(sha256(get!.response.subarray(0, 2062)), frameHashes.getFirst)
   const output = new MessageOutput()
   output.add(9, 604_800_000, bytesOf('0102030405060708090a0b0c0d0e0f10'), rampBytes(2100))
-  assert.deepEqual(output.take(), add!.request)
+  assertSameBytes(output.take(), add!.request)
   output.add(1, 60_000, id32, Buffer.alloc(largest.dataBytes, largest.dataByte))
   const largestAdd = output.take()
   assert.deepEqual([largestAdd.length, sha256(largestAdd)], [largest.addBytes, largest.addHash])
@@ -154,12 +154,12 @@ test('what was gathered of a session is overwritten when it was handled, and whe
   const decoder = new MessageDecoder('server', {
     onMessage: (_uid, _operation, at, start, end) => {
       shown = at.subarray(start, end)
-      assert.deepEqual(shown, payload)
+      assertSameBytes(shown, payload)
       return true
     },
   })
   decoder.push(bytes, 0, bytes.length)
-  assert.deepEqual(shown, Buffer.alloc(MESSAGE_BYTES))
+  assertSameBytes(shown, Buffer.alloc(MESSAGE_BYTES))
   decoder.push(bytes, 0, 5000)
   assert.equal(decoder.isInside, true)
   decoder.wipe()
@@ -173,5 +173,5 @@ test('the output takes what it gave for the last frame back', () => {
   output.message(true, 1, 1, payload, 0, payload.length)
   const tail = output.takeTail(14 + 2021)
   const whole = Buffer.concat([output.take(), tail])
-  assert.deepEqual(whole, encode(true, [{ uid: 1, operation: 1, payload }]))
+  assertSameBytes(whole, encode(true, [{ uid: 1, operation: 1, payload }]))
 })

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type RemoteSessions, SessionOutcome, type SessionSink } from '../../../src/distcache/remote-sessions.ts'
-import { addBytes, connectWire, requestBytes, responseBytes, startDistcacheServer } from '../../support/distcache.ts'
+import {
+  addBytes,
+  assertSameBytes,
+  connectWire,
+  requestBytes,
+  responseBytes,
+  startDistcacheServer,
+} from '../../support/distcache.ts'
 import { id32, rampBytes } from '../../support/distcache-vectors.ts'
 import { waitFor } from '../../support/wait.ts'
 
@@ -79,7 +86,7 @@ test('each operation and each outcome has its code', async () => {
     const [call] = await elsewhere.take(1)
     assert.equal(call!.text, text)
     call!.answer(outcome, Buffer.from(data))
-    assert.deepEqual(await wire.read(response.length), response)
+    assertSameBytes(await wire.read(response.length), response)
   }
 })
 
@@ -99,7 +106,7 @@ test('answers leave in the order of the requests, in whichever they come', async
     responseBytes(4, ADD, code(102)),
     responseBytes(5, GET, rampBytes(30)),
   ]
-  for (const response of responses) assert.deepEqual(await wire.read(response.length), response)
+  for (const response of responses) assertSameBytes(await wire.read(response.length), response)
 })
 
 test('no more than 512 of one connection are under way, and no other waits for it', async () => {
@@ -113,11 +120,11 @@ test('no more than 512 of one connection are under way, and no other waits for i
   const [call] = await elsewhere.take(1)
   assert.equal(call!.text, 'have 02')
   call!.answer(done)
-  assert.deepEqual(await other.read(15), responseBytes(7, HAVE, code(0)))
+  assertSameBytes(await other.read(15), responseBytes(7, HAVE, code(0)))
   for (const one of first) one.answer(done)
   for (let left = 2000 - 512; left > 0; left--) (await elsewhere.take(1))[0]!.answer(absent)
   for (let uid = 0; uid < 2000; uid++) {
-    assert.deepEqual(await wire.read(15), responseBytes(uid, HAVE, code(uid < 512 ? 0 : 1)))
+    assertSameBytes(await wire.read(15), responseBytes(uid, HAVE, code(uid < 512 ? 0 : 1)))
   }
 })
 
@@ -128,7 +135,7 @@ test('a client that half-closes is answered all it has asked, and then let go', 
   const calls = await elsewhere.take(2)
   await wire.expectQuiet(20)
   for (const call of calls) call.answer(done)
-  assert.deepEqual(await wire.readToEnd(), Buffer.concat([1, 2].map((uid) => responseBytes(uid, HAVE, code(0)))))
+  assertSameBytes(await wire.readToEnd(), Buffer.concat([1, 2].map((uid) => responseBytes(uid, HAVE, code(0)))))
 })
 
 test('answers for a client that has gone go nowhere', async () => {
@@ -141,14 +148,14 @@ test('answers for a client that has gone go nowhere', async () => {
   const other = await connectWire(target)
   other.send(requestBytes(2, HAVE, code(1)))
   ;(await elsewhere.take(1))[0]!.answer(done)
-  assert.deepEqual(await other.read(15), responseBytes(2, HAVE, code(0)))
+  assertSameBytes(await other.read(15), responseBytes(2, HAVE, code(0)))
 })
 
 test('an ADD that is none ends its connection behind the answers that are there', async () => {
   const { elsewhere, wire } = await start()
   wire.send(requestBytes(1, HAVE, code(1)))
   ;(await elsewhere.take(1))[0]!.answer(done)
-  assert.deepEqual(await wire.read(15), responseBytes(1, HAVE, code(0)))
+  assertSameBytes(await wire.read(15), responseBytes(1, HAVE, code(0)))
   wire.send(requestBytes(2, ADD, Buffer.alloc(7)))
   assert.equal(await wire.expectClose(), 'end')
   assert.equal(elsewhere.calls.length, 0)

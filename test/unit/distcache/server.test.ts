@@ -10,6 +10,7 @@ import { SessionStore } from '../../../src/distcache/session-store.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import {
   addBytes,
+  assertSameBytes,
   collectMessages,
   connectWire,
   requestBytes,
@@ -29,7 +30,7 @@ const ok = Buffer.from([0])
 const absent = Buffer.from([1])
 
 async function read(wire: Wire, bytes: Buffer, what = ''): Promise<void> {
-  assert.equal((await wire.read(bytes.length)).toString('hex'), bytes.toString('hex'), what)
+  assertSameBytes(await wire.read(bytes.length), bytes, what)
 }
 
 for (const { title, steps, closes } of conversations) {
@@ -113,7 +114,7 @@ test('pipelined requests of any number are answered in order, with large respons
   assert.equal(messages.length, 3000)
   for (const [i, { uid, payload }] of messages.entries()) {
     assert.equal(uid, i + 1)
-    assert.deepEqual(payload, uid % 30 === 0 ? rampBytes(32_000) : absent)
+    assertSameBytes(payload, uid % 30 === 0 ? rampBytes(32_000) : absent)
   }
 })
 
