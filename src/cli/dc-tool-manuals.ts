@@ -51,6 +51,8 @@ export const dcClientManual: DcManual = {
         'The original dc_client answers with nothing at all while it has no server, which leaves persistent clients waiting for ever; ' +
           'ends with the first client that goes while its request is under way, or that speaks another version of the protocol; passes ' +
           'on an ADD that is too short, for which the server closes the connection of everybody; and takes a socket that is in use.',
+        'The original dc_server reads into 4096 bytes and misreads what is cut at the end of that, as happens when many clients ask at a ' +
+          'time, and closes the connection when it is asked for more before a large answer is read. -careful asks it one thing at a time.',
       ],
     },
   ],

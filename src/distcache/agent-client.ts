@@ -12,7 +12,7 @@
  */
 import type { Socket } from 'node:net'
 import type { PeerReader } from './acceptor.ts'
-import { ADD_PREFIX_BYTES } from './limits.ts'
+import { ADD_PREFIX_BYTES, CARE_MS, FRAME_DATA_BYTES, FRAME_HEADER_BYTES, needsCare } from './limits.ts'
 import { Operation } from './message.ts'
 import { CORRUPT, MessageDecoder, type MessageHandler } from './message-decoder.ts'
 import type { MessageOutput } from './message-output.ts'
@@ -44,6 +44,7 @@ export class AgentClient implements PeerReader, MessageHandler {
   readonly #output: MessageOutput
   readonly #socket: Socket
   readonly #decoder = new MessageDecoder('server', this)
+  readonly #isCareful: boolean
   #isBusy = false
   #isGone = false
   #hasEnded = false
@@ -53,12 +54,16 @@ export class AgentClient implements PeerReader, MessageHandler {
   #rest: Buffer = NOTHING
   #restAt = 0
 
-  /** `output`: shared by all clients, and empty between two calls of any of them. */
-  constructor(socket: Socket, taker: RequestTaker, output: MessageOutput, nowMs: number) {
+  /**
+   * `output`: shared by all clients, and empty between two calls of any of them. `isCareful`: responses that original clients
+   * misread in one piece (`needsCare`) are sent in two.
+   */
+  constructor(socket: Socket, taker: RequestTaker, output: MessageOutput, isCareful: boolean) {
     this.#socket = socket
     this.#taker = taker
     this.#output = output
-    this.activeAtMs = nowMs
+    this.#isCareful = isCareful
+    this.activeAtMs = performance.now()
     socket.once('end', () => {
       this.#hasEnded = true
       this.#endIfDone()
@@ -120,8 +125,24 @@ export class AgentClient implements PeerReader, MessageHandler {
     this.#isBusy = false
     if (this.#isGone) return
     this.#output.message(true, this.uid, this.operation, bytes, start, end)
+    if (this.#isCareful && needsCare(end - start)) this.#answerInTwo(end - start)
+    else {
+      this.#output.write(this.#socket)
+      this.#goOn()
+    }
+  }
+
+  /** The last frame of the response follows when the client has read the others. */
+  #answerInTwo(payloadBytes: number): void {
+    const tail = this.#output.takeTail(FRAME_HEADER_BYTES + (payloadBytes % FRAME_DATA_BYTES))
+    this.#isBusy = true
     this.#output.write(this.#socket)
-    this.#goOn()
+    setTimeout(() => {
+      this.#isBusy = false
+      if (this.#isGone) return
+      this.#socket.write(tail)
+      this.#goOn()
+    }, CARE_MS)
   }
 
   /** Ends the connection. */

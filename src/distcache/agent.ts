@@ -23,6 +23,7 @@ import { Acceptor } from './acceptor.ts'
 import { type Address, addressText, parseAddress } from './address.ts'
 import { AgentClient, type RequestTaker } from './agent-client.ts'
 import { linkTarget } from './client.ts'
+import { needsCare } from './limits.ts'
 import { Code } from './message.ts'
 import { MessageOutput } from './message-output.ts'
 import { type LinkEnd, type LinkHandler, type LinkTarget, ServerLink } from './server-link.ts'
@@ -45,6 +46,12 @@ export interface AgentOptions {
   readonly mode?: number | undefined
   /** Told what an operator should know, in words; no session, and no id, is ever in them. */
   readonly onNotice?: (text: string) => void
+  /**
+   * For a server and clients of the original: one request is with the server at a time, and the few messages that they misread
+   * in one piece (see `needsCare`) are sent in two. They read into 4096 bytes, and misread what is cut at the end of that; the
+   * server ends a connection that asks for more before a large answer is read. Default false.
+   */
+  readonly careful?: boolean
   readonly uids?: Uids
 }
 
@@ -68,6 +75,8 @@ export class Agent implements RequestTaker, LinkHandler {
   readonly #idleMs: number
   readonly #notice: (text: string) => void
   readonly #uids: Uids
+  readonly #isCareful: boolean
+  readonly #maxAsked: number
   #acceptor: Acceptor | undefined = undefined
   readonly #clients = new Set<AgentClient>()
   /** With the server, by number; those that have gone are among them. */
@@ -92,6 +101,8 @@ export class Agent implements RequestTaker, LinkHandler {
     this.#idleMs = options.idleMs ?? 0
     this.#notice = options.onNotice ?? (() => {})
     this.#uids = options.uids ?? new Uids()
+    this.#isCareful = options.careful ?? false
+    this.#maxAsked = this.#isCareful ? 1 : MAX_ASKED
   }
 
   /**
@@ -160,7 +171,7 @@ export class Agent implements RequestTaker, LinkHandler {
       this.#down.code(uid, operation, Code.disconnected)
       return true
     }
-    if (this.#waiting.size > 0 || this.#asked.size >= MAX_ASKED) {
+    if (this.#waiting.size > 0 || !this.#canAsk(link)) {
       client.hold(uid, operation, bytes, start, end)
       this.#waiting.add(client)
       return false
@@ -178,6 +189,7 @@ export class Agent implements RequestTaker, LinkHandler {
 
   onOpen(): void {
     this.#notice(`connected to the server ${this.#serverText}`)
+    this.#forwardWaiting()
   }
 
   onMessage(uid: number, operation: number, bytes: Buffer, start: number, end: number): boolean {
@@ -210,9 +222,14 @@ export class Agent implements RequestTaker, LinkHandler {
   }
 
   #accept(socket: Socket): AgentClient {
-    const client = new AgentClient(socket, this, this.#down, performance.now())
+    const client = new AgentClient(socket, this, this.#down, this.#isCareful)
     this.#clients.add(client)
     return client
+  }
+
+  /** What is asked with care goes out at once, and not together with others when the connection opens. */
+  #canAsk(link: ServerLink): boolean {
+    return this.#asked.size < this.#maxAsked && (!this.#isCareful || link.isOpen)
   }
 
   #forward(link: ServerLink, client: AgentClient, bytes: Buffer, start: number, end: number): void {
@@ -221,12 +238,13 @@ export class Agent implements RequestTaker, LinkHandler {
     this.#asked.set(uid, client)
     if (this.#idleMs > 0) client.activeAtMs = performance.now()
     this.#up.message(false, uid, client.operation, bytes, start, end)
-    link.flushSoon()
+    if (this.#isCareful && needsCare(end - start)) link.flushInTwo(end - start)
+    else link.flushSoon()
   }
 
   #forwardWaiting(): void {
     for (const client of this.#waiting) {
-      if (this.#asked.size >= MAX_ASKED || this.#link === undefined) return
+      if (this.#link === undefined || !this.#canAsk(this.#link)) return
       this.#waiting.delete(client)
       this.#forward(this.#link, client, client.held, 0, client.held.length)
       client.letGo()

@@ -15,6 +15,7 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { type Address, socketOptions } from './address.ts'
+import { CARE_MS, FRAME_DATA_BYTES, FRAME_HEADER_BYTES } from './limits.ts'
 import { MessageDecoder } from './message-decoder.ts'
 import type { MessageOutput } from './message-output.ts'
 
@@ -102,6 +103,15 @@ export class ServerLink {
   flush(): void {
     this.#flushIsDue = false
     if (this.#isOpen && !this.#closed) this.output.write(this.#socket)
+  }
+
+  /** Writes what is in `output`, which is one message of so much payload, and its last frame when the peer has read the others. */
+  flushInTwo(payloadBytes: number): void {
+    const tail = this.output.takeTail(FRAME_HEADER_BYTES + (payloadBytes % FRAME_DATA_BYTES))
+    this.flush()
+    setTimeout(() => {
+      if (!this.#closed) this.#socket.write(tail)
+    }, CARE_MS)
   }
 
   /** Ends the link; `onClosed` has been called when this returns, now or before. */

@@ -50,7 +50,7 @@ test('every client gets its own answers, in order', async () => {
       const watchdog = setInterval(() => erratic.server.drop(), 60)
       try {
         await Promise.all(all.map((client, number) => runClient(join(dir, 'agent'), client, number, told)))
-        await waitFor('nobody to be left', () => agent.clients === 0)
+        await waitFor('nobody and nothing to be left', () => agent.clients === 0 && agent.asked === 0)
       } finally {
         clearInterval(watchdog)
         agent.close()

@@ -45,6 +45,11 @@ export const dcClientProgram: DcProgram = {
     },
     ...dcProcessOptions,
     ...dcTlsOptions,
+    {
+      name: 'careful',
+      value: undefined,
+      doc: 'for a server or clients of the original: one request with the server at a time, and messages that they misread (2048k + 2021 to 2024 bytes) in two pieces',
+    },
   ],
   run: (values, terminal) => {
     const listen = dcAddress(values, 'listen', 'listen', DEFAULT_LISTEN)
@@ -76,6 +81,7 @@ async function open(address: Address, settings: Settings, values: DcValues, say:
     retryMs,
     idleMs,
     tls,
+    careful: values.has('careful'),
     onNotice: (text) => say('Info', text),
   })
   warnOfStrangers(listen, false, say)

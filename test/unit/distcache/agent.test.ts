@@ -393,3 +393,41 @@ test('a path that is in use is not taken', async () => {
   const { path, server } = await between()
   await assert.rejects(Agent.open({ listen: `UNIX:${path}`, connect: server.address }), /in use/)
 })
+
+describe('careful, for peers of the original', () => {
+  test('asks one thing at a time', async () => {
+    const { server, agent, clients } = await between({ careful: true })
+    for (const [uid, wire] of (await clients(5)).entries()) wire.send(requestBytes(uid, Operation.get, id))
+    await waitFor('the others to wait', () => agent.waiting === 4)
+    for (let i = 0; i < 5; i++) {
+      const heard = await server.request(i)
+      assert.equal(server.heard.length, i + 1)
+      heard.reply(Code.absent)
+    }
+  })
+
+  test('holds what comes before the connection is open, and answers it when there is none', async () => {
+    const { client } = await between({ careful: true, isServerUp: false, retryMs: 1 })
+    const one = await client()
+    one.send(requestBytes(1, Operation.get, id))
+    await expectBytes(one, responseBytes(1, Operation.get, Code.disconnected))
+  })
+
+  test('sends what would be misread in two pieces, either way', async () => {
+    const { server, client } = await between({ careful: true })
+    server.onRequest = (heard) => heard.reply(heard.payload)
+    const one = await client()
+    const received: number[] = []
+    one.socket.on('data', (bytes: Buffer) => received.push(bytes.length))
+    const payload = Buffer.alloc(2048 + 2022, 'odd')
+    const isInTwo = (lengths: readonly number[]) => lengths.at(-2) === 2062 && lengths.at(-1) === 2036
+    // A process that is held up reads both pieces at once; in one piece they would never come as two.
+    await waitFor('two pieces each way', async () => {
+      one.send(Buffer.concat([requestBytes(1, Operation.get, payload), requestBytes(2, Operation.get, id)]))
+      await expectBytes(one, responseBytes(1, Operation.get, payload))
+      const isSplit = isInTwo(received)
+      await expectBytes(one, responseBytes(2, Operation.get, id))
+      return isSplit && isInTwo(server.bytes.slice(0, -1).map(({ length }) => length))
+    })
+  })
+})
