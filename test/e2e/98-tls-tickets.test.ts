@@ -1,9 +1,18 @@
 /** Tickets of one daemon, and of several that share their keys over a pool: whoever issued one, all take it. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Daemon } from '../support/daemon.ts'
+import { fileURLToPath } from 'node:url'
+import { type Daemon, startShellac } from '../support/daemon.ts'
 import { startMemcached, type TestMemcached } from '../support/memcached.ts'
-import { type FleetAnswer, fleetConfig, issuingKey, sessionsOf, startFleetNode } from '../support/tls-fleet.ts'
+import { ok, startOrigin } from '../support/scripted-origin.ts'
+import {
+  type FleetAnswer,
+  fleetConfig,
+  fleetFiles,
+  issuingKey,
+  sessionsOf,
+  startFleetNode,
+} from '../support/tls-fleet.ts'
 import { NodeClient, OpensslClient, type Version } from '../support/tls-resumption.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -208,4 +217,29 @@ describe('tickets of a fleet', () => {
     })
     assert.equal(await comesBack(client, two), true)
   })
+})
+
+test('the example of a fleet does what it says', async () => {
+  const [first, second] = [await startMemcached(), await startMemcached()]
+  const origin = await startOrigin(() => ok('{"served":true}\n', 'Cache-Control: max-age=60'))
+  const env = {
+    SEAL: 'a secret of this fleet',
+    CERTIFICATE: '%dir%/edge.crt',
+    KEY: '%dir%/edge.key',
+    MC1: first.text,
+    MC2: second.text,
+    APP: `127.0.0.1:${origin.port}`,
+    LISTEN: '%listen%',
+    ADMIN: '%dir%/admin.sock',
+  }
+  const config = { file: fileURLToPath(new URL('../../examples/fleet.conf', import.meta.url)) }
+  const [one, two] = [
+    await startShellac({ config, files: fleetFiles(), env }),
+    await startShellac({ config, files: fleetFiles(), env }),
+  ]
+  for (const version of versions) {
+    const client = new OpensslClient<FleetAnswer>(version)
+    assert.equal(await comesBack(client, one), false)
+    assert.equal(await comesBack(client, two), true)
+  }
 })
