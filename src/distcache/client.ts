@@ -174,7 +174,9 @@ export class SessionClient implements LinkHandler {
     this.#link = undefined
     this.#output.take().fill(0)
     this.#heardAtMs = performance.now()
-    if (end !== 'closed') {
+    // A connection that was idle may have been closed for that: nothing failed, and the next may be made at once.
+    const wasIdle = end === 'lost' && this.#asked.length === 0
+    if (end !== 'closed' && !wasIdle) {
       this.#retryAtMs = this.#heardAtMs + this.#retryMs
       this.#retryMs = Math.min(2 * this.#retryMs, this.#mostRetryMs)
     }

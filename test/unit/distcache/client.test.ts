@@ -168,8 +168,8 @@ describe('the connection', () => {
     assert.equal(client.asked, 0)
   })
 
-  test('lost while idle is made anew for the next operation', async () => {
-    const [server, client] = await connected({ retryMs: 0 })
+  test('lost while idle, as agents do, is made anew for the next operation without a wait', async () => {
+    const [server, client] = await connected({ retryMs: 3_600_000 })
     server.onRequest = (heard) => heard.reply(Code.ok)
     await client.have(id)
     server.drop()
