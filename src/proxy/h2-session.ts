@@ -9,6 +9,8 @@
  */
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
+import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { headErrors } from '../http/head-errors.ts'
 import { RequestHead } from '../http/request-head.ts'
 import { C } from '../log/counters.ts'
@@ -64,6 +66,7 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
   #seenReceived = 0
   #isClosing = false
   #address: string | undefined = undefined
+  #unwritten: { readonly tier: MemoryTier; readonly object: StoredObject }[] | undefined = undefined
 
   constructor(worker: Worker, listener: ListenerRuntime, socket: Socket, isSecure: boolean) {
     super()
@@ -74,6 +77,7 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
     this.#guard = new H2Guard(clock.monotonicMs)
     this.#idleSinceMs = clock.monotonicMs
     socket.on('error', () => {}) // 'close' follows
+    socket.on('end', () => socket.destroy()) // nobody is there to be answered
     socket.on('close', () => this.#onClose())
     this.#session = performServerHandshake(socket, optionsOf(listener))
     const session = this.#session
@@ -120,6 +124,7 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
   }
 
   override onTimeout(): void {
+    this.#unpinWritten()
     if (this.#isClosing && this.#streams === 0) {
       this.socket.destroy()
       return
@@ -216,7 +221,27 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
     this.#seenReceived = received
   }
 
+  /** The object is unpinned once the kernel has all that was written so far. */
+  unpinWhenWritten(tier: MemoryTier, object: StoredObject): void {
+    this.#unwritten ??= []
+    this.#unwritten.push({ tier, object })
+  }
+
+  /** `#unwritten` is few: each is a stream that was reset, of which there may not be many. */
+  #unpinWritten(): void {
+    const unwritten = this.#unwritten
+    if (unwritten === undefined || (!this.socket.destroyed && this.#isWriting())) return
+    this.#unwritten = undefined
+    for (const { tier, object } of unwritten) tier.unpin(object)
+  }
+
+  #isWriting(): boolean {
+    const handle = (this.socket as unknown as { _handle?: { writeQueueSize?: number } | null })._handle
+    return (handle?.writeQueueSize ?? 0) > 0
+  }
+
   #onClose(): void {
+    this.#unpinWritten()
     this.#countBytes(this.socket.bytesRead)
     this.worker.wheel.cancel(this)
     this.worker.forget(this)

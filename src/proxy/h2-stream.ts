@@ -32,7 +32,8 @@ export class H2Stream extends H2Writer {
   #isBodyHeld = true
   #bodyBytes = 0
   #bodyLimit = 0
-  #trailers: string | undefined = undefined
+  /** Names and values. */
+  #trailers: readonly string[] | undefined = undefined
   /** `taken` at the last look. */
   #seenTaken = -1
   /** A stored object whose bytes are being written. */
@@ -81,17 +82,27 @@ export class H2Stream extends H2Writer {
   }
 
   truncate(): void {
-    this.stream.close(NGHTTP2_INTERNAL_ERROR)
+    this.#reset(NGHTTP2_INTERNAL_ERROR)
   }
 
   abort(): void {
-    this.stream.close(NGHTTP2_CANCEL)
+    this.#reset(NGHTTP2_CANCEL)
+  }
+
+  /** Destroyed too, since a reset alone would wait until a client that reads nothing has taken what was sent before. */
+  #reset(code: number): void {
+    this.stream.close(code)
+    this.stream.destroy()
   }
 
   /** The stream is not ended: a body follows `head`. */
   openBody(head: RequestHead): void {
     this.#hasBody = head.hasBody
     this.#bodyLimit = this.listener.limits.bodyBytes
+    // Where the body is short they come before anybody wants to read it.
+    this.stream.on('trailers', (_: IncomingHttpHeaders, _flags: number, list: readonly string[]) => {
+      this.#trailers = list
+    })
   }
 
   get hasUnreadBody(): boolean {
@@ -117,7 +128,7 @@ export class H2Stream extends H2Writer {
 
   override onTimeout(): void {
     if (this.#isStalled()) {
-      this.stream.close(NGHTTP2_CANCEL)
+      this.abort()
       return
     }
     this.onProgress()
@@ -144,9 +155,6 @@ export class H2Stream extends H2Writer {
   #readBody(): void {
     const { stream } = this
     this.#isBodyRead = true
-    stream.on('trailers', (_: IncomingHttpHeaders, _flags: number, list: readonly string[]) => {
-      this.guard(() => this.#onTrailers(list))
-    })
     stream.on('data', (bytes: Buffer) => this.guard(() => this.#onData(bytes)))
     stream.on('end', () => this.guard(() => this.#onEnd()))
   }
@@ -164,21 +172,17 @@ export class H2Stream extends H2Writer {
     this.exchange?.onRequestData(bytes, 0, bytes.length)
   }
 
-  #onTrailers(list: readonly string[]): void {
-    let lines = ''
-    for (let at = 0; at < list.length; at += 2) lines += `${list[at]}: ${list[at + 1]}\r\n`
-    const text = Buffer.from(`${lines}\r\n`, 'latin1')
-    const reader = new TrailerReader()
-    if (reader.read(text, 0, text.length) === text.length && reader.isComplete) this.#trailers = reader.forwardable()
-    else this.#failBody(400, `the request body is malformed (${reader.error})`)
-  }
-
   #onEnd(): void {
     clock.update()
     // A reset ends what is read of the body too, without its having been complete.
     if (!this.#hasBody || this.stream.closed || this.stream.destroyed) return
+    const trailers = this.#trailers === undefined ? undefined : readTrailers(this.#trailers)
+    if (trailers === false) {
+      this.#failBody(400, 'the request body has malformed trailers')
+      return
+    }
     this.#hasBody = false
-    this.exchange?.onRequestEnd(this.#trailers)
+    this.exchange?.onRequestEnd(trailers)
   }
 
   #failBody(status: number, message: string): void {
@@ -200,11 +204,18 @@ export class H2Stream extends H2Writer {
     const isFlushed = this.isWhole && stream.rstCode === NGHTTP2_NO_ERROR && stream.writableFinished
     this.worker.wheel.cancel(this)
     this.exchange = undefined
-    if (this.#pinned !== undefined) this.#pinnedIn!.unpin(this.#pinned)
-    this.#pinned = undefined
+    if (this.#pinned !== undefined) this.#unpin(this.#pinned, isFlushed)
     this.dropWriting(isFlushed)
     if (!isFlushed) exchange?.onClientGone()
     this.session.onStreamClosed(isFlushed)
+  }
+
+  #unpin(object: StoredObject, isFlushed: boolean): void {
+    const tier = this.#pinnedIn!
+    this.#pinned = undefined
+    // The kernel may still be reading what a stream that ended early has given it; TLS has made its own copy of that.
+    if (isFlushed || this.isSecure) tier.unpin(object)
+    else this.session.unpinWhenWritten(tier, object)
   }
 
   // RFC 9113 §8.6: HTTP/2 has no Upgrade, so no request is ever one.
@@ -245,6 +256,16 @@ export class H2Stream extends H2Writer {
   writeChunk(): never {
     return noTunnel()
   }
+}
+
+/** The lines of trailers that go on; undefined: none do; false: they are refused. */
+function readTrailers(list: readonly string[]): string | undefined | false {
+  if (list.length === 0) return undefined
+  let lines = ''
+  for (let at = 0; at < list.length; at += 2) lines += `${list[at]}: ${list[at + 1]}\r\n`
+  const text = Buffer.from(`${lines}\r\n`, 'latin1')
+  const reader = new TrailerReader()
+  return reader.read(text, 0, text.length) === text.length && reader.isComplete ? reader.forwardable() : false
 }
 
 function noTunnel(): never {

@@ -8,7 +8,8 @@
  * stream itself (RFC 9113 §8.1), and a body that is whole goes out with it.
  *
  * Always true:
- * - pieces are referenced, not copied, until the stream has taken them: they are in `#queue` or under way;
+ * - pieces wait in `#queue` by reference; a slice of them is copied when it is handed on, since a stream that is reset closes
+ *   before the kernel has read what it was given. Only the bodies of cached objects go on as they are: they stay pinned;
  * - at most SLICE_BYTES are under way, so that neither nghttp2 nor TLS holds more of a body than that.
  */
 import type { ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
@@ -40,6 +41,8 @@ export abstract class H2Writer extends Client {
   #sharedHead: SharedHead | undefined = undefined
   #queue: Buffer[] | undefined = undefined
   #queuedBytes = 0
+  /** What is queued stays as it is until the kernel has it, whatever becomes of the stream. */
+  #isPinned = false
   /** Bytes of the slice under way. */
   #sentBytes = 0
   /** Slices taken so far. */
@@ -92,6 +95,7 @@ export abstract class H2Writer extends Client {
     this.#head = head.list
     if (hasBody) this.#sharedHead = head
     this.phase = 'held'
+    this.#isPinned = true
     // The end of the answer follows at once.
     if (hasBody) for (const piece of object.body) this.#enqueue(piece)
   }
@@ -216,11 +220,12 @@ export abstract class H2Writer extends Client {
 
   /** The last slice needs no word of its being taken: the stream closes behind it. */
   #send(slice: Buffer, isLast: boolean): void {
+    const bytes = this.#isPinned ? slice : Buffer.from(slice)
     this.#sentBytes = slice.length
-    if (isLast) this.stream.end(slice)
+    if (isLast) this.stream.end(bytes)
     else {
       this.#onTaken ??= () => this.#take()
-      this.stream.write(slice, this.#onTaken)
+      this.stream.write(bytes, this.#onTaken)
     }
     this.onProgress()
   }
