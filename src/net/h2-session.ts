@@ -84,6 +84,8 @@ export class H2Session extends TimerEntry {
       strictSingleValueFields: false, // what a client said twice is its own matter
     }
     this.#session = connect(`${this.scheme}://origin`, options)
+    // Node leaves the end of the socket to whoever made it, and this one was made to be left half open.
+    socket.on('end', () => socket.destroy())
     const session = this.#session
     session.on('connect', () => this.#guard(() => session.setLocalWindowSize(SESSION_WINDOW_BYTES)))
     session.on('remoteSettings', (settings) => this.#guard(() => this.#onSettings(settings.maxConcurrentStreams)))
@@ -104,7 +106,7 @@ export class H2Session extends TimerEntry {
   }
 
   get isLeaving(): boolean {
-    return this.state === 'leaving' || this.state === 'closed'
+    return this.state === 'leaving' || this.state === 'closed' || this.#session.closed
   }
 
   /** Only while `hasRoom`: a place for one request. */

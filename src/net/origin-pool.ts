@@ -226,7 +226,7 @@ export class OriginPool implements ConnectionOwner, SessionOwner {
     if (this.#join(claim)) return
     // What is idle makes room for what is wanted: nobody waits while a connection is idle.
     if (this.#isFull) this.#idle[0]?.destroy()
-    if (this.#isFull) this.#sessions.find((session) => session.isIdle)?.leave()
+    if (this.#isFull && claim.needsHttp1) this.#sessions.find((session) => session.isIdle)?.leave()
     if (!this.#isFull) this.#open(claim)
     else if (this.#waiting >= this.#plan.queue.length) claim.refuse('queue-full')
     else this.#enqueue(claim)
