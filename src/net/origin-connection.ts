@@ -1,6 +1,6 @@
 /**
  * One HTTP/1.1 connection to an origin server: writes a request, reads the response by the rules of RFC 9112, and says
- * whether it may be used again. Where the server chose HTTP/2, its socket goes to an H2Session instead.
+ * whether it may be used again. Where the server chose HTTP/2, its socket goes to an OriginSession instead.
  *
  * The hard part is knowing when it is clean. A connection goes back to the pool only if the request was written to its
  * end, the response read to its end, no byte is left over and nothing failed; a byte or an end of stream on an idle

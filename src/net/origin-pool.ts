@@ -16,12 +16,12 @@
 import type { Socket } from 'node:net'
 import type { BackendPlan, ServerPlan } from '../plan/plan.ts'
 import { clock } from '../util/clock.ts'
-import { H2Session, type SessionOwner } from './h2-session.ts'
 import { Claim, type Claimant } from './origin-claim.ts'
 import { type ConnectionOwner, OriginConnection } from './origin-connection.ts'
 import type { OriginDial } from './origin-dial.ts'
 import type { OriginErrorCode } from './origin-error.ts'
 import type { OriginLimits, OriginLink } from './origin-link.ts'
+import { OriginSession, type SessionOwner } from './origin-session.ts'
 import type { OriginTls } from './origin-tls.ts'
 import type { Resolver } from './resolver.ts'
 import type { TimerWheel } from './timer-wheel.ts'
@@ -59,11 +59,11 @@ export class OriginPool implements ConnectionOwner, SessionOwner {
   readonly #onTlsTrouble: OriginSurroundings['onTlsTrouble']
   readonly #idle: OriginConnection[] = []
   /** In order of opening. */
-  readonly #sessions: H2Session[] = []
+  readonly #sessions: OriginSession[] = []
   /** In order of arrival; settled ones are skipped when their turn comes. */
   readonly #queue: Claim[] = []
-  readonly #dials = new Map<OriginConnection | H2Session, Dialling>()
-  readonly #all = new Set<OriginConnection | H2Session>()
+  readonly #dials = new Map<OriginConnection | OriginSession, Dialling>()
+  readonly #all = new Set<OriginConnection | OriginSession>()
   /** The last server that had the choice took HTTP/1.1. */
   #choseHttp1: boolean
   #waiting = 0
@@ -137,7 +137,7 @@ export class OriginPool implements ConnectionOwner, SessionOwner {
     this.#choseHttp1 = false
     const { idleTimeoutMs, connectTimeoutMs } = this.#plan
     const times = { deadlineMs, idleTimeoutMs, pingTimeoutMs: connectTimeoutMs }
-    const session = new H2Session(socket, this, this.#limits, this.#wheel, times)
+    const session = new OriginSession(socket, this, this.#limits, this.#wheel, times)
     this.#all.add(session)
     if (dialling !== undefined) this.#dials.set(session, dialling)
   }
@@ -172,7 +172,7 @@ export class OriginPool implements ConnectionOwner, SessionOwner {
     this.#serveQueue()
   }
 
-  onSessionOpen(session: H2Session): void {
+  onSessionOpen(session: OriginSession): void {
     const dialling = this.#takeDial(session)
     this.#sessions.push(session)
     for (const claim of dialling?.claims ?? []) {
@@ -182,11 +182,11 @@ export class OriginPool implements ConnectionOwner, SessionOwner {
     this.onSessionFree(session)
   }
 
-  onSessionFailed(session: H2Session, code: OriginErrorCode): void {
+  onSessionFailed(session: OriginSession, code: OriginErrorCode): void {
     this.#onDialFailed(session, code)
   }
 
-  onSessionFree(session: H2Session): void {
+  onSessionFree(session: OriginSession): void {
     while (session.hasRoom) {
       const next = this.#nextWaiting(false)
       if (next === undefined) break
@@ -196,21 +196,21 @@ export class OriginPool implements ConnectionOwner, SessionOwner {
     if (isUnwanted) session.leave()
   }
 
-  onSessionGone(session: H2Session): void {
+  onSessionGone(session: OriginSession): void {
     this.#all.delete(session)
     const at = this.#sessions.indexOf(session)
     if (at !== -1) this.#sessions.splice(at, 1)
     this.#serveQueue()
   }
 
-  #onDialFailed(what: OriginConnection | H2Session, code: OriginErrorCode): void {
+  #onDialFailed(what: OriginConnection | OriginSession, code: OriginErrorCode): void {
     const dialling = this.#takeDial(what)
     this.#all.delete(what)
     for (const claim of dialling?.claims ?? []) claim.refuse(code)
     this.#serveQueue()
   }
 
-  #takeDial(what: OriginConnection | H2Session): Dialling | undefined {
+  #takeDial(what: OriginConnection | OriginSession): Dialling | undefined {
     const dialling = this.#dials.get(what)
     this.#dials.delete(what)
     return dialling

@@ -9,20 +9,20 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, type ClientSessionRequestOptions, connect } from 'node:http2'
 import type { Socket } from 'node:net'
 import { clock } from '../util/clock.ts'
-import { H2Stream } from './h2-stream.ts'
 import type { OriginErrorCode } from './origin-error.ts'
 import type { OriginLimits } from './origin-link.ts'
+import { OriginStream } from './origin-stream.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
 
 /** Who owns sessions. Exactly one of onSessionOpen and onSessionFailed is called first; onSessionGone once after the first. */
 export interface SessionOwner {
-  onSessionOpen(session: H2Session): void
+  onSessionOpen(session: OriginSession): void
   /** It has not come to the server's SETTINGS. */
-  onSessionFailed(session: H2Session, code: OriginErrorCode): void
+  onSessionFailed(session: OriginSession, code: OriginErrorCode): void
   /** It may take one request more. */
-  onSessionFree(session: H2Session): void
+  onSessionFree(session: OriginSession): void
   /** It takes no more requests. */
-  onSessionGone(session: H2Session): void
+  onSessionGone(session: OriginSession): void
   onFault(error: unknown): void
 }
 
@@ -47,7 +47,7 @@ const SESSION_MEMORY_MB = 64
 
 type State = 'opening' | 'open' | 'suspect' | 'leaving' | 'closed'
 
-export class H2Session extends TimerEntry {
+export class OriginSession extends TimerEntry {
   readonly scheme: 'http' | 'https'
   state: State = 'opening'
   /** Requests sent on it. */
@@ -57,7 +57,7 @@ export class H2Session extends TimerEntry {
   readonly #wheel: TimerWheel
   readonly #times: SessionTimes
   readonly #session: ClientHttp2Session
-  readonly #streams = new Set<H2Stream>()
+  readonly #streams = new Set<OriginStream>()
   /** The server's word, and our bound. */
   #maxStreams = 0
   /** Of the server's GOAWAY: it has not acted on streams with a higher id. */
@@ -110,8 +110,8 @@ export class H2Session extends TimerEntry {
   }
 
   /** Only while `hasRoom`: a place for one request. */
-  open(): H2Stream {
-    const stream = new H2Stream(this, this.uses, this.#limits, this.#wheel)
+  open(): OriginStream {
+    const stream = new OriginStream(this, this.uses, this.#limits, this.#wheel)
     this.#streams.add(stream)
     this.uses++
     if (this.uses >= MAX_USES) this.leave()
@@ -124,7 +124,7 @@ export class H2Session extends TimerEntry {
   }
 
   /** A stream is closed, and its place free. */
-  release(stream: H2Stream): void {
+  release(stream: OriginStream): void {
     if (!this.#streams.delete(stream)) return
     if (this.state === 'open') this.#owner.onSessionFree(this)
     if (this.#streams.size > 0) return

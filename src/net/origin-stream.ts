@@ -15,10 +15,10 @@ import { appendFieldLines } from '../http/field-lines.ts'
 import { ResponseHead } from '../http/response-head.ts'
 import { assert } from '../util/assert.ts'
 import { clock } from '../util/clock.ts'
-import { readResponseList, readTrailerList } from './h2-head.ts'
-import type { H2Session } from './h2-session.ts'
 import type { OriginErrorCode } from './origin-error.ts'
+import { readResponseList, readTrailerList } from './origin-h2-head.ts'
 import { MAX_INTERIM, type OriginLimits, type OriginLink, type OutgoingHead, type ResponseSink } from './origin-link.ts'
+import type { OriginSession } from './origin-session.ts'
 import type { Output } from './output.ts'
 import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
 
@@ -38,11 +38,11 @@ const readHead = new ResponseHead()
 
 type State = 'idle' | 'head' | 'body' | 'over'
 
-export class H2Stream extends TimerEntry implements OriginLink {
+export class OriginStream extends TimerEntry implements OriginLink {
   readonly uses: number
   readonly isTunnel = false
   state: State = 'idle'
-  readonly #session: H2Session
+  readonly #session: OriginSession
   readonly #wheel: TimerWheel
   readonly #limits: OriginLimits
   #sink: ResponseSink | undefined = undefined
@@ -61,7 +61,7 @@ export class H2Stream extends TimerEntry implements OriginLink {
   #willTell = false
 
   /** `uses`: requests that the session served before. */
-  constructor(session: H2Session, uses: number, limits: OriginLimits, wheel: TimerWheel) {
+  constructor(session: OriginSession, uses: number, limits: OriginLimits, wheel: TimerWheel) {
     super()
     this.#session = session
     this.uses = uses
@@ -347,7 +347,7 @@ export class H2Stream extends TimerEntry implements OriginLink {
   }
 }
 
-function tell(stream: H2Stream): void {
+function tell(stream: OriginStream): void {
   stream.onTurnEnd()
 }
 
