@@ -82,9 +82,27 @@ const ALPN: Readonly<Record<ListenerProtocol, string>> = { h2: 'h2', h1: 'http/1
 export const UNRECOGNIZED_NAME: Buffer = Buffer.from([21, 3, 3, 0, 2, 2, 112])
 
 /** What is shown under a name: several certificates if they have different kinds of keys; the client takes one that it knows. */
-interface Identity {
+class Identity {
   readonly certificates: readonly CertificateMaterial[]
-  readonly context: SecureContext
+  readonly #create: (certificates: readonly CertificateMaterial[]) => SecureContext
+  #context: SecureContext | undefined
+
+  /** `before`: the same certificates under the same rules, which may have their context already. */
+  constructor(
+    certificates: readonly CertificateMaterial[],
+    create: (certificates: readonly CertificateMaterial[]) => SecureContext,
+    before: Identity | undefined,
+  ) {
+    this.certificates = certificates
+    this.#create = create
+    this.#context = before === undefined ? undefined : before.#context
+  }
+
+  /** Made when it is first needed: 0.3 ms and 30 KiB each, and a worker may have a thousand of which it shows ten. */
+  get context(): SecureContext {
+    this.#context ??= this.#create(this.certificates)
+    return this.#context
+  }
 }
 
 export class TlsServer {
@@ -99,8 +117,12 @@ export class TlsServer {
   #default: Identity | undefined = undefined
   #asking: { readonly socket: TLSSocket; readonly identity: Identity } | undefined = undefined
   #options: TlsSocketOptions
-  /** Of those that have several certificates. */
-  #optionsOf: ReadonlyMap<Identity, TlsSocketOptions> = new Map()
+  /** Those that have several certificates, but for the default. */
+  #several: ReadonlySet<Identity> = new Set()
+  #optionsOf = new Map<Identity, TlsSocketOptions>()
+  /** By the fingerprints of their certificates. */
+  #identities: ReadonlyMap<string, Identity> = new Map()
+  #clientCa: string | undefined = undefined
 
   /** Throws the error of OpenSSL for material that it does not take; the main thread has tried it before. */
   constructor(plan: TlsPlan, material: TlsMaterial, setup: TlsServerSetup) {
@@ -118,13 +140,18 @@ export class TlsServer {
 
   /** The same for a client that asks for this name; undefined: for none. */
   optionsFor(name: string | undefined): TlsSocketOptions {
-    const identity = name === undefined ? undefined : this.#find(name)
-    return (identity && this.#optionsOf.get(identity)) ?? this.#options
+    const identity = name === undefined || this.#several.size === 0 ? undefined : this.#find(name)
+    if (identity === undefined || !this.#several.has(identity)) return this.#options
+    const known = this.#optionsOf.get(identity)
+    if (known !== undefined) return known
+    const options = this.#socketOptions(identity)
+    this.#optionsOf.set(identity, options)
+    return options
   }
 
   /** The ClientHello must be read before TLS begins, `isServed` be asked, and the sessions be told if they want it. */
   get wantsHello(): boolean {
-    return this.plan.refusesUnknownNames || this.#setup.sessions.wantsHello || this.#optionsOf.size > 0
+    return this.plan.refusesUnknownNames || this.#setup.sessions.wantsHello || this.#several.size > 0
   }
 
   /** False: the connection ends with UNRECOGNIZED_NAME. `name` as the ClientHello has it; undefined: it has none. */
@@ -144,33 +171,32 @@ export class TlsServer {
 
   /** New certificates for connections that begin from now on. Throws as the constructor, and then nothing has changed. */
   update(material: TlsMaterial): TlsSocketOptions {
-    const identities = this.#identify(material)
-    this.#default = identities.first
-    this.#exact = identities.exact
-    this.#wildcards = identities.wildcards
-    this.events.answerOcsp(material.certificates.some(({ ocsp }) => ocsp !== undefined) ? this.#staple : undefined)
-    this.#options = this.#begin()
-    return this.#options
-  }
-
-  #begin(): TlsSocketOptions {
-    const first = this.#default!
+    const { all, first, exact, wildcards } = this.#identify(material)
+    const options = this.#socketOptions(first)
+    this.#identities = all
+    this.#clientCa = material.clientCa
+    this.#default = first
+    this.#exact = exact
+    this.#wildcards = wildcards
+    this.#several = new Set([...all.values()].filter((one) => one !== first && one.certificates.length > 1))
+    this.#optionsOf = new Map()
     this.events._sharedCreds = first.context
-    const several = [...this.#exact.values(), ...this.#wildcards.values()].filter(
-      (one) => one !== first && one.certificates.length > 1,
-    )
-    this.#optionsOf = new Map(several.map((identity) => [identity, this.#socketOptions(identity)]))
-    return this.#socketOptions(first)
+    this.events.answerOcsp(material.certificates.some(({ ocsp }) => ocsp !== undefined) ? this.#staple : undefined)
+    this.#options = options
+    return options
   }
 
   #identify(material: TlsMaterial): Identities {
-    const made = new Map<string, Identity>()
+    const all = new Map<string, Identity>()
+    const create = (certificates: readonly CertificateMaterial[]): SecureContext =>
+      this.#createContext(certificates, material)
     const identityOf = (certificates: readonly CertificateMaterial[]): Identity => {
       const key = certificates.map(({ fingerprint }) => fingerprint).join()
-      const known = made.get(key)
+      const known = all.get(key)
       if (known !== undefined) return known
-      const identity = { certificates, context: this.#createContext(certificates, material) }
-      made.set(key, identity)
+      const before = material.clientCa === this.#clientCa ? this.#identities.get(key) : undefined
+      const identity = new Identity(certificates, create, before)
+      all.set(key, identity)
       return identity
     }
     const shown = shownByName(material.certificates)
@@ -182,7 +208,7 @@ export class TlsServer {
       if (name.startsWith('*.')) wildcards.set(name.slice(1), identityOf(certificates))
       else exact.set(name, identityOf(certificates))
     }
-    return { first: identityOf(shown.get(first.names[0] ?? '') ?? [first]), exact, wildcards }
+    return { all, first: identityOf(shown.get(first.names[0] ?? '') ?? [first]), exact, wildcards }
   }
 
   #createContext(certificates: readonly CertificateMaterial[], material: TlsMaterial): SecureContext {
@@ -249,6 +275,8 @@ export class TlsServer {
 }
 
 interface Identities {
+  /** By the fingerprints of their certificates. */
+  readonly all: ReadonlyMap<string, Identity>
   readonly first: Identity
   readonly exact: ReadonlyMap<string, Identity>
   readonly wildcards: ReadonlyMap<string, Identity>

@@ -165,8 +165,21 @@ describe('TlsServer', () => {
     const server = serverOf([good])
     const { port } = await listen(server)
     const { key } = material({ names: ['a.example'] })
-    assert.throws(() => server.update({ certificates: [{ ...good, key }], clientCa: undefined }), /mismatch/)
+    assert.throws(
+      () => server.update({ certificates: [{ ...good, fingerprint: 'another', key }], clientCa: undefined }),
+      /mismatch/,
+    )
     assert.equal(nameOf(await handshake(port)), 'good')
+  })
+
+  it('goes on with the contexts of those that stay', () => {
+    const stays = material({ names: ['a.example'] })
+    const server = serverOf([stays, material({ names: ['b.example'] })])
+    const { secureContext } = server.options
+    server.update({ certificates: [{ ...stays }, material({ names: ['b.example'] })], clientCa: undefined })
+    assert.equal(server.options.secureContext, secureContext)
+    server.update({ certificates: [stays], clientCa: read(ca.certificate) })
+    assert.notEqual(server.options.secureContext, secureContext)
   })
 
   it('knows which names are served, where others are refused', () => {
