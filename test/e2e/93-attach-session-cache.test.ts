@@ -121,6 +121,35 @@ describe('two processes of plain Node', () => {
   })
 })
 
+describe('a client of TLS 1.3', () => {
+  test('without a legacy session id has a full handshake, and its session stays for another time', async () => {
+    const one = await start(await startService())
+    const client = new OpensslClient<AttachedAnswer>('TLSv1.3')
+    await client.visit(one.port)
+    const without = await client.visit(one.port, { keep: false, args: ['-no_middlebox'] })
+    assert.equal(without.isReused, false)
+    assert.ok(without.answer !== undefined)
+    assert.equal((await client.visit(one.port)).isReused, true)
+  })
+
+  test('that has to say hello again is served', async () => {
+    const one = await start(await startService(), { groups: 'P-256' })
+    const client = new OpensslClient<AttachedAnswer>('TLSv1.3')
+    const args = ['-groups', 'X25519:P-256']
+    for (let i = 0; i < 3; i++) assert.ok((await client.visit(one.port, { args })).answer !== undefined)
+    assert.equal((await client.visit(one.port, { args: ['-groups', 'P-256'] })).isReused, true)
+  })
+
+  test('is resumed among many that come at a time', async () => {
+    const service = await startService()
+    const [one, two] = [await start(service), await start(service)]
+    const clients_ = Array.from({ length: 60 }, () => new NodeClient<AttachedAnswer>('TLSv1.3'))
+    await Promise.all(clients_.map((client) => client.visit(one.port)))
+    const visits = await Promise.all(clients_.map((client) => client.visit(two.port)))
+    assert.deepEqual(new Set(visits.map(({ isReused }) => isReused)), new Set([true]))
+  })
+})
+
 describe('a session', () => {
   test('of TLS 1.3 is resumed once, wherever', async () => {
     const service = await startService()

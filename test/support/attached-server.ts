@@ -18,6 +18,8 @@ export interface AttachedOptions {
   readonly waitMs?: number
   readonly timeoutSeconds?: number
   readonly isHttp2?: boolean
+  /** Groups for key shares; a client whose first is another has to say hello again. */
+  readonly groups?: string
 }
 
 export interface AttachedAnswer {
@@ -33,6 +35,7 @@ const tls = {
   cert: readFileSync(options.certificate),
   secureOptions: constants.SSL_OP_NO_TICKET,
   sessionIdContext: 'attached',
+  ...(options.groups === undefined ? {} : { ecdhCurve: options.groups }),
 }
 
 const server =
