@@ -28,6 +28,8 @@ const NEEDED = [
   'memccat',
   'nutcracker',
   'stunnel4',
+  'h2load',
+  'nghttp',
   'python3-pymemcache',
   'python3-memcache',
   'python3-pylibmc',

@@ -9,6 +9,7 @@
  */
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { MemoryTier } from '../cache/tiers/memory-tier.ts'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { headErrors } from '../http/head-errors.ts'
@@ -17,6 +18,7 @@ import { C } from '../log/counters.ts'
 import type { Reader } from '../net/listener.ts'
 import { TimerEntry } from '../net/timer-wheel.ts'
 import type { TlsFacts } from '../plan/tls-facts.ts'
+import { tlsFactsOf } from '../tls/client-certificate.ts'
 import { clock } from '../util/clock.ts'
 import { refuse } from './answer.ts'
 import type { ClientSession } from './client-session.ts'
@@ -96,7 +98,8 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
   }
 
   get tls(): TlsFacts | undefined {
-    return undefined
+    const plan = this.listener.tls?.plan
+    return this.isSecure && plan !== undefined ? tlsFactsOf(this.socket as TLSSocket, plan) : undefined
   }
 
   get clientAddress(): string {

@@ -14,6 +14,8 @@ const PACKAGES: ReadonlyMap<string, readonly string[]> = new Map([
   // The mechanism PLAIN, for memcached too, is only recommended by what needs it.
   ['saslpasswd2', ['sasl2-bin', 'libsasl2-modules']],
   ['memccat', ['libmemcached-tools']],
+  ['h2load', ['nghttp2-client']],
+  ['nghttp', ['nghttp2-client']],
 ])
 /** Packages that hold no program but a library: loading it tells whether it is there. Python is that of the distribution. */
 const LIBRARIES: ReadonlyMap<string, readonly [program: string, ...args: string[]]> = new Map([
