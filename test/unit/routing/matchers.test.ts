@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { MatchNode, StringTest } from '../../../src/plan/plan.ts'
+import type { ClientCertificateFacts, TlsFacts } from '../../../src/plan/tls-facts.ts'
 import { compileMatchers } from '../../../src/routing/matchers.ts'
 import { cpuMsOf } from '../../support/cpu.ts'
 import { matcher, type RequestSketch, request, response } from './facts.ts'
@@ -143,4 +144,68 @@ describe('references', () => {
     assert.throws(() => compileMatchers([matcher('a', { kind: 'matcher', name: 'a' })]), /does not refer to itself/)
     assert.throws(() => compileMatchers([]).holds('a', request('/')), /@a is declared/)
   })
+})
+
+describe('conditions on TLS', () => {
+  const client: ClientCertificateFacts = {
+    isVerified: true,
+    subject: 'CN=Ada,O=Example',
+    commonName: 'Ada',
+    names: ['ada@a.example', 'a.example'],
+    issuer: 'CN=Below',
+    serial: '01ab',
+    fingerprint: 'ff00',
+  }
+  const tls: TlsFacts = {
+    version: '1.3',
+    cipher: 'TLS_AES_128_GCM_SHA256',
+    protocol: 'h2',
+    sni: 'shop.example.com',
+    client,
+  }
+  const untrusted: TlsFacts = { ...tls, client: { ...client, isVerified: false } }
+  const stranger: TlsFacts = { ...tls, sni: '', protocol: '', client: undefined }
+  const field = (name: 'sni' | 'version' | 'cipher' | 'protocol', ...tests: StringTest[]): MatchNode => ({
+    kind: 'tls',
+    field: name,
+    tests,
+  })
+  const state = (word: 'verified' | 'untrusted' | 'absent'): MatchNode => ({ kind: 'client-certificate', state: word })
+  const ofClient = (
+    name: 'subject' | 'common-name' | 'name' | 'issuer' | 'serial' | 'fingerprint',
+    ...tests: StringTest[]
+  ): MatchNode => ({ kind: 'client-field', field: name, tests })
+
+  const cases: [title: string, node: MatchNode, tls: TlsFacts | undefined, expected: boolean][] = [
+    ['the name asked for', field('sni', glob('*.example.com')), tls, true],
+    ['another name', field('sni', equal('example.com')), tls, false],
+    ['no name', field('sni', absent), stranger, true],
+    ['a name that is there', field('sni', present), stranger, false],
+    ['the version', field('version', equal('1.2'), equal('1.3')), tls, true],
+    ['the cipher', field('cipher', regex('^TLS_')), tls, true],
+    ['the protocol', field('protocol', equal('http/1.1')), tls, false],
+    ['nothing, without TLS', field('sni', absent), undefined, false],
+    ['a verified client', state('verified'), tls, true],
+    ['a verified client, who is not', state('verified'), untrusted, false],
+    ['an untrusted client', state('untrusted'), untrusted, true],
+    ['an untrusted client, who shows nothing', state('untrusted'), stranger, false],
+    ['no certificate', state('absent'), stranger, true],
+    ['no certificate, without TLS', state('absent'), undefined, true],
+    ['no certificate, where one is', state('absent'), untrusted, false],
+    ['a subject', ofClient('subject', equal('CN=Ada,O=Example')), tls, true],
+    ['a common name', ofClient('common-name', equal('Grace'), equal('Ada')), tls, true],
+    ['one of the names', ofClient('name', equal('a.example')), tls, true],
+    ['none of the names', ofClient('name', equal('b.example')), tls, false],
+    ['an issuer', ofClient('issuer', regex('Below$')), tls, true],
+    ['a serial number', ofClient('serial', equal('01ab')), tls, true],
+    ['a fingerprint', ofClient('fingerprint', equal('ff00', true)), tls, true],
+    ['nothing of who is not verified', ofClient('common-name', equal('Ada')), untrusted, false],
+    ['not even the absence of something', ofClient('name', absent), untrusted, false],
+    ['names that are missing', ofClient('name', absent), { ...tls, client: { ...client, names: [] } }, true],
+  ]
+  for (const [title, node, facts, expected] of cases) {
+    it(`${title}: ${expected}`, () => {
+      assert.equal(holds(node, '/', { tls: facts, scheme: facts === undefined ? 'http' : 'https' }), expected)
+    })
+  }
 })

@@ -8,11 +8,12 @@ import { planOf } from '../proxy/parts.ts'
 const plan = planOf(`shellac 1;
 listener plain { address *:80; redirect https; }
 listener secure { address *:443; }
+listener tls { address *:8443; tls { certificate /shop.pem; } }
 listener inner { address 127.0.0.1:8080; }
 listener more { address 10.0.0.1:8080; }
 site a.example { on secure; route all { path /**; respond 200 "a"; } }
 site b.example { on more; route all { path /**; respond 200 "b"; } }
-site * { on inner; route all { path /**; respond 200 "rest"; } }
+site * { on inner tls; route all { path /**; respond 200 "rest"; } }
 `)
 const table = new RouteTable(plan)
 
@@ -22,6 +23,8 @@ const cases: readonly (readonly [title: string, scheme: 'http' | 'https', author
   ['the port that is written', 'http', 'c.example:8080', 'inner'],
   ['of two on the port, the one with the site', 'http', 'b.example:8080', 'more'],
   ['where nobody has the port, one with the site', 'http', 'b.example:9999', 'more'],
+  ['where nobody has the port, one that speaks TLS for https', 'https', 'c.example:9999', 'tls'],
+  ['where nobody has the port, one that speaks no TLS for http', 'http', 'c.example:9999', 'inner'],
   ['an address of version 6', 'http', '[::1]:8080', 'inner'],
 ]
 
