@@ -6,8 +6,10 @@
  *                every machine, and listen
  *     commit     after they do: what is gone ends, what has changed goes on with the keys it had
  */
+import { isIPv4 } from 'node:net'
 import type { Pool } from '../memcached/pool.ts'
 import type { PoolSet } from '../memcached/pool-set.ts'
+import { addressText } from '../net/listener.ts'
 import type { Plan } from '../plan/plan.ts'
 import { OWN_SESSIONS, type TlsSessionsPlan } from '../plan/tls-sessions-plan.ts'
 import type { SharedState } from '../proxy/runtime.ts'
@@ -44,6 +46,8 @@ export class TlsSessionsKeepers {
   /** By the name of the block. */
   #keepers: ReadonlyMap<string, TicketKeeper> = new Map()
   readonly #served = new ServedSessions()
+  /** Session servers whose lack of encryption has been told of. */
+  readonly #warned = new Set<string>()
 
   constructor(log: KeeperLog) {
     this.#log = log
@@ -70,6 +74,7 @@ export class TlsSessionsKeepers {
     return {
       commit: () => {
         places.commit()
+        for (const sessions of plan.tlsSessions) this.#warnOfPlain(sessions)
         const keepers = new Map(changes.map(({ keeper }) => [keeper.name, keeper]))
         for (const old of this.#keepers.values()) if (keepers.get(old.name) !== old) old.end()
         this.#keepers = keepers
@@ -82,6 +87,19 @@ export class TlsSessionsKeepers {
         places.rollback()
         for (const { keeper } of fresh) keeper.end()
       },
+    }
+  }
+
+  /** The protocol has no encryption, and a session decrypts what was said in it. */
+  #warnOfPlain({ name, ids }: TlsSessionsPlan): void {
+    const servers = ids?.store.kind === 'distcache' ? ids.store.servers : []
+    for (const server of servers) {
+      const text = addressText(server)
+      if (server.kind === 'unix' || isLoopback(server.host) || this.#warned.has(text)) continue
+      this.#warned.add(text)
+      const message = 'sessions cross the network to a session server without encryption'
+      const help = 'use "shellac dc-client" with certificates on this machine, and name its socket'
+      this.#log('warn', message, { sessions: name, server: text, help })
     }
   }
 
@@ -111,6 +129,11 @@ export class TlsSessionsKeepers {
       }
     })
   }
+}
+
+/** A name may lead anywhere, but for this one. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }
 
 function hasTickets({ mode }: TlsSessionsPlan): boolean {
