@@ -201,6 +201,43 @@ memcached-proxy local {
     ],
   },
   {
+    name: 'https',
+    paragraphs: [
+      'A listener with a "tls" block speaks HTTPS: HTTP/2 and HTTP/1.1, TLS 1.2 and 1.3, with what is safe today. Besides the ' +
+        'certificates nothing need be said. A file holds the certificate and behind it those that lead to the root, another one ' +
+        'the key. Of several the one with the name a client asks for is shown; the first is for all others.',
+      'Files that certbot or lego renew are seen and shown at once, without a reload, and nobody is disconnected. What cannot be ' +
+        'used changes nothing: the log names file and reason, and "shellac status" shows when each certificate ends and what keeps ' +
+        'a newer one out. Keys must be readable for the user that the daemon becomes.',
+      'A plain listener leads everybody over with "redirect https;", and "hsts" tells browsers not to come by http again. With ' +
+        '"client-certificate" clients show who they are: conditions of the same name, and $tls.client.subject and its kin in ' +
+        'edits, tell routes and origins.',
+    ],
+    example: `listener plain { address *:8080; redirect https; }
+listener secure {
+    address *:8443;
+    tls {
+        certificate /etc/shellac/shop.crt key /etc/shellac/shop.key;
+        client-certificate optional { ca /etc/shellac/staff-ca.pem; }
+    }
+}
+match @staff { client-certificate verified; }
+site shop.example.com {
+    on secure;
+    proxy app;
+    hsts 365d;
+    headers { request set X-Client $tls.client.subject; }
+    route staff { path /staff/**; allow @staff; }
+    route rest { path /**; }
+}
+site * { proxy app; }`,
+    commands: [
+      'shellac status',
+      'openssl s_client -connect 127.0.0.1:8443 -servername shop.example.com',
+      'curl -v --resolve shop.example.com:8443:127.0.0.1 https://shop.example.com:8443/',
+    ],
+  },
+  {
     name: 'testing',
     paragraphs: [
       'A test block claims what must come of one request: given what is stored, and what the origin answers or how it ' +

@@ -358,5 +358,5 @@ export const tls = directive({
     'of the configuration: the checker does not look at them. A start fails where a listener has none that can be used; ' +
     'later the old ones stay.',
   example: 'tls { certificate /etc/shellac/shop.crt key /etc/shellac/shop.key; }',
-  peers: ['ssl', 'bind ssl', 'SSLEngine', 'https_port', 'https', 'tls_cert', 'listen ssl'],
+  peers: ['ssl', 'bind ssl', 'SSLEngine', 'https_port', 'tls_cert', 'listen ssl'],
 })
