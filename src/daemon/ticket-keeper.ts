@@ -123,8 +123,16 @@ export class TicketKeeper {
   #wait(): void {
     const { settleMs, rotateMs } = this.#schedule.rules
     const waitMs = this.#fleet === undefined ? Math.min(MOST_QUIET_MS, rotateMs / QUIET_LOOKS) : settleMs / LOOKS
-    this.#timer = setTimeout(() => void this.turn().then(() => this.#hasEnded || this.#wait()), waitMs)
+    this.#timer = setTimeout(() => void this.#look(), waitMs)
     this.#timer.unref()
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.turn()
+    } finally {
+      if (!this.#hasEnded) this.#wait()
+    }
   }
 
   #show(): void {
