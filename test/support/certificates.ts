@@ -123,7 +123,6 @@ export class Authority {
       '-batch',
       '-preserveDN',
       '-md',
-      options.digest ?? 'sha256',
       '-notext',
       '-config',
       `${base}.cnf`,
