@@ -132,7 +132,7 @@ function readFields(list: readonly string[], first: number): number {
         continue
       case Kind.cookie:
         // RFC 9113 §8.2.3: crumbs are one field everywhere else.
-        cookies = cookies === '' ? value : `${cookies}; ${value}`
+        if (value !== '') cookies = cookies === '' ? value : `${cookies}; ${value}`
         continue
       case Kind.te:
         if (value.toLowerCase() !== 'trailers') return CONNECTION_FIELD
