@@ -122,7 +122,6 @@ export class Authority {
       'ca',
       '-batch',
       '-preserveDN',
-      '-md',
       '-notext',
       '-config',
       `${base}.cnf`,
