@@ -1,6 +1,7 @@
 /** What clients of a TLS listener are shown, and what it refuses: versions, ciphers, names, keys, certificates of clients. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { statsOf } from '../support/admin.ts'
 import { makeAuthority } from '../support/certificates.ts'
@@ -10,6 +11,7 @@ import { curl } from '../support/programs.ts'
 import { connectSecure, type Seen, sClient } from '../support/s-client.ts'
 import { connectClient } from '../support/scripted-client.ts'
 import { ok, startOrigin } from '../support/scripted-origin.ts'
+import { tempDir } from '../support/temp.ts'
 import { waitFor } from '../support/wait.ts'
 
 const root = makeAuthority()
@@ -320,6 +322,26 @@ test('matchers and edits tell clients apart, and believe nothing that is not sig
   assert.match((await told([], 'x-tls')) ?? '', /^1\.3 TLS_AES_\w+ shop\.example\.com$/)
   assert.equal(await told([], 'x-scheme'), 'https')
   assert.equal(await told([], 'x-forwarded-proto'), 'https')
+})
+
+test('a session that is resumed brings the certificate of the client along, and nobody else has it', async () => {
+  const shellac = await start({
+    tls: `${certificates} client-certificate required { ca ${clientCa.certificate}; }`,
+    more: 'match @ada { client-certificate common-name ada; }',
+    site: 'route ada { path /ada; allow @ada; respond 200 "known"; }',
+  })
+  for (const version of ['-tls1_2', '-tls1_3']) {
+    const session = join(tempDir(), 'session')
+    const ask = (...args: string[]): Promise<Seen> =>
+      sClient(shellac.port, [version, ...args], GET.replace(' / ', ' /ada '))
+    assert.match((await ask(...asClient(ada), '-sess_out', session)).text, /known/)
+    // Without key and certificate: what was proved before counts.
+    const again = await ask('-sess_in', session)
+    assert.match(again.text, /^Reused, /m)
+    assert.match(again.text, /known/)
+    assert.doesNotMatch((await ask()).text, /known/)
+  }
+  assert.equal((await statsOf(shellac)).counters.tlsResumed, 2)
 })
 
 test('browsers are told to come by https only over https, by every answer of the site', async () => {
