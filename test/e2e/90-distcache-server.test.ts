@@ -243,7 +243,10 @@ describe('secrets', () => {
       ),
     }))
     const [removed, expired, evicted] = sessions
-    const marks = sessions.flatMap(({ id, data }) => [id, data.subarray(0, 32), data.subarray(-32)])
+    const marksOfHalf = Buffer.concat(
+      Array.from({ length: 64 }, (_, i) => createHash('sha256').update(`half ${i}`).digest()),
+    )
+    const marks = sessions.flatMap(({ id, data }) => [id.subarray(8), data.subarray(0, 32), data.subarray(-32)])
     await ask(wire, addBytes(1, 60_000, removed!.id, removed!.data), responseBytes(1, ADD, ok))
     await ask(wire, addBytes(2, 100, expired!.id, expired!.data), responseBytes(2, ADD, ok))
     await ask(wire, addBytes(3, 30_000, evicted!.id, evicted!.data), responseBytes(3, ADD, ok))
@@ -253,12 +256,22 @@ describe('secrets', () => {
     for (let n = 0; n < 64; n++) {
       await ask(wire, addBytes(n, 40_000, Buffer.from(`other ${n}`), rampBytes(1000)), responseBytes(n, ADD, ok))
     }
+    // A request that was never completed.
+    const half = await connectWire({ path })
+    const bytes = addBytes(6, 60_000, Buffer.from('half'), marksOfHalf)
+    for (const piece of [bytes.subarray(0, 500), bytes.subarray(500, -1)]) {
+      half.send(piece)
+      await ask(wire, requestBytes(7, HAVE, Buffer.from('none')), responseBytes(7, HAVE, absent))
+    }
+    assert.equal(findInMemory(server.pid, [marksOfHalf.subarray(0, 32)]).size, 1)
+    half.socket.destroy()
+    marks.push(marksOfHalf.subarray(0, 32), marksOfHalf.subarray(400, 432))
     // What has passed through the buffers of sockets is overwritten by what comes next: 64 KiB in, 64 KiB out.
     const other = Buffer.from('other 63')
     const answer = responseBytes(9, GET, rampBytes(1000))
     await wire.sendAll(Buffer.concat(Array.from({ length: 5000 }, () => requestBytes(9, GET, other))))
     await wire.skip(5000 * answer.length)
-    await waitFor('the end of what expires', () => findInMemory(server.pid, [expired!.id]).size === 0)
+    await waitFor('the end of what expires', () => findInMemory(server.pid, [expired!.id.subarray(8)]).size === 0)
     const left = findInMemory(server.pid, marks)
     assert.deepEqual(
       marks.filter((mark) => left.has(mark)),

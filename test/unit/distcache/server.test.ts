@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { existsSync, lstatSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -7,7 +8,7 @@ import { needsCare } from '../../../src/distcache/limits.ts'
 import { OperationCount } from '../../../src/distcache/operation-count.ts'
 import { DistcacheServer } from '../../../src/distcache/server.ts'
 import { SessionStore } from '../../../src/distcache/session-store.ts'
-import { onTestEnd } from '../../support/cleanup.ts'
+import { onTestEnd, stopChild } from '../../support/cleanup.ts'
 import {
   addBytes,
   assertSameBytes,
@@ -176,6 +177,16 @@ test('a unix socket is its owner’s alone, from the start; what is in the way s
   writeFileSync(file, 'mine')
   await assert.rejects(startDistcacheServer({}, { kind: 'unix', path: file }), /it is no socket, and is left alone/)
   assert.ok(lstatSync(file).isFile())
+
+  // As that of syslog: connecting to it fails, yet somebody listens.
+  const datagrams = join(tempDir(), 'log')
+  const bind =
+    'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); sys.stdin.read()'
+  const child = spawn('python3', ['-c', bind, datagrams], { stdio: ['pipe', 'inherit', 'inherit'] })
+  onTestEnd(() => stopChild(child, 'SIGKILL'))
+  await waitFor('a socket for datagrams', () => existsSync(datagrams))
+  await assert.rejects(startDistcacheServer({}, { kind: 'unix', path: datagrams }), /is in use/)
+  assert.ok(existsSync(datagrams))
 
   const left = join(tempDir(), 'left.sock')
   await leaveSocket(left)
