@@ -26,6 +26,7 @@ import type { ConnectionOptions, Server } from 'node:tls'
 import type { Address } from './address.ts'
 import { SessionClient, type SessionRequest } from './client.ts'
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './client-hello.ts'
+import { ID_BYTES } from './limits.ts'
 import { Operation } from './message.ts'
 import { isFailure, type Outcome } from './outcome.ts'
 
@@ -159,8 +160,8 @@ class AttachedCache {
   }
 
   remember(legacyId: Buffer, identity: Buffer): void {
-    // Without the number there will be no event to look it up for.
-    if (legacyId.length === 0) return
+    // Without the number there will be no event to look it up for; and what is too long for an id is somebody's sealed ticket.
+    if (legacyId.length === 0 || identity.length > ID_BYTES) return
     const key = legacyId.toString('latin1')
     const isKnown = this.#identities.has(key)
     if (!isKnown && this.#identities.size >= MAX_REMEMBERED)

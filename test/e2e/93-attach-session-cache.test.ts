@@ -140,6 +140,30 @@ describe('a client of TLS 1.3', () => {
     assert.equal((await client.visit(one.port, { args: ['-groups', 'P-256'] })).isReused, true)
   })
 
+  test('that comes with a ticket of another server has a full handshake, and the ticket is nobody’s id', async () => {
+    const { certificate, key } = issued
+    const tickets = createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (_, response) =>
+      response.end(),
+    )
+    onTestEnd(() => {
+      tickets.closeAllConnections()
+      tickets.close()
+    })
+    await once(tickets.listen(0, '127.0.0.1'), 'listening')
+    const service = await scriptedSessions()
+    service.onRequest = (heard) => heard.reply(heard.operation === Operation.add ? 0 : 1)
+    const one = await start(service.address)
+    const client = new NodeClient<AttachedAnswer>('TLSv1.3')
+    await client.visit((tickets.address() as { port: number }).port)
+    const visit = await client.visit(one.port)
+    assert.equal(visit.isReused, false)
+    assert.ok(visit.answer !== undefined)
+    assert.deepEqual(
+      service.heard.filter(({ operation }) => operation !== Operation.add).map(({ payload }) => payload.length),
+      [32],
+    )
+  })
+
   test('is resumed among many that come at a time', async () => {
     const service = await startService()
     const [one, two] = [await start(service), await start(service)]
