@@ -118,7 +118,11 @@ test('no cipher without forward secrecy, encryption or name is spoken', async ()
     const seen = await sClient(port, ['-tls1_2', '-cipher', cipher])
     assert.equal(seen.version, undefined, cipher)
   }
-  assert.equal((await sClient(port, ['-tls1_2', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'])).version, 'TLSv1.2')
+  const weak = await sClient(port, ['-tls1_2', '-sigalgs', 'RSA+SHA1', '-cipher', 'ALL@SECLEVEL=0'])
+  assert.deepEqual([weak.version, weak.alert], [undefined, 40], 'signatures with SHA-1')
+  const good = await sClient(port, ['-tls1_2', '-comp', '-cipher', 'ECDHE-RSA-AES128-GCM-SHA256'])
+  assert.equal(good.version, 'TLSv1.2')
+  assert.match(good.text, /^Compression: NONE$/m)
 })
 
 test('renegotiation is secure to announce and refused to do', async () => {
