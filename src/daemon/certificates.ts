@@ -9,17 +9,11 @@ import { isDeepStrictEqual } from 'node:util'
 import { describeError } from '../log/errno.ts'
 import type { Plan } from '../plan/plan.ts'
 import { type Expiry, expiryOf } from '../tls/expiry.ts'
-import type { CertificateMaterial, TlsMaterials } from '../tls/material.ts'
+import { type CertificateMaterial, noMaterials, type TlsMaterials } from '../tls/material.ts'
 import { ConfigWatch } from './config-watch.ts'
+import { type MaterialProblem, problemText } from './material-problem.ts'
 import { StrictError } from './strict.ts'
-import {
-  filesOf,
-  type LoadedMaterials,
-  loadMaterials,
-  type MaterialProblem,
-  materialsOf,
-  problemText,
-} from './tls-material.ts'
+import { filesOf, type LoadedMaterials, loadMaterials, materialsOf } from './tls-material.ts'
 
 export type CertificateLog = (level: 'info' | 'warn' | 'error', message: string, fields: object) => void
 
@@ -59,7 +53,7 @@ const LOOK_EVERY_MS = 3_600_000
 /** How often one certificate is complained about. */
 const REMIND_EVERY_MS = 86_400_000
 
-const nothingLoaded: LoadedMaterials = { listeners: new Map(), problems: [], unusable: [] }
+const nothingLoaded: LoadedMaterials = { listeners: new Map(), origins: new Map(), problems: [], unusable: [] }
 
 export class Certificates {
   readonly #options: CertificatesOptions
@@ -67,7 +61,7 @@ export class Certificates {
   #plan: Plan | undefined
   #loaded: LoadedMaterials = nothingLoaded
   /** What the workers have, or are about to be given. */
-  #given: TlsMaterials = new Map()
+  #given: TlsMaterials = noMaterials
   #timer: NodeJS.Timeout | undefined
   /** By fingerprint: when its end was last spoken of. */
   readonly #remindedMs = new Map<string, number>()
@@ -80,11 +74,11 @@ export class Certificates {
     })
   }
 
-  /** Reads what the Plan names. Throws an Error, and changes nothing, when a listener cannot serve with what is there. */
+  /** Reads what the Plan names. Throws an Error, and changes nothing, when a listener or backend cannot do with what is there. */
   prepare(plan: Plan, nowMs = Date.now()): PreparedCertificates {
     const loaded = loadMaterials(plan, this.#loaded, nowMs)
     const [unusable] = loaded.unusable
-    if (unusable !== undefined) throw new Error(describeUnusable(unusable, loaded.problems))
+    if (unusable !== undefined) throw new Error(describeUnusable(unusable.kind, unusable.name, loaded.problems))
     if (plan.reload.strict && loaded.problems.length > 0) {
       throw new StrictError(`${loaded.problems.map(problemText).join('; ')} (reload { strict; })`)
     }
@@ -132,7 +126,7 @@ export class Certificates {
         const { certificate, key, ocspPath, place } = plan
         const files = [certificate, key].flatMap((source) => (source.kind === 'file' ? source.path : []))
         const problem = this.#loaded.problems.find(
-          (one) => one.listener === listener && isDeepStrictEqual(one.place, place),
+          (one) => one.name === listener && one.kind === 'listener' && isDeepStrictEqual(one.place, place),
         )
         return {
           listener,
@@ -171,10 +165,10 @@ export class Certificates {
     const told = new Set(before.map(textOf))
     for (const problem of problems) {
       if (told.has(textOf(problem))) continue
-      const { severity, listener, file, place, message, stays } = problem
+      const { severity, kind, name, file, place, message, stays } = problem
       const text = severity === 'warn' ? 'certificate is doubtful' : 'certificate cannot be used'
       this.#options.log(severity, stays ? `${text}; the old one stays` : text, {
-        listener,
+        [kind]: name,
         file,
         place: `${place.file}:${place.line}`,
         error: message,
@@ -183,6 +177,11 @@ export class Certificates {
   }
 
   #announce(cause: string, before: LoadedMaterials): void {
+    for (const [backend, { material }] of this.#loaded.origins) {
+      const old = before.origins.get(backend)
+      if (old === undefined || isDeepStrictEqual(old.material, material)) continue
+      this.#options.log('info', 'certificates of a backend renewed', { backend, cause })
+    }
     for (const [listener, { entries }] of this.#loaded.listeners) {
       const old = new Set(before.listeners.get(listener)?.entries.map(({ material }) => material.fingerprint))
       for (const { material } of entries) {
@@ -224,10 +223,11 @@ function describe(
 }
 
 function textOf(problem: MaterialProblem): string {
-  return `${problem.listener} ${problem.severity} ${problem.stays} ${problemText(problem)}`
+  return `${problem.kind} ${problem.name} ${problem.severity} ${problem.stays} ${problemText(problem)}`
 }
 
-function describeUnusable(listener: string, problems: readonly MaterialProblem[]): string {
-  const errors = problems.filter((one) => one.listener === listener && one.severity === 'error').map(problemText)
-  return `listener "${listener}" has no certificate that can be used: ${errors.join('; ')}`
+function describeUnusable(kind: MaterialProblem['kind'], name: string, problems: readonly MaterialProblem[]): string {
+  const errors = problems.filter((one) => one.kind === kind && one.name === name && one.severity === 'error')
+  const what = kind === 'listener' ? 'has no certificate that can be used' : 'cannot be spoken to over TLS'
+  return `${kind} "${name}" ${what}: ${errors.map(problemText).join('; ')}`
 }

@@ -1,5 +1,5 @@
 /**
- * What the TLS of listeners needs, read from the machine: certificates, keys, OCSP responses, authorities. Nothing here throws
+ * What the TLS of listeners and backends needs, read from the machine: certificates, keys, OCSP responses, authorities. Nothing here throws
  * for what a file holds: what cannot be used is a problem in words, and what was loaded before for the same statement stays.
  */
 import { X509Certificate } from 'node:crypto'
@@ -10,20 +10,9 @@ import type { CertificateMaterial, StapledResponse, TlsMaterial, TlsMaterials } 
 import { OcspError, readOcspResponse } from '../tls/ocsp-response.ts'
 import { PemError, parseCertificates } from '../tls/pem.ts'
 import { ownSessions, TlsServer } from '../tls/tls-server.ts'
+import type { MaterialProblem } from './material-problem.ts'
+import { type LoadedOrigin, loadOrigin, originFilesOf } from './origin-material.ts'
 import { readSecretFile, UnreadableError } from './secret-file.ts'
-
-/** Something of the machine that is not as the configuration wants it. */
-export interface MaterialProblem {
-  readonly severity: 'error' | 'warn'
-  readonly listener: string
-  /** The file; undefined: a value of the configuration. */
-  readonly file: string | undefined
-  readonly place: Place
-  /** `has expired on ...`: a sentence whose subject is the file. */
-  readonly message: string
-  /** What serves in its place: what was loaded before, or nothing. */
-  readonly stays: boolean
-}
 
 /** One certificate of a listener as it is in use. */
 export interface LoadedEntry {
@@ -41,16 +30,19 @@ export interface LoadedListener {
 export interface LoadedMaterials {
   /** By the name of the listener; without those that cannot serve. */
   readonly listeners: ReadonlyMap<string, LoadedListener>
+  /** By the name of the backend; without those that cannot be used. */
+  readonly origins: ReadonlyMap<string, LoadedOrigin>
   readonly problems: readonly MaterialProblem[]
-  /** Names of listeners that have no certificate at all, or not the authorities that would tell their clients apart. */
-  readonly unusable: readonly string[]
+  /** Listeners that have no certificate at all, or not the authorities that would tell their clients apart; backends likewise. */
+  readonly unusable: readonly { readonly kind: MaterialProblem['kind']; readonly name: string }[]
 }
 
-/** `before`: what is in use. Reads every file of the Plan's listeners. */
+/** `before`: what is in use. Reads every file of the Plan's listeners and backends. */
 export function loadMaterials(plan: Plan, before: LoadedMaterials | undefined, nowMs: number): LoadedMaterials {
   const listeners = new Map<string, LoadedListener>()
   const problems: MaterialProblem[] = []
-  const unusable: string[] = []
+  const origins = new Map<string, LoadedOrigin>()
+  const unusable: { kind: MaterialProblem['kind']; name: string }[] = []
   for (const listener of plan.listeners) {
     if (listener.tls === undefined) continue
     const loaded = new ListenerLoad(
@@ -60,20 +52,29 @@ export function loadMaterials(plan: Plan, before: LoadedMaterials | undefined, n
       nowMs,
       problems,
     ).load()
-    if (loaded === undefined) unusable.push(listener.name)
+    if (loaded === undefined) unusable.push({ kind: 'listener', name: listener.name })
     else listeners.set(listener.name, loaded)
   }
-  return { listeners, problems, unusable }
+  for (const backend of plan.backends) {
+    if (backend.tls === undefined) continue
+    const loaded = loadOrigin(backend, backend.tls, before?.origins.get(backend.name), problems)
+    if (loaded === undefined) unusable.push({ kind: 'backend', name: backend.name })
+    else origins.set(backend.name, loaded)
+  }
+  return { listeners, origins, problems, unusable }
 }
 
 /** For the workers. */
-export function materialsOf({ listeners }: LoadedMaterials): TlsMaterials {
-  return new Map(
-    [...listeners].map(([name, { entries, clientCa }]) => [
-      name,
-      { certificates: entries.map(({ material }) => material), clientCa },
-    ]),
-  )
+export function materialsOf({ listeners, origins }: LoadedMaterials): TlsMaterials {
+  return {
+    listeners: new Map(
+      [...listeners].map(([name, { entries, clientCa }]) => [
+        name,
+        { certificates: entries.map(({ material }) => material), clientCa },
+      ]),
+    ),
+    origins: new Map([...origins].map(([name, { material }]) => [name, material])),
+  }
 }
 
 /** Every file they are read from, to be watched. */
@@ -88,12 +89,8 @@ export function filesOf(plan: Plan): readonly string[] {
       ...responses,
     ]
   })
-  return [...new Set(files)]
-}
-
-/** A problem as one sentence: `/etc/shellac/shop.key (shellac.conf:7): its private key cannot be read`. */
-export function problemText({ file, place, message }: MaterialProblem): string {
-  return `${file ?? 'a value'} (${place.file}:${place.line}) ${message}`
+  const ofOrigins = plan.backends.flatMap(({ tls }) => (tls === undefined ? [] : originFilesOf(tls)))
+  return [...new Set([...files, ...ofOrigins])]
 }
 
 class ListenerLoad {
@@ -212,7 +209,7 @@ class ListenerLoad {
     stays: boolean,
   ): void {
     const file = source.kind === 'file' ? source.path : undefined
-    this.#problems.push({ severity, listener: this.#listener, file, place, message, stays })
+    this.#problems.push({ severity, kind: 'listener', name: this.#listener, file, place, message, stays })
   }
 }
 

@@ -100,7 +100,6 @@ export class OriginConnection extends TimerEntry implements OriginLink {
         this.#isReached = true
       })
       socket.on('secureConnect', () => this.#guard(() => this.#onSecure()))
-      socket.on('session', (session: Buffer) => tls.keep(session))
     }
     socket.on('end', () => this.#guard(() => this.#onEndOfStream()))
     socket.on('error', (error) => this.#guard(() => this.#onError(error)))

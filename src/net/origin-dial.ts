@@ -29,7 +29,11 @@ export function dialOrigin({ address, resolver, tls, protocol }: OriginDial, onr
       ? { path: address.path }
       : { host: address.host, port: address.port, lookup: resolver.lookup, autoSelectFamily: true, noDelay: true }
   const options = { ...target, onread, allowHalfOpen: true }
-  return tls === undefined ? connect(options) : connectTls({ ...options, ...tls.options(offers[protocol]) })
+  if (tls === undefined) return connect(options)
+  const secure = tls.options(offers[protocol])
+  const socket = connectTls({ ...options, ...secure })
+  socket.on('session', (session) => tls.keep(session, secure.secureContext))
+  return socket
 }
 
 /** Of a socket that is ready. */

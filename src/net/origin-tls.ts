@@ -7,6 +7,7 @@
  */
 import { isIP } from 'node:net'
 import { type ConnectionOptions, createSecureContext, getCACertificates, type SecureContext } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import type { OriginTlsPlan } from '../plan/origin-tls-plan.ts'
 import type { ServerPlan } from '../plan/plan.ts'
 import type { TlsVersion } from '../plan/tls-plan.ts'
@@ -25,33 +26,55 @@ const versions: Readonly<Record<TlsVersion, 'TLSv1.2' | 'TLSv1.3'>> = { '1.2': '
 
 export class OriginTls {
   readonly #plan: OriginTlsPlan
-  readonly #context: SecureContext
+  #material: OriginTlsMaterial
+  #context: SecureContext
 
   /** Throws what OpenSSL says of a key that does not fit, text that is no PEM, or a cipher it does not know. */
   constructor(plan: OriginTlsPlan, material: OriginTlsMaterial) {
     this.#plan = plan
-    this.#context = createSecureContext({
-      ca: material.ca ?? (plan.verify ? usualCertificates() : []),
-      minVersion: versions[plan.minVersion],
-      ...(material.certificate !== undefined && { cert: material.certificate, key: material.key ?? '' }),
-      ...(plan.ciphers.length > 0 && { ciphers: plan.ciphers.join(':') }),
-    })
+    this.#material = material
+    this.#context = createContext(plan, material)
+  }
+
+  /** Another one after each `update` that brought something. */
+  get context(): SecureContext {
+    return this.#context
+  }
+
+  /** The files hold something else: connections that are opened from now on go by it. Throws as the constructor does. */
+  update(material: OriginTlsMaterial): void {
+    if (isDeepStrictEqual(material, this.#material)) return
+    this.#context = createContext(this.#plan, material)
+    this.#material = material
   }
 
   forServer(server: ServerPlan): ServerTls {
-    return new ServerTls(this.#context, this.#plan, server)
+    return new ServerTls(this, this.#plan, server)
   }
+}
+
+function createContext(plan: OriginTlsPlan, material: OriginTlsMaterial): SecureContext {
+  return createSecureContext({
+    ca: material.ca ?? (plan.verify ? usualCertificates() : []),
+    minVersion: versions[plan.minVersion],
+    ...(material.certificate !== undefined && { cert: material.certificate, key: material.key ?? '' }),
+    ...(plan.ciphers.length > 0 && { ciphers: plan.ciphers.join(':') }),
+  })
 }
 
 /** Towards one server. */
 export class ServerTls {
+  readonly #tls: OriginTls
   readonly #options: ConnectionOptions
   #session: Buffer | undefined = undefined
+  /** What the session was made with. */
+  #context: SecureContext
 
-  constructor(context: SecureContext, plan: OriginTlsPlan, { address }: ServerPlan) {
+  constructor(tls: OriginTls, plan: OriginTlsPlan, { address }: ServerPlan) {
+    this.#tls = tls
+    this.#context = tls.context
     const name = plan.serverName ?? (address.kind === 'tcp' ? address.host : '')
     this.#options = {
-      secureContext: context,
       rejectUnauthorized: plan.verify,
       // RFC 6066 §3: no address is asked for. Then Node compares the certificate with the address connected to.
       ...(name !== '' && isIP(name) === 0 && { servername: name }),
@@ -60,13 +83,21 @@ export class ServerTls {
 
   /** For `tls.connect`, beside where to connect to. */
   options(protocols: readonly AlpnName[]): ConnectionOptions {
+    const { context } = this.#tls
+    if (context !== this.#context) this.forget() // who was trusted then may not be now
+    this.#context = context
     const session = this.#session
-    return { ...this.#options, ALPNProtocols: [...protocols], ...(session !== undefined && { session }) }
+    return {
+      ...this.#options,
+      secureContext: context,
+      ALPNProtocols: [...protocols],
+      ...(session !== undefined && { session }),
+    }
   }
 
-  /** The next connection resumes this one. */
-  keep(session: Buffer): void {
-    this.#session = session
+  /** The next connection resumes this one, if who was trusted by `context`, with which it was made, still is. */
+  keep(session: Buffer, context: SecureContext | undefined): void {
+    if (context === this.#tls.context) this.#session = session
   }
 
   /** A handshake has failed; whatever was the reason, the next one is whole. */

@@ -51,6 +51,7 @@ interface Prepared {
   readonly runtime: Runtime
   readonly opened: Map<string, ListenerRuntime>
   readonly tls: TlsServers
+  readonly origins: TlsMaterials['origins']
 }
 
 export class Engine {
@@ -73,10 +74,11 @@ export class Engine {
   async prepare(plan: Plan, generation: number, { shared, pools, tls, sockets }: Provisions): Promise<void> {
     this.rollback()
     const bound = new Map(sockets.map(({ address, socket }) => [address, socket]))
-    const runtime = new Runtime(plan, generation, shared, pools, this.#runtime, this.#worker)
+    const { origins } = tls.materials
+    const runtime = new Runtime(plan, generation, { shared, pools, origins }, this.#runtime, this.#worker)
     const opened = new Map<string, ListenerRuntime>()
     try {
-      const prepared = { runtime, opened, tls: createTlsServers(plan, tls) }
+      const prepared = { runtime, opened, tls: createTlsServers(plan, tls), origins }
       this.#prepared = prepared
       for (const { address, listener } of addressesOf(plan)) {
         const name = addressText(address)
@@ -98,7 +100,7 @@ export class Engine {
   commit(): void {
     const prepared = this.#prepared
     if (prepared === undefined) return
-    const { runtime, opened, tls } = prepared
+    const { runtime, opened, tls, origins } = prepared
     const before = this.#runtime
     this.#prepared = undefined
     this.#runtime = runtime
@@ -110,6 +112,7 @@ export class Engine {
       if (plan !== undefined) listener.follow(plan, runtime, tls.get(plan.name))
       else this.#closeListener(name, listener)
     }
+    runtime.renewOrigins(origins) // of backends that live on, which may have been given others since
     runtime.connectPools()
     if (before === undefined) return
     before.retire(runtime)
@@ -125,12 +128,13 @@ export class Engine {
     if (this.#runtime !== undefined) prepared.runtime.retire(this.#runtime)
   }
 
-  /** Other certificates for the listeners that run or will. Throws what OpenSSL says of one; that listener keeps what it has. */
+  /** Other certificates for the listeners and backends that run or will. Throws what OpenSSL says of one; its owner keeps what it has. */
   renewCertificates(materials: TlsMaterials): void {
     for (const [name, server] of [...this.#tls, ...(this.#prepared?.tls ?? [])]) {
-      const material = materials.get(name)
+      const material = materials.listeners.get(name)
       if (material !== undefined) server.update(material)
     }
+    for (const runtime of [this.#runtime, this.#prepared?.runtime]) runtime?.renewOrigins(materials.origins)
   }
 
   /** Accepts no more; idle connections close, requests in work finish. Resolves when no connection is left. */

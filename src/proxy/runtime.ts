@@ -3,7 +3,6 @@
  * (stores, backend states, connection pools) is carried over by identity.
  */
 
-import { readFileSync } from 'node:fs'
 import { Balancer } from '../balance/balancer.ts'
 import { FleetNumbers } from '../cache/purge/fleet-numbers.ts'
 import { FleetPurger } from '../cache/purge/fleet-purger.ts'
@@ -21,11 +20,9 @@ import { routeRow } from '../log/route-counters.ts'
 import type { Pool } from '../memcached/pool.ts'
 import type { PoolSet } from '../memcached/pool-set.ts'
 import { OriginPool, type OriginSurroundings } from '../net/origin-pool.ts'
-import { OriginTls } from '../net/origin-tls.ts'
+import { OriginTls, type OriginTlsMaterial } from '../net/origin-tls.ts'
 import type { RequestFacts } from '../plan/facts.ts'
-import type { OriginTlsPlan } from '../plan/origin-tls-plan.ts'
 import type { BackendPlan, CachePlan, Plan } from '../plan/plan.ts'
-import type { PemSource } from '../plan/tls-plan.ts'
 import type { Condition } from '../routing/matchers.ts'
 import { routeIdentity } from '../routing/route-identity.ts'
 import { RouteTable } from '../routing/table.ts'
@@ -67,18 +64,27 @@ export class BackendRuntime {
   readonly stateId: number
   readonly balancer: Balancer
   readonly pools: readonly OriginPool[]
+  /** undefined: its servers are spoken to without. */
+  readonly tls: OriginTls | undefined
   /** Equal for two Plans that mean the same backend; its place in the file does not matter. */
   readonly identity: string
 
-  constructor(plan: BackendPlan, state: SharedObject<SharedArrayBuffer>, worker: Worker) {
+  /** Throws what OpenSSL says of `material`. */
+  constructor(
+    plan: BackendPlan,
+    state: SharedObject<SharedArrayBuffer>,
+    material: OriginTlsMaterial | undefined,
+    worker: Worker,
+  ) {
     this.plan = plan
     this.stateId = state.id
     this.identity = backendIdentity(plan)
     this.balancer = new Balancer(plan, state.value, () => clock.nowMs, worker.index)
+    this.tls = createOriginTls(plan, material)
     const surroundings: OriginSurroundings = {
       wheel: worker.wheel,
       resolver: worker.resolver,
-      tls: plan.tls && originTls(plan, plan.tls),
+      tls: this.tls,
       onFault: (error) => worker.logFault(error),
       onTlsTrouble: (server, code, detail) =>
         worker.log('warn', 'origin refused over TLS', { backend: plan.name, server: server.name, code, detail }),
@@ -92,21 +98,14 @@ export class BackendRuntime {
 }
 
 /** Throws an error that names the backend. */
-function originTls(plan: BackendPlan, tls: OriginTlsPlan): OriginTls {
-  const { ca, certificate } = tls
+function createOriginTls(plan: BackendPlan, material: OriginTlsMaterial | undefined): OriginTls | undefined {
+  if (plan.tls === undefined) return undefined
+  assert(material !== undefined, `backend ${plan.name} has what its TLS needs`)
   try {
-    return new OriginTls(tls, {
-      ca: ca && pemOf(ca),
-      certificate: certificate && pemOf(certificate.certificate),
-      key: certificate && pemOf(certificate.key),
-    })
+    return new OriginTls(plan.tls, material)
   } catch (error) {
     throw new Error(`tls of backend "${plan.name}": ${error instanceof Error ? error.message : String(error)}`)
   }
-}
-
-function pemOf(source: PemSource): string {
-  return source.kind === 'text' ? source.text : readFileSync(source.path, 'latin1')
 }
 
 function backendIdentity(plan: BackendPlan): string {
@@ -187,6 +186,15 @@ export class CacheRuntime {
   }
 }
 
+/** What a Plan is run with. */
+export interface Supply {
+  readonly shared: SharedState
+  /** Those of the Plan; whoever made them ends them. */
+  readonly pools: PoolSet
+  /** By the names of backends with TLS. */
+  readonly origins: ReadonlyMap<string, OriginTlsMaterial>
+}
+
 export class Runtime {
   readonly plan: Plan
   readonly generation: number
@@ -195,20 +203,13 @@ export class Runtime {
   readonly caches: ReadonlyMap<string, CacheRuntime>
   readonly #logged: Condition | undefined
 
-  /** `pools`: those of the Plan; whoever made them ends them. */
-  constructor(
-    plan: Plan,
-    generation: number,
-    shared: SharedState,
-    pools: PoolSet,
-    before: Runtime | undefined,
-    worker: Worker,
-  ) {
+  constructor(plan: Plan, generation: number, supply: Supply, before: Runtime | undefined, worker: Worker) {
+    const { shared, pools } = supply
     this.plan = plan
     this.generation = generation
     this.table = new RouteTable(plan)
     this.backends = new Map(
-      plan.backends.map((backend) => [backend.name, keepBackend(backend, shared, before, worker)]),
+      plan.backends.map((backend) => [backend.name, keepBackend(backend, supply, before, worker)]),
     )
     this.caches = new Map(
       plan.caches.map((cache) => [cache.name, keepCache(cache, plan, { shared, pools, before, worker })]),
@@ -230,6 +231,14 @@ export class Runtime {
     return condition(new HeadFacts(head, source), { status, header: () => undefined, headers: () => [] })
   }
 
+  /** The files of backends hold something else, or may. Throws what OpenSSL says of one; that backend keeps what it has. */
+  renewOrigins(origins: Supply['origins']): void {
+    for (const [name, { tls }] of this.backends) {
+      const material = origins.get(name)
+      if (material !== undefined) tls?.update(material)
+    }
+  }
+
   /** The first miss of a cache must not spend the time it has for its pool on connecting. */
   connectPools(): void {
     for (const cache of this.caches.values()) cache.pool?.preconnect()
@@ -248,7 +257,7 @@ export class Runtime {
 
 function keepBackend(
   plan: BackendPlan,
-  shared: SharedState,
+  { shared, origins }: Supply,
   before: Runtime | undefined,
   worker: Worker,
 ): BackendRuntime {
@@ -256,7 +265,7 @@ function keepBackend(
   assert(state !== undefined, `backend ${plan.name} has shared state`)
   const old = before?.backends.get(plan.name)
   if (old !== undefined && old.stateId === state.id && old.identity === backendIdentity(plan)) return old
-  return new BackendRuntime(plan, state, worker)
+  return new BackendRuntime(plan, state, origins.get(plan.name), worker)
 }
 
 interface CacheSurroundings {

@@ -17,7 +17,7 @@ export function createTlsServers(plan: Plan, { materials, sessionsOf }: TlsSuppl
   const servers = new Map<string, TlsServer>()
   for (const listener of plan.listeners) {
     const { name, tls, protocols } = listener
-    const material = materials.get(name)
+    const material = materials.listeners.get(name)
     if (tls === undefined || material === undefined) continue
     const realm = tls.sessions ?? name
     servers.set(name, new TlsServer(tls, material, { protocols, realm, sessions: sessionsOf(listener) }))

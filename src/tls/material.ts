@@ -1,10 +1,17 @@
 /**
- * What a listener needs to speak TLS and no Plan holds: certificates, private keys, stapled responses. The main thread loads it,
+ * What listeners and backends need to speak TLS and no Plan holds: certificates, private keys, stapled responses. The main thread loads it,
  * and posts it to the workers; it is written nowhere else, not to logs, dumps or errors.
  */
+import type { OriginTlsMaterial } from '../net/origin-tls.ts'
 
-/** By the name of the listener. */
-export type TlsMaterials = ReadonlyMap<string, TlsMaterial>
+export interface TlsMaterials {
+  /** By the name of the listener. */
+  readonly listeners: ReadonlyMap<string, TlsMaterial>
+  /** By the name of the backend. */
+  readonly origins: ReadonlyMap<string, OriginTlsMaterial>
+}
+
+export const noMaterials: TlsMaterials = { listeners: new Map(), origins: new Map() }
 
 /** Of one listener. Plain data: it survives structured clone. */
 export interface TlsMaterial {

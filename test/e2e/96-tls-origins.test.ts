@@ -1,5 +1,6 @@
 /** TLS to origins: who is trusted, under which name, what the client and the log are told when somebody is not. */
 import assert from 'node:assert/strict'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { type Daemon, startShellac } from '../support/daemon.ts'
@@ -271,15 +272,39 @@ test('websockets go through', async () => {
   assert.ok((await client.read(sent.length)).equals(sent))
 })
 
-test('what cannot be read or does not fit is said at the start, in the name of the backend', async () => {
+test('what cannot be read or does not fit is said at a reload, in the name of the backend, and changes nothing', async () => {
   const other = authority.issue(['DNS:other.internal'])
-  const shellac = await proxy({ port: 1, tls: '%ca%' })
-  await assert.rejects(
-    shellac.reload(
-      `shellac 1; process { workers 1; } admin { listen unix:%dir%/admin.sock; } listener web { address %listen%; } site * { proxy app; }
-       backend app { server a 127.0.0.1:1; tls { certificate ${good.certificate} key ${other.key}; } }`,
-    ),
-    /tls of backend "app"/,
-  )
-  await waitFor('the old configuration', async () => (await get(shellac)).status === 502)
+  const origin = await startTlsOrigin(good, answerWith('x'))
+  const shellac = await proxy({ port: origin.port, tls: '%ca% server-name app.internal;' })
+  for (const [tls, problem] of [
+    [`certificate ${good.certificate} key ${other.key};`, /issued-\d+\.key .* holds the key of another certificate/],
+    ['ca /nowhere/ca.pem;', /\/nowhere\/ca\.pem .* cannot be read: there is no such file/],
+    ['ca %dir%/shellac.conf;', /holds no certificate in PEM/],
+    ['ciphers NO_SUCH_CIPHER;', /is refused by OpenSSL: no cipher match/],
+  ] as const) {
+    const text = `shellac 1; process { workers 1; } admin { listen unix:%dir%/admin.sock; }
+      listener web { address %listen%; } site * { proxy app; } backend app { server a 127.0.0.1:${origin.port}; tls { ${tls} } }`
+    const error: unknown = await shellac.reload(text).catch((refusal: unknown) => refusal)
+    assert.match(String(error), /backend "app" cannot be spoken to over TLS/)
+    assert.match(String(error), problem)
+    assert.equal((await get(shellac)).body, 'x')
+  }
+})
+
+test('files that change are used by the connections that follow, without a reload', async () => {
+  const [first, second] = [authority.issue(['DNS:first.internal']), authority.issue(['DNS:second.internal'])]
+  const verifying = `ssl_verify_client on; ssl_client_certificate ${authority.ca}; keepalive_timeout 0; ssl_session_cache none;`
+  const port = await nginx(good, verifying)
+  const shellac = await proxy({
+    port,
+    tls: `%ca% server-name app.internal; certificate ${first.certificate} key ${first.key};`,
+  })
+  assert.match((await get(shellac)).body, /by=CN=first\.internal/)
+  copyFileSync(second.key, first.key)
+  copyFileSync(second.certificate, first.certificate)
+  await shellac.waitForLog('certificates of a backend renewed')
+  await waitFor('the new certificate', async () => /by=CN=second\.internal/.test((await get(shellac)).body))
+  writeFileSync(first.certificate, 'rubbish')
+  await shellac.waitForLog('certificate cannot be used; the old one stays')
+  assert.match((await get(shellac)).body, /by=CN=second\.internal/)
 })

@@ -100,7 +100,7 @@ describe('a first Plan', () => {
     put('other', ca.issue({ names: ['other.example'] }))
     const { certificates, messages } = start()
     const prepared = certificates.prepare(planOf({ certificates: [certificatePlan('shop'), certificatePlan('other')] }))
-    const material = prepared.materials.get('web')!
+    const material = prepared.materials.listeners.get('web')!
     assert.deepEqual(
       material.certificates.map(({ names }) => names),
       [['shop.example.com'], ['other.example']],
@@ -133,7 +133,7 @@ describe('a first Plan', () => {
     put('shop', shop())
     const { certificates, told } = start()
     const prepared = certificates.prepare(planOf({ certificates: [certificatePlan('none'), certificatePlan('shop')] }))
-    assert.equal(prepared.materials.get('web')?.certificates.length, 1)
+    assert.equal(prepared.materials.listeners.get('web')?.certificates.length, 1)
     prepared.commit()
     const fields = { listener: 'web', file: join(dir, 'none.crt'), place: 'test.conf:1' }
     const error = 'cannot be read: there is no such file'
@@ -174,7 +174,10 @@ describe('a first Plan', () => {
     const { certificates } = start()
     assert.throws(() => certificates.prepare(plan), /ca\.pem \(test\.conf:1\) cannot be read/)
     copyFileSync(ca.certificate, path)
-    assert.equal(certificates.prepare(plan).materials.get('web')?.clientCa, readFileSync(ca.certificate, 'utf8'))
+    assert.equal(
+      certificates.prepare(plan).materials.listeners.get('web')?.clientCa,
+      readFileSync(ca.certificate, 'utf8'),
+    )
   })
 
   it('is told what OpenSSL thinks of a certificate', () => {
@@ -199,7 +202,7 @@ describe('a look at changed files', () => {
     assert.equal(renewed.length, 1)
     assert.ok(certificates.isCurrent(renewed[0]!))
     assert.deepEqual(messages(), ['info: certificate renewed'])
-    assert.equal(told[0]?.fields.fingerprint, renewed[0]?.get('web')?.certificates[0]?.fingerprint)
+    assert.equal(told[0]?.fields.fingerprint, renewed[0]?.listeners.get('web')?.certificates[0]?.fingerprint)
     assert.equal(told[0]?.fields.cause, 'test')
   })
 
@@ -256,7 +259,7 @@ describe('a look at changed files', () => {
     assert.ok(Math.abs(Date.parse(certificates.status()[0]!.ocspUntil!) - Date.now() - 7 * DAY_MS) < 60_000)
     put('shop', shop())
     certificates.look('test')
-    assert.equal(renewed[0]?.get('web')?.certificates[0]?.ocsp, undefined)
+    assert.equal(renewed[0]?.listeners.get('web')?.certificates[0]?.ocsp, undefined)
     assert.deepEqual(
       told.map(({ level, message, fields }) => [level, message, fields.error]),
       [
@@ -338,7 +341,7 @@ describe('the watch', () => {
     const file = (kind: string) => ({ kind: 'file', path: join(live, `shop.${kind}`) }) as const
     const plan = certificatePlan('shop', { certificate: file('crt'), key: file('key') })
     certificates.prepare(planOf({ certificates: [plan], reload: { watch: true, debounceMs: 20 } })).commit()
-    const shown = (): string | undefined => renewed.at(-1)?.get('web')?.certificates[0]?.certificate
+    const shown = (): string | undefined => renewed.at(-1)?.listeners.get('web')?.certificates[0]?.certificate
     const second = shop({ commonName: 'two' })
     put('shop2', second)
     link('shop2')

@@ -8,6 +8,7 @@ import type { Pool } from '../../../src/memcached/pool.ts'
 import type { PoolSet } from '../../../src/memcached/pool-set.ts'
 import { addressText, type BoundAddress } from '../../../src/net/listener.ts'
 import type { ListenAddress, Plan } from '../../../src/plan/plan.ts'
+import { noMaterials } from '../../../src/tls/material.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import { makeListener, makeMemcachedProxy, makePlan, makePool } from './fixture/plans.ts'
 
@@ -83,7 +84,7 @@ function start() {
   let before: { plan: Plan; shared: ReturnType<SharedStateFactory['build']> } | undefined
   const prepare = async (plan: Plan, sockets: readonly BoundAddress[] = []): Promise<void> => {
     const shared = factory.build(plan, before)
-    await engines.prepare({ generation: 1, plan, shared, materials: new Map() }, sockets)
+    await engines.prepare({ generation: 1, plan, shared, materials: noMaterials }, sockets)
     before = { plan, shared }
   }
   return { http, memcached, engines, prepare }

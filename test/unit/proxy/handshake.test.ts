@@ -76,7 +76,8 @@ describe('Handshake', () => {
     const before = await secureClient(port, {})
     const [old, fresh] = [materialOf('shop.example'), materialOf('shop.example')]
     assert.notEqual(old.fingerprint, fresh.fingerprint)
-    engine.renewCertificates(new Map([['web', { certificates: [fresh], clientCa: undefined }]]))
+    const listeners = new Map([['web', { certificates: [fresh], clientCa: undefined }]])
+    engine.renewCertificates({ listeners, origins: new Map() })
     const after = await secureClient(port, {})
     assert.equal(after.getPeerX509Certificate()?.fingerprint256.replaceAll(':', '').toLowerCase(), fresh.fingerprint)
     for (const client of [before, after]) assert.match(await ask(client, '/small'), /small$/)
@@ -109,7 +110,8 @@ async function serving(options: { plan?: Partial<TlsPlan>; sessions?: ListenerSe
     site * { route small { path /small; respond 200 "small"; } route large { path /large; respond 200 "${LARGE}"; } }`)
   const tls: TlsPlan = { ...policy, ...options.plan }
   const plan: Plan = { ...text, listeners: text.listeners.map((one) => ({ ...one, protocols: ['h1'] as const, tls })) }
-  const materials = new Map([['web', { certificates: [materialOf('shop.example')], clientCa: undefined }]])
+  const listeners = new Map([['web', { certificates: [materialOf('shop.example')], clientCa: undefined }]])
+  const materials = { listeners, origins: new Map() }
   await engine.prepare(plan, 1, provisionsOf(plan, { materials, sessionsOf: () => options.sessions ?? ownSessions }))
   engine.commit()
   return { engine, port, counted: (counter) => sumCounters(counters).counters[counter] }

@@ -20,6 +20,7 @@ import type { RouteRuntime } from '../../../src/proxy/route-runtime.ts'
 import { Runtime, type SharedState } from '../../../src/proxy/runtime.ts'
 import type { TlsSupply } from '../../../src/proxy/tls-listeners.ts'
 import { Worker } from '../../../src/proxy/worker.ts'
+import { noMaterials } from '../../../src/tls/material.ts'
 import { ownSessions } from '../../../src/tls/tls-server.ts'
 import { onTestEnd } from '../../support/cleanup.ts'
 import { filesOf } from '../../support/config.ts'
@@ -70,12 +71,18 @@ export function provisionsOf(plan: Plan, tls: TlsSupply = noTls): Provisions {
   return { shared: sharedStateOf(plan), pools: poolsOf(plan), tls, sockets: [] }
 }
 
-const noTls: TlsSupply = { materials: new Map(), sessionsOf: () => ownSessions }
+const noTls: TlsSupply = { materials: noMaterials, sessionsOf: () => ownSessions }
 
 /** The runtime of a text, without its first statement and listener, which are always the same. */
 export function runtimeOf(text: string): Runtime {
   const plan = planOf(FRAME + text)
-  return new Runtime(plan, 1, sharedStateOf(plan), poolsOf(plan), undefined, workerForTest())
+  return new Runtime(
+    plan,
+    1,
+    { shared: sharedStateOf(plan), pools: poolsOf(plan), origins: new Map() },
+    undefined,
+    workerForTest(),
+  )
 }
 
 export interface Peer {
