@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { runCli } from '../../../src/cli/cli.ts'
 import { argumentsOf } from '../../../src/cli/program-name.ts'
 import { startDistcacheServer } from '../../support/distcache.ts'
+import { runProgram as runScript } from '../../support/process.ts'
 
 async function run(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   let stdout = ''
@@ -107,4 +108,24 @@ test('a program called by one of the names is that command', () => {
   assert.deepEqual(argumentsOf(['node', './dc_test']), ['dc-test'])
   assert.deepEqual(argumentsOf(['node', '/usr/bin/shellac', 'check', 'dc_test']), ['check', 'dc_test'])
   assert.deepEqual(argumentsOf(['node']), [])
+})
+
+test('a distcache program starts without the configuration language', async () => {
+  for (const [name, isLoaded] of [
+    ['dc-client', false],
+    ['dc-test', false],
+    ['dc-snoop', false],
+    ['check', true],
+  ] as const) {
+    const script = `
+      import { runProgram } from ${JSON.stringify(new URL('../../../src/cli/run-program.ts', import.meta.url).href)}
+      import { registerHooks } from 'node:module'
+      let isLoaded = false
+      registerHooks({ load: (url, context, next) => { isLoaded ||= url.includes('/chevrotain/'); return next(url, context) } })
+      await runProgram([${JSON.stringify(name)}, '-h'], { out: () => {}, err: () => {}, readInput: () => '', color: false })
+      console.log(isLoaded)
+    `
+    const { stdout } = await runScript(process.execPath, ['--input-type=module', '-e', script])
+    assert.equal(stdout, `${isLoaded}\n`, name)
+  }
 })
