@@ -76,6 +76,19 @@ describe('tickets of one daemon', () => {
   })
 })
 
+describe('tickets that are too old', () => {
+  for (const version of versions) {
+    test(`are full handshakes: ${version}`, async () => {
+      const daemon = await startFleetNode({ sessions: 'ttl 6s;' })
+      const client = new OpensslClient<FleetAnswer>(version)
+      await client.visit(daemon.port)
+      assert.equal((await client.visit(daemon.port, { keep: false })).isReused, true)
+      await waitFor('the end of its time', async () => !(await client.visit(daemon.port, { keep: false })).isReused)
+      assert.equal((await sessionsOf(daemon)).counters.ticketsRefused, 0, 'the key is good, the session is not')
+    })
+  }
+})
+
 describe('tickets of a fleet', () => {
   for (const version of versions) {
     for (const [name, make] of clients) {

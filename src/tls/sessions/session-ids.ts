@@ -26,6 +26,8 @@ export type ResumeDone = (error: Error | null, session: Buffer | null) => void
 
 /** Hellos whose handshake has not asked yet: it does so before the next event, so these are of clients that went away. */
 const MAX_NOTES = 4096
+/** Of a session (RFC 5246 §7.4.1.2); OpenSSL makes ids of as many. */
+const MAX_ID_BYTES = 32
 /** Of a wait: an answer that failed after so much of it came too late, whatever the store calls it. */
 const LATE_PART = 0.9
 /** For a number that leads nowhere. */
@@ -56,8 +58,9 @@ export class SessionIds {
     if (sessionId.length === 0) return
     const { hasTickets } = this.#options
     if (!isTls13 && !(hasTickets && keepsTickets)) return
-    const identity = hasTickets || firstIdentity === undefined ? NOTHING : Buffer.from(firstIdentity)
-    this.#note(sessionId.toString('latin1'), identity)
+    // A longer one is a ticket of somebody else, and thousands of them would be many megabytes.
+    const isOurs = !hasTickets && firstIdentity !== undefined && firstIdentity.length <= MAX_ID_BYTES
+    this.#note(sessionId.toString('latin1'), isOurs ? Buffer.from(firstIdentity) : NOTHING)
   }
 
   #note(key: string, identity: Buffer): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeDiff, diffPlans } from '../../../src/daemon/plan-diff.ts'
+import { OWN_SESSIONS, type TlsSessionsPlan } from '../../../src/plan/tls-sessions-plan.ts'
 import { makeBackend, makeCache, makeListener, makeMemcachedProxy, makePlan, makePool } from './fixture/plans.ts'
 
 test('objects are compared by name and meaning, not by place', () => {
@@ -73,6 +74,21 @@ test('pools and proxies count as objects; of a new pool no key has moved', () =>
   const before = makePlan({ memcachedProxies: [makeMemcachedProxy('local', [tcp])] })
   const after = makePlan({ memcached: [makePool('edge', four)], memcachedProxies: [makeMemcachedProxy('local', [])] })
   assert.equal(describeDiff(diffPlans(before, after)), 'memcached +edge; memcached-proxies ~local; 0 kept')
+})
+
+test('sessions of TLS count as objects, but not those of listeners that name none', () => {
+  const sessions = (name: string, ttlMs: number): TlsSessionsPlan => ({
+    name,
+    mode: 'tickets',
+    ttlMs,
+    seals: [],
+    tickets: { pool: undefined, rotateMs: 1000, accept: 1 },
+    ids: undefined,
+    place: { file: 'shellac.conf', line: ttlMs, column: 1 },
+  })
+  const before = makePlan({ tlsSessions: [sessions('edge-tls', 1)] })
+  const after = makePlan({ tlsSessions: [sessions('edge-tls', 2), sessions(OWN_SESSIONS, 1)] })
+  assert.equal(describeDiff(diffPlans(before, after)), 'tls-sessions ~edge-tls; 0 kept')
 })
 
 test('a new password is a change, and is not told', () => {

@@ -144,6 +144,13 @@ test('nothing is asked for a TLS 1.3 client without a session', () => {
   assert.deepEqual(bench.counts(), {})
 })
 
+test('an identity that is too long for an id is not asked for', () => {
+  const bench = new Bench()
+  bench.hello({ sessionId: number, firstIdentity: Buffer.alloc(33, 2) }, true)
+  bench.resume(number)
+  assert.deepEqual([bench.store.asked, bench.told], [[], [null]])
+})
+
 test('two hellos with the same number find nothing, and the number is free afterwards', () => {
   const bench = new Bench()
   bench.hello({ sessionId: number, firstIdentity: identity }, true)
