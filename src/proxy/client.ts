@@ -76,6 +76,8 @@ export abstract class Client extends TimerEntry {
   abstract writeHeadAndPieces(head: string, pieces: readonly Buffer[]): void
   /** `prefix` (latin1) is the beginning of a head whose rest, blank line included, is stored in `object`, which is pinned. */
   abstract writeStored(prefix: string, object: StoredObject, hasBody: boolean): void
+  /** As writeStored, with `lines`, blank line included, in place of the stored fields. */
+  abstract writeEdited(prefix: string, lines: string, object: StoredObject): void
   /** As writeStored, out of bytes that the caller overwrites as soon as this returns. */
   abstract writePrefixAndCopy(prefix: string, rest: HeadAndBody): void
   /** The next bytes of a body, which do not change until they are flushed. */

@@ -23,7 +23,6 @@ import type { RouteRuntime } from './route-runtime.ts'
 import type { Stored } from './stored.ts'
 
 const outcome = new Outcome()
-const NOTHING = Buffer.alloc(0)
 
 /** What is delivered and to whom. `object` is pinned; the pin passes to the connection. */
 export interface Delivery {
@@ -45,10 +44,11 @@ export function deliverFresh(delivery: Delivery, object: StoredObject, stored: S
       end(delivery, object, prefix.length + object.head.length + object.bodyBytes, stored.meta.status, 'hit', 'none')
       return
     }
-    if (responseEdits.isConstant && object.body.length <= 1) {
-      const head = prefix + stored.editedLines(route, client.isSecure)
-      client.writeHeadAndBody(head, object.body[0] ?? NOTHING)
-      end(delivery, object, head.length + object.bodyBytes, stored.meta.status, 'hit', 'none')
+    if (responseEdits.isConstant) {
+      const lines = stored.editedLines(route, client.isSecure)
+      client.writeEdited(prefix, lines, object)
+      const bytes = prefix.length + lines.length + object.bodyBytes
+      end(delivery, object, bytes, stored.meta.status, 'hit', 'none')
       return
     }
   }

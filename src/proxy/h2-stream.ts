@@ -199,14 +199,16 @@ export class H2Stream extends H2Writer {
   }
 
   onClosed(): void {
-    clock.update()
     const { exchange, stream } = this
     const isFlushed = this.isWhole && stream.rstCode === NGHTTP2_NO_ERROR && stream.writableFinished
     this.worker.wheel.cancel(this)
     this.exchange = undefined
     if (this.#pinned !== undefined) this.#unpin(this.#pinned, isFlushed)
     this.dropWriting(isFlushed)
-    if (!isFlushed) exchange?.onClientGone()
+    if (!isFlushed && exchange !== undefined) {
+      clock.update()
+      exchange.onClientGone()
+    }
     this.session.onStreamClosed(isFlushed)
   }
 

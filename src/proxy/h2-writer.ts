@@ -91,13 +91,11 @@ export abstract class H2Writer extends Client {
   }
 
   writeStored(prefix: string, object: StoredObject, hasBody: boolean): void {
-    const head = storedOf(object).h2Head(prefix)
-    this.#head = head.list
-    if (hasBody) this.#sharedHead = head
-    this.phase = 'held'
-    this.#isPinned = true
-    // The end of the answer follows at once.
-    if (hasBody) for (const piece of object.body) this.#enqueue(piece)
+    this.#writeShared(storedOf(object).h2Head(prefix, undefined), object, hasBody)
+  }
+
+  writeEdited(prefix: string, lines: string, object: StoredObject): void {
+    this.#writeShared(storedOf(object).h2Head(prefix, lines), object, true)
   }
 
   writePrefixAndCopy(prefix: string, { bytes, headStart, bodyStart, end }: HeadAndBody): void {
@@ -149,6 +147,15 @@ export abstract class H2Writer extends Client {
       this.worker.logFault(error)
       this.abort()
     }
+  }
+
+  #writeShared(head: SharedHead, object: StoredObject, hasBody: boolean): void {
+    this.#head = head.list
+    if (hasBody) this.#sharedHead = head
+    this.phase = 'held'
+    this.#isPinned = true
+    // The end of the answer follows at once.
+    if (hasBody) for (const piece of object.body) this.#enqueue(piece)
   }
 
   #writeInterim(text: string): void {

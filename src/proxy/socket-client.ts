@@ -107,6 +107,12 @@ export abstract class SocketClient extends Client {
     else this.writeHeadAndPieces(prefix, hasBody ? [head, ...body] : [head])
   }
 
+  writeEdited(prefix: string, lines: string, object: StoredObject): void {
+    const { body } = object
+    if (body.length === 1) this.writeHeadAndBody(prefix + lines, body[0]!)
+    else this.writeHeadAndPieces(prefix + lines, body)
+  }
+
   writePrefixAndCopy(prefix: string, { bytes, headStart, end }: HeadAndBody): void {
     this.writeHeadAndCopy(prefix, bytes, headStart, end)
   }

@@ -13,7 +13,7 @@ import { clock } from '../util/clock.ts'
 import { cacheStatusLine } from './cache-status-line.ts'
 import { fieldLines, parseFieldLines } from './facts.ts'
 import { type SharedHead, sharedHead } from './h2-block.ts'
-import { h2HeadWith } from './h2-response.ts'
+import { h2HeadOf, h2HeadWith } from './h2-response.ts'
 import type { RouteRuntime } from './route-runtime.ts'
 
 /**
@@ -44,6 +44,7 @@ export class Stored {
   #editedFor = 0
   #h2Head: SharedHead | undefined = undefined
   #h2Prefix = ''
+  #h2Lines: string | undefined = undefined
   #prefix = ''
   /** `statusStyle` of the route it was made for. */
   #prefixStyle = 0
@@ -96,11 +97,16 @@ export class Stored {
     return this.#editedLines
   }
 
-  /** The head that begins with `prefix`, which `freshPrefix` and its like make, for HTTP/2. The object must be pinned. */
-  h2Head(prefix: string): SharedHead {
-    if (prefix !== this.#h2Prefix || this.#h2Head === undefined) {
-      this.#h2Head = sharedHead(h2HeadWith(prefix, this.fields))
+  /**
+   * The head that begins with `prefix`, which `freshPrefix` and its like make, for HTTP/2. `lines`: what follows in place of
+   * the stored fields. The object must be pinned.
+   */
+  h2Head(prefix: string, lines: string | undefined): SharedHead {
+    if (this.#h2Head === undefined || prefix !== this.#h2Prefix || lines !== this.#h2Lines) {
+      const head = lines === undefined ? h2HeadWith(prefix, this.fields) : h2HeadOf(prefix + lines)
+      this.#h2Head = sharedHead(head)
       this.#h2Prefix = prefix
+      this.#h2Lines = lines
     }
     return this.#h2Head
   }
