@@ -137,6 +137,16 @@ describe('requests', () => {
     await expectBytes(one, responseBytes(2, Operation.have, id))
   })
 
+  test('of many clients in one turn of the event loop leave in one write', async () => {
+    const { server, agent, clients } = await between()
+    const wires = await clients(60)
+    await waitFor('all', () => agent.clients === 60)
+    for (const [uid, wire] of wires.entries()) wire.send(requestBytes(uid, Operation.have, id))
+    await server.request(59)
+    // One, unless the kernel was late with some of them.
+    assert.ok(server.bytes.length <= 5, `${server.bytes.length} writes`)
+  })
+
   test('of one client go one by one, and a large answer keeps its place', async () => {
     const { server, client } = await between()
     const one = await client()
