@@ -11,16 +11,22 @@ export interface H2loadReport {
   readonly dataBytes: number
 }
 
-/** Load `url` from one core with so many connections, each with so many streams at a time. */
+/** A run that takes longer is stuck. */
+const LONGEST_SECONDS = 120
+
+/**
+ * Load `url` from one core with so many connections, each with so many streams at a time. Requests are counted, not timed: with
+ * `-D` h2load, when it is slow, goes on after the end for ever.
+ */
 export async function runH2load(
   url: string,
   core: string,
   connections: number,
   streams: number,
-  seconds: number,
+  requests: number,
 ): Promise<H2loadReport> {
-  const args = ['-t1', `-c${connections}`, `-m${streams}`, '-D', `${seconds}`]
-  return parseH2load(await runPinned(core, ['h2load', ...args, url]))
+  const args = ['-t1', `-c${connections}`, `-m${streams}`, '-n', `${requests}`]
+  return parseH2load(await runPinned(core, ['timeout', `${LONGEST_SECONDS}`, 'h2load', ...args, url]))
 }
 
 /** Read what h2load printed; throws when a figure is not in it. */
@@ -34,7 +40,6 @@ export function parseH2load(output: string): H2loadReport {
   if (done === undefined || status === undefined || rate === undefined || data === undefined) {
     throw new Error(`not a report of h2load: ${output}`)
   }
-  // Streams that were open when time was up count as neither done nor failed.
   const wrong = (failed ?? 0) + (errored ?? 0) + (timeouts ?? 0) + (done - Number(status))
   return { requests: Number(status), requestsPerSec: Number(rate), failed: wrong, dataBytes: Number(data) }
 }

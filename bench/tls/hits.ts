@@ -15,6 +15,8 @@ const path = pathOf({ kind: 'hit', bodyBytes: BODY_BYTES })
 const H1_CONNECTIONS = 64
 const H2_CONNECTIONS = 32
 const H2_STREAMS = 16
+/** A multiple of all streams of all connections. */
+const H2_TRIAL_REQUESTS = 10_240
 
 export interface HitBench {
   readonly servers: Readonly<Record<SecureName, RunningServer>>
@@ -62,10 +64,11 @@ async function measureHits(
 ): Promise<ContestSample> {
   const server = servers[who]
   await checkHit(server, protocol, ca)
+  const url = `https://127.0.0.1:${server.port}${path}`
+  const requests = protocol === 'h1' ? 0 : await requestsOf(url, seconds)
   const fetchedBefore = await origin.requests()
   const before = cpuMicros(server.pid)
-  const url = `https://127.0.0.1:${server.port}${path}`
-  const load = await (protocol === 'h1' ? loadByWrk(url, seconds) : loadByH2load(url, seconds))
+  const load = await (protocol === 'h1' ? loadByWrk(url, seconds) : loadByH2load(url, requests))
   const cpu = cpuMicros(server.pid) - before
   const fetched = (await origin.requests()) - fetchedBefore
   const wrong = load.wrong ?? (fetched > 0 ? `the origin saw ${fetched} requests during hits` : undefined)
@@ -89,16 +92,17 @@ async function loadByWrk(url: string, seconds: number): Promise<Load> {
   return { requests, perSec: requestsPerSec, p50Ms, p99Ms, wrong: complaint(report) }
 }
 
-async function loadByH2load(url: string, seconds: number): Promise<Load> {
-  const { requests, requestsPerSec, failed, dataBytes } = await runH2load(
-    url,
-    LOAD_CORE,
-    H2_CONNECTIONS,
-    H2_STREAMS,
-    seconds,
-  )
+/** How many requests h2load has to be told to be busy for so long. */
+async function requestsOf(url: string, seconds: number): Promise<number> {
+  const { requestsPerSec } = await runH2load(url, LOAD_CORE, H2_CONNECTIONS, H2_STREAMS, H2_TRIAL_REQUESTS)
+  return Math.max(H2_TRIAL_REQUESTS, Math.round(requestsPerSec * seconds))
+}
+
+async function loadByH2load(url: string, asked: number): Promise<Load> {
+  const report = await runH2load(url, LOAD_CORE, H2_CONNECTIONS, H2_STREAMS, asked)
+  const { requests, requestsPerSec, failed, dataBytes } = report
+  const missing = requests < asked ? `${asked - requests} of ${asked} requests were not answered` : undefined
   const short = dataBytes < requests * BODY_BYTES ? `${dataBytes} bytes for ${requests} bodies` : undefined
-  const none = requests === 0 ? 'no request was answered' : undefined
-  const wrong = failed > 0 ? `${failed} requests failed` : (none ?? short)
+  const wrong = failed > 0 ? `${failed} requests failed` : (missing ?? short)
   return { requests, perSec: requestsPerSec, p50Ms: Number.NaN, p99Ms: Number.NaN, wrong }
 }
