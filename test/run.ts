@@ -30,6 +30,7 @@ const NEEDED = [
   'stunnel4',
   'h2load',
   'nghttp',
+  'nghttpd',
   'python3-pymemcache',
   'python3-memcache',
   'python3-pylibmc',

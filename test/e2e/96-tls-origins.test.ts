@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { type Issued, makeAuthority } from '../support/certificates.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
-import { type Issued, OriginAuthority } from '../support/origin-authority.ts'
 import { startNginx } from '../support/programs.ts'
 import { connectClient } from '../support/scripted-client.ts'
 import { answerWith, startTlsOrigin } from '../support/tls-origin.ts'
 import { waitFor } from '../support/wait.ts'
 
-const authority = new OriginAuthority()
-const stranger = new OriginAuthority('Somebody Else')
-const good = authority.issue(['DNS:app.internal', 'DNS:localhost'])
+const authority = makeAuthority()
+const stranger = makeAuthority('Somebody Else')
+const good = authority.issue({ names: ['app.internal', 'localhost'] })
 
 interface Case {
   readonly port: number
@@ -31,7 +31,7 @@ function proxy({ port, tls, host = '127.0.0.1', more = '' }: Case): Promise<Daem
       backend app {
         server a ${host}:${port};
         ${more}
-        tls { ${tls.replaceAll('%ca%', `ca ${authority.ca};`)} }
+        tls { ${tls.replaceAll('%ca%', `ca ${authority.certificate};`)} }
       }
       site * { proxy app; route ws { path /ws; upgrade websocket; } route all { path /**; } }`,
   })
@@ -67,7 +67,7 @@ test('the name of the server is what its address says, where nothing else is sai
 })
 
 test('an address is not asked for, and must be in the certificate', async () => {
-  const port = await nginx(authority.issue(['IP:127.0.0.1']))
+  const port = await nginx(authority.issue({ names: ['IP:127.0.0.1'] }))
   assert.match((await get(await proxy({ port, tls: '%ca%' }))).body, /sni= /)
   const shellac = await proxy({ port: await nginx(good), tls: '%ca%' })
   assert.equal((await get(shellac)).status, 502)
@@ -94,7 +94,7 @@ test('connections are kept and used again', async () => {
 const refusals: readonly [name: string, issued: Issued, tls: string, code: string, detail: RegExp][] = [
   [
     'signed by a stranger',
-    stranger.issue(['DNS:app.internal']),
+    stranger.issue({ names: ['app.internal'] }),
     '%ca% server-name app.internal;',
     'certificate-untrusted',
     /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY/,
@@ -109,7 +109,7 @@ const refusals: readonly [name: string, issued: Issued, tls: string, code: strin
   ['made out to another name', good, '%ca% server-name other.internal;', 'certificate-name', /app\.internal/],
   [
     'that ended yesterday',
-    authority.issue(['DNS:app.internal'], -1),
+    authority.issue({ names: ['app.internal'], fromDays: -30, untilDays: -1 }),
     '%ca% server-name app.internal;',
     'certificate-expired',
     /CERT_HAS_EXPIRED/,
@@ -135,8 +135,8 @@ for (const [name, issued, tls, code, detail] of refusals) {
 }
 
 test('nginx that verifies clients takes the certificate that is configured, and refuses without one', async () => {
-  const port = await nginx(good, `ssl_verify_client on; ssl_client_certificate ${authority.ca};`)
-  const { certificate, key } = authority.issue(['DNS:proxy.internal'])
+  const port = await nginx(good, `ssl_verify_client on; ssl_client_certificate ${authority.certificate};`)
+  const { certificate, key } = authority.issue({ names: ['proxy.internal'], usage: 'clientAuth' })
   const named = '%ca% server-name app.internal;'
   const shellac = await proxy({ port, tls: `${named} certificate ${certificate} key ${key};` })
   assert.match((await get(shellac)).body, /by=CN=proxy\.internal/)
@@ -273,11 +273,11 @@ test('websockets go through', async () => {
 })
 
 test('what cannot be read or does not fit is said at a reload, in the name of the backend, and changes nothing', async () => {
-  const other = authority.issue(['DNS:other.internal'])
+  const other = authority.issue({ names: ['other.internal'] })
   const origin = await startTlsOrigin(good, answerWith('x'))
   const shellac = await proxy({ port: origin.port, tls: '%ca% server-name app.internal;' })
   for (const [tls, problem] of [
-    [`certificate ${good.certificate} key ${other.key};`, /issued-\d+\.key .* holds the key of another certificate/],
+    [`certificate ${good.certificate} key ${other.key};`, /\d+\.key .* holds the key of another certificate/],
     ['ca /nowhere/ca.pem;', /\/nowhere\/ca\.pem .* cannot be read: there is no such file/],
     ['ca %dir%/shellac.conf;', /holds no certificate in PEM/],
     ['ciphers NO_SUCH_CIPHER;', /is refused by OpenSSL: no cipher match/],
@@ -292,8 +292,11 @@ test('what cannot be read or does not fit is said at a reload, in the name of th
 })
 
 test('files that change are used by the connections that follow, without a reload', async () => {
-  const [first, second] = [authority.issue(['DNS:first.internal']), authority.issue(['DNS:second.internal'])]
-  const verifying = `ssl_verify_client on; ssl_client_certificate ${authority.ca}; keepalive_timeout 0; ssl_session_cache none;`
+  const [first, second] = [
+    authority.issue({ names: ['first.internal'], usage: 'clientAuth' }),
+    authority.issue({ names: ['second.internal'], usage: 'clientAuth' }),
+  ]
+  const verifying = `ssl_verify_client on; ssl_client_certificate ${authority.certificate}; keepalive_timeout 0; ssl_session_cache none;`
   const port = await nginx(good, verifying)
   const shellac = await proxy({
     port,

@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
+import { makeAuthority } from '../support/certificates.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
 import { type H2Origin, type StreamScript, startH2Origin, valuesOf } from '../support/h2-origin.ts'
-import { OriginAuthority } from '../support/origin-authority.ts'
 import { freePort, listens } from '../support/ports.ts'
 import { Background } from '../support/process.ts'
 import { startNginx } from '../support/programs.ts'
@@ -15,9 +15,9 @@ import { tempDir } from '../support/temp.ts'
 import { answerWith, startTlsOrigin } from '../support/tls-origin.ts'
 import { waitFor } from '../support/wait.ts'
 
-const authority = new OriginAuthority()
-const issued = authority.issue(['DNS:app.internal'])
-const TLS = `tls { ca ${authority.ca}; server-name app.internal; }`
+const authority = makeAuthority()
+const issued = authority.issue({ names: ['app.internal'] })
+const TLS = `tls { ca ${authority.certificate}; server-name app.internal; }`
 
 function proxy(port: number, backend = 'protocol h2c;', more = ''): Promise<Daemon> {
   return startShellac({

@@ -11,8 +11,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import type { Issued } from './certificates.ts'
 import { onTestEnd } from './cleanup.ts'
-import type { Issued } from './origin-authority.ts'
 
 export type StreamScript = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, raw: readonly string[]) => void
 

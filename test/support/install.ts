@@ -15,6 +15,7 @@ const PACKAGES: ReadonlyMap<string, readonly string[]> = new Map([
   ['saslpasswd2', ['sasl2-bin', 'libsasl2-modules']],
   ['memccat', ['libmemcached-tools']],
   ['h2load', ['nghttp2-client']],
+  ['nghttpd', ['nghttp2-server']],
   ['nghttp', ['nghttp2-client']],
 ])
 /** Packages that hold no program but a library: loading it tells whether it is there. Python is that of the distribution. */

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
+import type { Issued } from './certificates.ts'
 import { onTestEnd } from './cleanup.ts'
-import type { Issued } from './origin-authority.ts'
 
 export interface TlsOrigin {
   readonly port: number
