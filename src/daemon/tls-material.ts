@@ -9,7 +9,7 @@ import { CertificateError, loadCertificate } from '../tls/certificate.ts'
 import type { CertificateMaterial, StapledResponse, TlsMaterial, TlsMaterials } from '../tls/material.ts'
 import { OcspError, readOcspResponse } from '../tls/ocsp-response.ts'
 import { PemError, parseCertificates } from '../tls/pem.ts'
-import { ownSessions, TlsServer } from '../tls/tls-server.ts'
+import { ownSessions, shownByName, TlsServer } from '../tls/tls-server.ts'
 import type { MaterialProblem } from './material-problem.ts'
 import { type LoadedOrigin, loadOrigin, originFilesOf } from './origin-material.ts'
 import { readSecretFile, UnreadableError } from './secret-file.ts'
@@ -122,7 +122,18 @@ class ListenerLoad {
     const entries = this.#plan.certificates.flatMap((one) => this.#loadEntry(one, clientCa) ?? [])
     if (entries.length === 0) return undefined
     if (this.#plan.clientCertificate !== undefined && clientCa === undefined) return undefined
+    this.#doubtHidden(entries)
     return { plan: this.#plan, entries, clientCa }
+  }
+
+  /** A certificate whose every name belongs to an earlier one with the same kind of key. */
+  #doubtHidden(entries: readonly LoadedEntry[]): void {
+    const shown = new Set([...shownByName(entries.map(({ material }) => material)).values()].flat())
+    for (const { plan, material } of entries.slice(1)) {
+      if (shown.has(material) || material.names.length === 0) continue
+      const message = 'is never shown: its names are those of earlier certificates with the same kind of key'
+      this.#report('warn', plan.certificate, plan.place, message, false)
+    }
   }
 
   #loadAuthorities(): string | undefined {

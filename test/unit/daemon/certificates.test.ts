@@ -140,6 +140,18 @@ describe('a first Plan', () => {
     assert.deepEqual(told, [{ level: 'error', message: 'certificate cannot be used', fields: { ...fields, error } }])
   })
 
+  it('is told of a certificate that nobody will be shown', () => {
+    put('shop', ca.issue({ names: ['shop.example.com', 'www.example.com'] }))
+    put('rsa', shop({ keyType: 'rsa' }))
+    put('again', shop())
+    const { certificates, told } = start()
+    const plans = ['shop', 'rsa', 'again'].map((name) => certificatePlan(name))
+    certificates.prepare(planOf({ certificates: plans })).commit()
+    const error = 'is never shown: its names are those of earlier certificates with the same kind of key'
+    const fields = { listener: 'web', file: join(dir, 'again.crt'), place: 'test.conf:1', error }
+    assert.deepEqual(told, [{ level: 'warn', message: 'certificate is doubtful', fields }])
+  })
+
   it('is refused for any of this where it is strict', () => {
     put('shop', shop())
     const plan = planOf({ certificates: [certificatePlan('none'), certificatePlan('shop')], reload: { strict: true } })
