@@ -61,6 +61,8 @@ export interface AttachedSessionCache {
 
 const TIMEOUT_SECONDS = 300
 const WAIT_MS = 20
+/** A service that has said nothing for so many waits is not asked for a while, and no handshake waits for it. */
+const SILENCES = 5
 /** A client that sends no whole hello in this time is TLS's to judge, which has a timeout of its own. */
 const HELLO_MS = 5000
 /** Between a hello and the event about it there is one turn of the event loop; what is left over is of dead connections. */
@@ -149,7 +151,7 @@ class AttachedCache {
   readonly #identities = new Map<string, Buffer | undefined>()
 
   constructor({ connect, timeoutSeconds = TIMEOUT_SECONDS, waitMs = WAIT_MS, tls }: SessionCacheOptions) {
-    this.#client = new SessionClient({ connect, timeoutMs: waitMs, ref: false, tls })
+    this.#client = new SessionClient({ connect, timeoutMs: waitMs, silenceMs: SILENCES * waitMs, ref: false, tls })
     this.#lifeMs = Math.round(timeoutSeconds * 1000)
     this.#client.preconnect()
   }

@@ -156,15 +156,15 @@ export class SessionClient implements LinkHandler {
     this.#link?.close()
   }
 
-  onOpen(): void {
-    this.#retryMs = this.#firstRetryMs
-  }
+  /** A server that accepts connections may still be of no use; only an answer says that it is back. */
+  onOpen(): void {}
 
   onMessage(uid: number, operation: number, bytes: Buffer, start: number, end: number): boolean {
     const asked = this.#asked
     if (!asked.isFirst(uid, operation)) return false
     const request = asked.shift()
     this.#heardAtMs = performance.now()
+    this.#retryMs = this.#firstRetryMs
     const outcome = outcomeOf(operation, bytes, start, end)
     request?.onDone(outcome, bytes, start, end)
     return outcome !== 'bad-response'

@@ -196,6 +196,19 @@ describe('the connection', () => {
     assert.deepEqual(await waitFor('the server', () => client.get(id).catch(() => false as const)), data)
   })
 
+  test('lost again and again without an answer is tried less and less often', async () => {
+    const [server, client] = await connected({ retryMs: 2, mostRetryMs: 3_600_000 })
+    server.onRequest = ({ socket }) => socket.destroy()
+    const sinceMs = performance.now()
+    for (let losses = 0; losses < 7; ) {
+      const code = await client.get(id).catch((error: { code: string }) => error.code)
+      if (code === 'lost') losses++
+      await new Promise(setImmediate)
+    }
+    // The waits between them: 2, 4, 8, 16, 32 and 64 ms.
+    assert.ok(performance.now() - sinceMs >= 126)
+  })
+
   test('closed by the client fails those who wait and is not made again', async () => {
     const [server, client] = await connected()
     const asked = client.get(id)
