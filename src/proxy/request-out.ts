@@ -61,14 +61,14 @@ function acceptsTrailers(head: RequestHead): boolean {
 }
 
 function hostValue(out: OutgoingRequest<RequestView>, server: ServerPlan): string {
-  const choice = out.context.route.backend!.plan.hostHeader
+  const { hostHeader: choice, tls } = out.context.route.backend!.plan
   if (choice.kind === 'fixed') return choice.value
   // An HTTP/1.0 request may come without Host; then only the server's own name is left.
   if (choice.kind === 'client' && out.context.head.authority !== '') return out.context.head.authority
   if (server.address.kind === 'unix') return 'localhost'
   const { host, port } = server.address
   const name = host.includes(':') ? `[${host}]` : host
-  return port === 80 ? name : `${name}:${port}`
+  return port === (tls === undefined ? 80 : 443) ? name : `${name}:${port}`
 }
 
 /**

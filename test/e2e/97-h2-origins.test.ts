@@ -60,6 +60,7 @@ test('a request is the same over HTTP/2, but for what concerns a connection', as
     'X-Odd: \xe9',
   ])
   assert.equal(answer.body.toString(), 'hello')
+  assert.equal(answer.fields.get('via'), '2.0 shellac')
   const [raw] = origin.requests
   assert.deepEqual(raw!.slice(0, 8), [
     ':method',

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fillCaptures, type OutgoingRequest, requestHeadText } from '../../../src/proxy/request-out.ts'
+import {
+  fillCaptures,
+  type OutgoingRequest,
+  requestFieldList,
+  requestHeadText,
+} from '../../../src/proxy/request-out.ts'
 import { parsed } from '../http/parsed.ts'
 import { contextOf, type Peer, runtimeOf } from './parts.ts'
 
@@ -21,6 +26,59 @@ function sent(lines: readonly string[], { config = PLAIN, out = {}, peer }: Case
   assert.ok(text.endsWith('\r\n\r\n'))
   return text.slice(0, -4).split('\r\n')
 }
+
+/** The list that goes to the first server over HTTP/2. */
+function listed(lines: readonly string[], { config = PLAIN, out = {}, peer }: Case = {}): string[] {
+  const context = contextOf(runtimeOf(config), parsed(...lines), peer)
+  const server = context.route.backend!.plan.servers[0]!
+  return requestFieldList({ context, fills: false, validators: '', upgrade: undefined, ...out }, server, 'http')
+}
+
+describe('the list for an origin of HTTP/2', () => {
+  it('has the pseudo-fields first, and what the client said in lower case', () => {
+    const lines = ['GET /a?b HTTP/1.1', 'Host: Shop.Example:81', 'X-Odd:  a b ', 'Accept: x', 'Accept: y']
+    assert.deepEqual(listed(lines), [
+      ...[':method', 'GET', ':scheme', 'http', ':authority', 'shop.example:81', ':path', '/a?b'],
+      ...['x-odd', 'a b', 'accept', 'x', 'accept', 'y'],
+    ])
+  })
+
+  it('has nothing that concerns a connection', () => {
+    const lines = ['GET / HTTP/1.1', 'Host: a', 'Connection: X-Hop, Upgrade, keep-alive', 'X-Hop: 1', 'Keep-Alive: 2']
+    const upgrading = [...lines, 'Upgrade: websocket', 'Proxy-Connection: x', 'HTTP2-Settings: y', 'TE: gzip']
+    assert.deepEqual(listed(upgrading, { out: { upgrade: 'websocket' } }).slice(8), [])
+  })
+
+  it('tells the length of a body that has one, and that trailers are welcome where they are', () => {
+    const post = ['POST / HTTP/1.1', 'Host: a']
+    assert.deepEqual(listed([...post, 'Content-Length: 5', 'Expect: 100-continue']).slice(8), [
+      ...['expect', '100-continue', 'content-length', '5'],
+    ])
+    assert.deepEqual(listed([...post, 'Transfer-Encoding: chunked']).slice(8), [])
+    for (const te of ['trailers', 'deflate;q=0.5, Trailers']) {
+      assert.deepEqual(listed([...post, `TE: ${te}`]).slice(8), ['te', 'trailers'])
+    }
+  })
+
+  it('names the server where the backend says so, without the port that its scheme has', () => {
+    const site = 'site * { proxy app; forwarded { x-forwarded off; via off; } }'
+    for (const [backend, expected] of [
+      ['server a app.internal:8443; host server;', 'app.internal:8443'],
+      ['server a app.internal:80; host server;', 'app.internal'],
+      ['server a app.internal:443; host server;', 'app.internal:443'],
+    ]) {
+      const list = listed(['GET / HTTP/1.1', 'Host: a'], { config: `backend app { ${backend} } ${site}` })
+      assert.deepEqual(list.slice(4, 6), [':authority', expected])
+    }
+  })
+
+  it('of a fetch has the conditions of the cache', () => {
+    const out = { fills: true, validators: 'If-None-Match: "2"\r\n' }
+    assert.deepEqual(listed(['GET / HTTP/1.1', 'Host: a', 'Range: bytes=0-1'], { out }).slice(8), [
+      ...['if-none-match', '"2"'],
+    ])
+  })
+})
 
 describe('the head for an origin', () => {
   it('tells the framing of the body that was parsed', () => {

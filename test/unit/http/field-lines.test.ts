@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { appendFieldLines } from '../../../src/http/field-lines.ts'
+
+it('field lines become names in lower case and values without blanks around them', () => {
+  const list = ['before', '']
+  appendFieldLines(list, 'Accept:  a, b \r\nX-Empty:\r\nX-Colon: a:b\r\n')
+  assert.deepEqual(list, ['before', '', 'accept', 'a, b', 'x-empty', '', 'x-colon', 'a:b'])
+  appendFieldLines(list, '')
+  assert.equal(list.length, 8)
+})
