@@ -94,6 +94,45 @@ describe('sessions by their ids', () => {
     for (const { answer } of uses) assert.deepEqual(answer, { served: true })
   })
 
+  test('of TLS 1.3 stay for another time when the hello has no legacy session id', async () => {
+    const { server } = await startDistcacheServer()
+    const daemon = await startFleetNode({
+      sessions: `mode ids; ids { distcache 127.0.0.1:${server.port}; ${PATIENT} }`,
+    })
+    const client = new OpensslClient<FleetAnswer>('TLSv1.3')
+    await client.visit(daemon.port)
+    const without = await client.visit(daemon.port, { keep: false, args: ['-no_middlebox'] })
+    assert.deepEqual([without.isReused, without.answer], [false, { served: true }])
+    assert.equal(await comesBack(client, daemon), true)
+  })
+
+  test('of TLS 1.3 do not keep a client from saying hello again', async () => {
+    const { server } = await startDistcacheServer()
+    const sessions = `mode ids; ids { distcache 127.0.0.1:${server.port}; ${PATIENT} }`
+    const daemon = await startFleetNode({ sessions, tls: 'groups P-256;' })
+    const client = new OpensslClient<FleetAnswer>('TLSv1.3')
+    for (let visit = 0; visit < 3; visit++) {
+      const { answer } = await client.visit(daemon.port, { args: ['-groups', 'X25519:P-256'] })
+      assert.deepEqual(answer, { served: true })
+    }
+    assert.equal((await client.visit(daemon.port, { args: ['-groups', 'P-256'] })).isReused, true)
+  })
+
+  test('are found for many who come at once', async () => {
+    const memcached = await startMemcached()
+    const node = {
+      sessions: `mode ids; ${SEAL} ids { store memcached edge; ${PATIENT} }`,
+      objects: `memcached edge { server a ${memcached.text}; timeout 10s; }`,
+    }
+    const [one, two] = [await startFleetNode(node), await startFleetNode(node)]
+    for (const version of versions) {
+      const many = Array.from({ length: 60 }, () => new NodeClient<FleetAnswer>(version))
+      await Promise.all(many.map((client) => comesBack(client, one)))
+      const resumed = await Promise.all(many.map((client) => comesBack(client, two)))
+      assert.deepEqual(new Set(resumed), new Set([true]), version)
+    }
+  })
+
   test('cost nothing but full handshakes while the session server is away', async () => {
     const { server } = await startDistcacheServer()
     const { port } = server
