@@ -18,6 +18,7 @@ import {
   startFleetNode,
 } from '../support/tls-fleet.ts'
 import { NodeClient, OpensslClient, type Version } from '../support/tls-resumption.ts'
+import { waitFor } from '../support/wait.ts'
 
 const versions: readonly Version[] = ['TLSv1.2', 'TLSv1.3']
 const clients = [
@@ -260,6 +261,48 @@ describe('the place that a daemon serves', () => {
     assert.equal(await comesBack(client, daemon), false)
     assert.equal(await comesBack(client, daemon), true)
   })
+})
+
+describe('no connection fails, whatever happens to the pool', () => {
+  for (const mode of ['tickets', 'ids', 'both']) {
+    test(`mode ${mode}`, async () => {
+      const memcached = await startMemcached()
+      const node = {
+        sessions: `mode ${mode}; ${SEAL}
+          ${mode === 'ids' ? '' : 'tickets { store memcached edge; }'}
+          ${mode === 'tickets' ? '' : 'ids { store memcached edge; wait 100ms; }'}`,
+        objects: `memcached edge { server a ${memcached.text}; timeout 200ms; eject after 3 for 1s; }`,
+      }
+      const daemons = [await startFleetNode(node), await startFleetNode(node)]
+      const visitors = versions.flatMap((version) => [
+        new NodeClient<FleetAnswer>(version),
+        new NodeClient<FleetAnswer>(version),
+      ])
+      const visits = async (): Promise<boolean> => {
+        const resumed: boolean[] = []
+        for (const daemon of [...daemons, ...daemons]) {
+          resumed.push(...(await Promise.all(visitors.map((client) => comesBack(client, daemon)))))
+        }
+        return resumed.some((one) => one)
+      }
+      const incidents = [
+        () => memcached.stop(),
+        () => memcached.start(),
+        () => memcached.pause(),
+        () => memcached.resume(),
+        () => memcached.flush(),
+        () => memcached.kill(),
+        () => memcached.start(),
+        () => daemons[0]!.reload(),
+      ]
+      await visits()
+      for (const incident of incidents) {
+        await incident()
+        await visits()
+      }
+      await waitFor('sessions to be resumed again', visits)
+    })
+  }
 })
 
 describe('mode both', () => {
