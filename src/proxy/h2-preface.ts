@@ -41,17 +41,10 @@ export class H2Preface extends TimerEntry implements Reader, ClientSession {
 
   onBytes(bytes: Buffer, length: number): boolean {
     if (this.#reader !== undefined) return this.#reader.onBytes(bytes, length)
-    const part = bytes.subarray(0, length)
-    const received = this.#received.length === 0 ? part : Buffer.concat([this.#received, part])
-    const compared = Math.min(received.length, PREFACE.length)
-    const isPreface = PREFACE.compare(received, 0, compared, 0, compared) === 0
-    if (isPreface && compared < PREFACE.length) {
-      this.#received = Buffer.from(received)
-      return true
-    }
-    if (isPreface || !this.#isHttp2Only) return this.#hand(received, isPreface)
-    this.#socket.destroy()
-    return true
+    // Who reads on knows the worker's buffer by its identity, and copies what it keeps of that.
+    if (this.#received.length === 0) return this.#choose(bytes, length)
+    const received = Buffer.concat([this.#received, bytes.subarray(0, length)])
+    return this.#choose(received, received.length)
   }
 
   override onTimeout(): void {
@@ -66,7 +59,19 @@ export class H2Preface extends TimerEntry implements Reader, ClientSession {
     this.#socket.destroy()
   }
 
-  #hand(received: Buffer, isHttp2: boolean): boolean {
+  #choose(bytes: Buffer, length: number): boolean {
+    const compared = Math.min(length, PREFACE.length)
+    const isPreface = PREFACE.compare(bytes, 0, compared, 0, compared) === 0
+    if (isPreface && compared < PREFACE.length) {
+      this.#received = Buffer.from(bytes.subarray(0, length))
+      return true
+    }
+    if (isPreface || !this.#isHttp2Only) return this.#hand(bytes, length, isPreface)
+    this.#socket.destroy()
+    return true
+  }
+
+  #hand(bytes: Buffer, length: number, isHttp2: boolean): boolean {
     const socket = this.#socket
     socket.off('error', ignore)
     socket.off('end', this.#onEnd)
@@ -75,7 +80,7 @@ export class H2Preface extends TimerEntry implements Reader, ClientSession {
     this.#received = NOTHING
     this.#reader = this.#chosen(isHttp2)
     this.#worker.forget(this)
-    return this.#reader.onBytes(received, received.length)
+    return this.#reader.onBytes(bytes, length)
   }
 
   readonly #onEnd = (): void => {

@@ -250,6 +250,18 @@ test('HTTP/1.1 is served on the same listener, and the access log tells them apa
   assert.deepEqual(protocols, ['HTTP/2.0', 'HTTP/1.1', 'HTTP/1.1'])
 })
 
+test('the beginning of a request of HTTP/1.1 is kept apart from what others send meanwhile', async () => {
+  const { shellac, origin } = await setUp(({ target }) => ok(target))
+  const slow = await connectClient(shellac.port)
+  slow.send('GET /whole HTTP/1.1\r\nHost: a\r\n\r\nGET /the-half HTT')
+  assert.equal((await slow.response()).body.toString(), '/whole')
+  const other = await connectClient(shellac.port)
+  await other.get(`/${'x'.repeat(200)}`)
+  slow.send('P/1.1\r\nHost: a\r\n\r\n')
+  assert.equal((await slow.response()).body.toString(), '/the-half')
+  assert.equal(origin.requests.length, 3)
+})
+
 test('a listener without h2c refuses the preface, and one without h1 everything else', async () => {
   const origin = await startOrigin(() => ok('hello'))
   const shellac = await startShellac({
