@@ -21,7 +21,7 @@ const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR } = constants
 
 /** A stream that knows whose it is, so that its events need no closures. */
 interface OwnedStream extends ServerHttp2Stream {
-  client?: H2Stream
+  client?: H2Stream | undefined
 }
 
 export class H2Stream extends H2Writer {
@@ -200,6 +200,7 @@ export class H2Stream extends H2Writer {
 
   onClosed(): void {
     const { exchange, stream } = this
+    ;(stream as OwnedStream).client = undefined
     const isFlushed = this.isWhole && stream.rstCode === NGHTTP2_NO_ERROR && stream.writableFinished
     this.worker.wheel.cancel(this)
     this.exchange = undefined

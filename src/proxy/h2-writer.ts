@@ -16,7 +16,7 @@ import type { ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { latin1Text } from '../http/latin1.ts'
 import { Client, type HeadAndBody } from './client.ts'
-import { respondShared, type SharedHead } from './h2-block.ts'
+import { releaseHandle, respondShared, type SharedHead, type StreamHandle } from './h2-block.ts'
 import { type H2Head, h2HeadOf, h2ObjectOf, h2TrailersOf, hasLength, isInterim } from './h2-response.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import type { UnsizedFraming } from './response-out.ts'
@@ -39,6 +39,7 @@ export abstract class H2Writer extends Client {
   #head: H2Head | undefined = undefined
   /** In place of `#head`, where the answer comes from the cache. */
   #sharedHead: SharedHead | undefined = undefined
+  #handle: StreamHandle | undefined = undefined
   #queue: Buffer[] | undefined = undefined
   #queuedBytes = 0
   /** What is queued stays as it is until the kernel has it, whatever becomes of the stream. */
@@ -129,7 +130,10 @@ export abstract class H2Writer extends Client {
   /** The stream has closed: whatever waits is told, and everything referenced is let go. */
   protected dropWriting(isFlushed: boolean): void {
     this.phase = 'closed'
+    if (isFlushed && this.#handle !== undefined) releaseHandle(this.#handle)
+    this.#handle = undefined
     this.#head = undefined
+    this.#sharedHead = undefined
     this.#queue = undefined
     this.#queuedBytes = 0
     this.#sentBytes = 0
@@ -211,7 +215,7 @@ export abstract class H2Writer extends Client {
     }
     this.phase = 'open'
     // Whether there will be trailers shows at the end; where the length is told, there are none.
-    if (this.#sharedHead !== undefined) respondShared(this.stream, this.#sharedHead, withBody)
+    if (this.#sharedHead !== undefined) this.#handle = respondShared(this.stream, this.#sharedHead, withBody)
     else if (hasLength(head)) this.stream.respond(head, withBody)
     else {
       this.stream.on('wantTrailers', () => this.#sendTrailers())
