@@ -387,9 +387,13 @@ test('stalled handshakes are given up in time, and keep nobody out', async () =>
   const { code, stdout } = await curl('-k', '--http1.1', `https://127.0.0.1:${shellac.port}/`)
   assert.deepEqual([code, stdout], [0, 'served'])
   for (const client of clients) await client.expectClose()
-  const { counters } = await statsOf(shellac)
-  assert.equal(counters.tlsCrowdedOut, 901)
-  await waitFor('the time of the last ones', async () => (await statsOf(shellac)).counters.tlsTimeouts === 99)
+  // How many of them in which way is a matter of how fast the machine is.
+  await waitFor('the end of each of them', async () => {
+    const { counters } = await statsOf(shellac)
+    return (
+      counters.tlsCrowdedOut > 0 && counters.tlsTimeouts > 0 && counters.tlsCrowdedOut + counters.tlsTimeouts === 1000
+    )
+  })
 })
 
 test('what is no TLS is closed, and plain requests are never answered', async () => {
