@@ -79,7 +79,7 @@ export const counterTable = [
   { name: 'h2Streams', doc: 'requests that came as streams of HTTP/2' },
   { name: 'h2Resets', doc: 'streams of HTTP/2 that ended before their answer was out' },
   { name: 'h2Floods', doc: 'connections of HTTP/2 ended because the client asked for work in vain too often' },
-  { name: 'h2Errors', doc: 'connections of HTTP/2 ended by an error of the protocol, or by a flood' },
+  { name: 'h2Errors', doc: 'connections of HTTP/2 ended by an error of the protocol' },
   { name: 'tlsClientsRefused', doc: 'clients turned away after their TLS handshake, for want of a valid certificate' },
 ] as const satisfies readonly CounterRecord[]
 

@@ -84,7 +84,7 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
     this.#session = performServerHandshake(socket, optionsOf(listener))
     const session = this.#session
     session.on('stream', (stream, _, flags, list) => this.#onStream(stream, flags, list as unknown as string[]))
-    session.on('error', () => worker.counters.add(C.h2Errors, 1))
+    session.on('error', (error: NodeJS.ErrnoException) => this.#onError(error))
     session.on('ping', () => this.#onAnswered())
     session.on('remoteSettings', () => this.#onAnswered())
     worker.counters.add(C.h2Connections, 1)
@@ -188,6 +188,11 @@ export class H2Session extends TimerEntry implements ClientSession, Reader {
     }
     const limit = listener.limits.requestsPerConnection
     if (limit !== 0 && this.#requests >= limit) this.drain()
+  }
+
+  /** Also told when the socket fails, which is nobody's fault, and of the error that `#calm` gives. */
+  #onError({ code }: NodeJS.ErrnoException): void {
+    if (code?.startsWith('ERR_HTTP2') === true) this.worker.counters.add(C.h2Errors, 1)
   }
 
   #onAnswered(): void {
