@@ -16,7 +16,7 @@ import type { ServerHttp2Stream, ServerStreamResponseOptions } from 'node:http2'
 import type { StoredObject } from '../cache/tiers/stored-object.ts'
 import { latin1Text } from '../http/latin1.ts'
 import { Client, type HeadAndBody } from './client.ts'
-import { releaseHandle, respondShared, type SharedHead, type StreamHandle } from './h2-block.ts'
+import { releaseHandle, respondShared, type SharedHead, type StreamHandle, sharedHead } from './h2-block.ts'
 import { type H2Head, h2HeadOf, h2ObjectOf, h2TrailersOf, hasLength, isInterim } from './h2-response.ts'
 import type { ListenerRuntime } from './listener-runtime.ts'
 import type { UnsizedFraming } from './response-out.ts'
@@ -199,10 +199,8 @@ export abstract class H2Writer extends Client {
     if (stream.destroyed || stream.closed) return
     if (this.phase === 'held') this.#respond()
     if (this.phase !== 'open' || this.#sentBytes !== 0) return
-    const isLast = this.isWhole && this.#queuedBytes <= SLICE_BYTES
-    if (this.#queuedBytes !== 0) this.#send(this.#nextSlice(), isLast)
-    else if (isLast) stream.end()
-    if (isLast) this.phase = 'ended'
+    if (this.#queuedBytes !== 0) this.#send(this.#nextSlice())
+    else if (this.isWhole) this.#endStream()
   }
 
   #respond(): void {
@@ -216,6 +214,8 @@ export abstract class H2Writer extends Client {
     this.phase = 'open'
     // Whether there will be trailers shows at the end; where the length is told, there are none.
     if (this.#sharedHead !== undefined) this.#handle = respondShared(this.stream, this.#sharedHead, withBody)
+    // Node lets a 205 have no content, which is right, but whoever gave it one meant it (RFC 9110 §15.3.6).
+    else if (head[1] === '205') respondShared(this.stream, sharedHead(head), withBody)
     else if (hasLength(head)) this.stream.respond(head, withBody)
     else {
       this.stream.on('wantTrailers', () => this.#sendTrailers())
@@ -229,14 +229,20 @@ export abstract class H2Writer extends Client {
     stream.sendTrailers(this.#trailers === undefined ? {} : h2TrailersOf(this.#trailers))
   }
 
-  /** The last slice needs no word of its being taken: the stream closes behind it. */
-  #send(slice: Buffer, isLast: boolean): void {
-    const bytes = this.#isPinned ? slice : Buffer.from(slice)
+  #endStream(): void {
+    this.phase = 'ended'
+    this.stream.end()
+  }
+
+  #send(slice: Buffer): void {
     this.#sentBytes = slice.length
-    if (isLast) this.stream.end(bytes)
-    else {
+    if (this.isWhole && this.#queuedBytes === 0) {
+      // It needs no word of its being taken: the stream closes behind it.
+      this.phase = 'ended'
+      this.stream.end(slice)
+    } else {
       this.#onTaken ??= () => this.#take()
-      this.stream.write(bytes, this.#onTaken)
+      this.stream.write(slice, this.#onTaken)
     }
     this.onProgress()
   }
@@ -259,17 +265,30 @@ export abstract class H2Writer extends Client {
     if (waiting !== undefined) for (const done of waiting) this.guard(() => done(isFlushed))
   }
 
+  /** The next bytes of the queue, which are the stream's from now on; what is small goes together. */
   #nextSlice(): Buffer {
     const queue = this.#queue!
-    const piece = queue[0]!
-    if (piece.length <= SLICE_BYTES) {
-      queue.shift()
-      this.#queuedBytes -= piece.length
-      return piece
+    const first = queue[0]!
+    let slice = first
+    if (first.length > SLICE_BYTES) {
+      slice = first.subarray(0, SLICE_BYTES)
+      queue[0] = first.subarray(SLICE_BYTES)
+    } else if (queue.length === 1) {
+      queue.length = 0
+    } else {
+      return this.#gather(queue)
     }
-    queue[0] = piece.subarray(SLICE_BYTES)
-    this.#queuedBytes -= SLICE_BYTES
-    return piece.subarray(0, SLICE_BYTES)
+    this.#queuedBytes -= slice.length
+    return this.#isPinned ? slice : Buffer.from(slice)
+  }
+
+  /** As many pieces as fit a slice, in one; at least the first. */
+  #gather(queue: Buffer[]): Buffer {
+    let count = 0
+    let length = 0
+    while (count < queue.length && length + queue[count]!.length <= SLICE_BYTES) length += queue[count++]!.length
+    this.#queuedBytes -= length
+    return Buffer.concat(queue.splice(0, count), length)
   }
 }
 

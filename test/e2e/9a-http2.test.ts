@@ -118,6 +118,42 @@ test('ranges, errors and redirects are what they are elsewhere', async () => {
   assert.equal((await client.get('/a', { ':method': 'TRACE' })).status, 405)
 })
 
+test('an answer whose last pieces come together is whole', async () => {
+  const chunks = Array.from({ length: 40 }, (_, i) => `5\r\n${String(i).padStart(5, '.')}\r\n`).join('')
+  const { client } = await setUp(({ target }) =>
+    target === '/chunks'
+      ? `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`
+      : ok('0123456789'.repeat(30_000), 'Cache-Control: max-age=60', 'ETag: "e"'),
+  )
+  const passed = await client.get('/chunks')
+  assert.equal(passed.body.length, 200)
+  assert.ok(passed.body.toString().endsWith('...38...39'))
+  // Small parts, large ones, and both: the pieces of one answer.
+  for (const ranges of ['0-1,4-5,8-9', '0-99999,100001-200000,200002-200003', '1-2,10-40009,-5']) {
+    for (const when of ['miss', 'hit']) {
+      const { status, raw, body } = await client.get('/a', { range: `bytes=${ranges}` })
+      assert.equal(status, 206, when)
+      assert.equal(fieldOf(raw, 'content-length'), String(body.length))
+      const boundary = /boundary=(\S+)/.exec(fieldOf(raw, 'content-type') ?? '')![1]!
+      assert.ok(body.toString().endsWith(`--${boundary}--\r\n`))
+      await client.get('/a')
+    }
+  }
+})
+
+test('a 205 with content has it, as over HTTP/1.1', async () => {
+  const { client } = await setUp(({ target }) =>
+    target === '/sized'
+      ? reply(205, 'hello')
+      : 'HTTP/1.1 205 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+  )
+  for (const path of ['/sized', '/chunked']) {
+    const answer = await client.get(path)
+    assert.equal(answer.status, 205)
+    assert.equal(answer.body.toString(), 'hello')
+  }
+})
+
 test('streams are served side by side, none waits for another', async () => {
   const held: (() => void)[] = []
   const { client } = await setUp(async ({ target }) => {
