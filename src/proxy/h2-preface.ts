@@ -78,9 +78,16 @@ export class H2Preface extends TimerEntry implements Reader, ClientSession {
     socket.off('close', this.#onClose)
     this.#worker.wheel.cancel(this)
     this.#received = NOTHING
-    this.#reader = this.#chosen(isHttp2)
-    this.#worker.forget(this)
-    return this.#reader.onBytes(bytes, length)
+    try {
+      this.#reader = this.#chosen(isHttp2)
+      return this.#reader.onBytes(bytes, length)
+    } catch (error) {
+      this.#worker.logFault(error)
+      socket.destroy()
+      return true
+    } finally {
+      this.#worker.forget(this)
+    }
   }
 
   readonly #onEnd = (): void => {
