@@ -133,6 +133,7 @@ export class Handshake extends TimerEntry implements Reader {
     this.#handle = undefined
     const socket = openTlsSocket(handle, options, this.#worker.readBuffer, this, received)
     this.#socket = socket
+    this.#server.guard(socket, () => this.#refuse(socket))
     socket.on('error', () => {}) // 'close' follows
     socket.on('end', this.#onEnd)
     socket.on('close', this.#onClosed)
@@ -150,14 +151,11 @@ export class Handshake extends TimerEntry implements Reader {
 
   #onSecure(socket: TLSSocket): void {
     clock.update()
-    this.#leave()
-    socket.off('end', this.#onEnd)
-    socket.off('close', this.#onClosed)
+    this.#detach(socket)
     if (socket.destroyed) return
     endHandshake(socket)
     if (!isClientWelcome(socket, this.#server.plan)) {
-      this.#worker.counters.add(C.tlsClientsRefused, 1)
-      socket.destroy()
+      this.#refuse(socket)
       return
     }
     const isResumed = socket.isSessionReused()
@@ -172,6 +170,19 @@ export class Handshake extends TimerEntry implements Reader {
       this.#worker.logFault(error)
       socket.destroy()
     }
+  }
+
+  /** What the client shows is not what the listener wants. */
+  #refuse(socket: TLSSocket): void {
+    this.#detach(socket)
+    this.#worker.counters.add(C.tlsClientsRefused, 1)
+    socket.destroy()
+  }
+
+  #detach(socket: TLSSocket): void {
+    this.#leave()
+    socket.off('end', this.#onEnd)
+    socket.off('close', this.#onClosed)
   }
 
   /** Decrypted before the handshake is told to be done: TLS 1.3 clients speak as soon as they have sent theirs. */

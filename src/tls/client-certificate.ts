@@ -31,13 +31,20 @@ function readFacts(socket: TLSSocket, plan: TlsPlan): TlsFacts {
     cipher: (socket.getCipher() as ReturnType<TLSSocket['getCipher']> | null)?.name ?? '',
     protocol: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '',
     sni: sniOf(socket),
-    client: plan.clientCertificate === undefined ? undefined : clientFactsOf(socket, plan.clientCertificate.depth),
+    client: plan.clientCertificate === undefined ? undefined : clientFactsOf(socket),
   }
 }
 
-/** False: the listener serves nobody without a valid certificate, and this client has none. */
+/**
+ * False: the listener serves nobody without a valid certificate, and this client has none; or its certificate would be valid
+ * if it did not stand farther from the authority than `depth`. Asked before a client has its session: a session does not hold
+ * the certificates between, so who resumes one is taken to be within the depth.
+ */
 export function isClientWelcome(socket: TLSSocket, { clientCertificate }: TlsPlan): boolean {
-  return clientCertificate?.mode !== 'required' || verifiedCertificate(socket, clientCertificate.depth) !== undefined
+  if (clientCertificate === undefined) return true
+  const certificate = validCertificate(socket)
+  if (certificate === undefined) return clientCertificate.mode !== 'required'
+  return intermediatesOf(certificate) <= clientCertificate.depth
 }
 
 function sniOf(socket: TLSSocket): string {
@@ -45,11 +52,11 @@ function sniOf(socket: TLSSocket): string {
   return typeof servername === 'string' ? servername.toLowerCase() : ''
 }
 
-function clientFactsOf(socket: TLSSocket, depth: number): ClientCertificateFacts | undefined {
+function clientFactsOf(socket: TLSSocket): ClientCertificateFacts | undefined {
   const certificate = socket.getPeerX509Certificate()
   if (certificate === undefined) return undefined
   return {
-    isVerified: verifiedCertificate(socket, depth) !== undefined,
+    isVerified: validCertificate(socket) !== undefined,
     subject: distinguishedName(certificate.subject),
     commonName: commonNameOf(certificate.subject),
     names: alternativeNames(certificate.subjectAltName)
@@ -63,13 +70,12 @@ function clientFactsOf(socket: TLSSocket, depth: number): ClientCertificateFacts
 }
 
 /** A resumed session without its certificate (RFC 8446 §2.2) gives none, although OpenSSL finds nothing wrong with it. */
-function verifiedCertificate(socket: TLSSocket, depth: number): X509Certificate | undefined {
+function validCertificate(socket: TLSSocket): X509Certificate | undefined {
   const certificate = socket.getPeerX509Certificate()
   const { ssl } = socket as unknown as { readonly ssl: Verifier | null }
   if (certificate === undefined || ssl === null || ssl.verifyError()) return undefined
   // A session outlives its handshake, and may outlive the certificate.
-  if (certificate.validToDate.getTime() < Date.now()) return undefined
-  return intermediatesOf(certificate) <= depth ? certificate : undefined
+  return certificate.validToDate.getTime() < Date.now() ? undefined : certificate
 }
 
 /**

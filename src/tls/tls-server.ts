@@ -22,6 +22,7 @@ import {
 import type { ClientHello } from '../distcache/client-hello.ts'
 import type { ListenerProtocol, TlsPlan } from '../plan/tls-plan.ts'
 import { assert } from '../util/assert.ts'
+import { isClientWelcome } from './client-certificate.ts'
 import type { CertificateMaterial, TlsMaterial } from './material.ts'
 import { policyOptions } from './policy.ts'
 import { shownCertificate } from './shown-certificate.ts'
@@ -169,6 +170,21 @@ export class TlsServer {
     this.#setup.sessions.onHandshake(isResumed)
   }
 
+  /**
+   * Called for each socket that was made with `options`. `refuse` is told of a client that is not welcome before a session of it
+   * is kept, and ends it: with the session it would be back, and nobody would see what it was refused for.
+   */
+  guard(socket: TLSSocket, refuse: () => void): void {
+    if (this.plan.clientCertificate === undefined || this.events.listenerCount('newSession') === 0) return
+    const internals = socket as unknown as { server: EventEmitter }
+    internals.server = new GuardedEvents(this.events, () => {
+      if (socket.destroyed) return false // it has several, and was refused with the first
+      if (isClientWelcome(socket, this.plan)) return true
+      refuse()
+      return false
+    })
+  }
+
   /** New certificates for connections that begin from now on. Throws as the constructor, and then nothing has changed. */
   update(material: TlsMaterial): TlsSocketOptions {
     const { all, first, exact, wildcards } = this.#identify(material)
@@ -291,6 +307,31 @@ export class TlsEvents extends EventEmitter {
     this.removeAllListeners('OCSPRequest')
     if (answer !== undefined)
       this.on('OCSPRequest', (_der: Buffer, _issuer: Buffer | null, done: OcspDone) => answer(done))
+  }
+}
+
+/** The events of one connection, whose new sessions are told only if `mayKeep`; otherwise nobody answers, and nothing is sent. */
+class GuardedEvents extends EventEmitter {
+  readonly #events: TlsEvents
+  readonly #mayKeep: () => boolean
+
+  constructor(events: TlsEvents, mayKeep: () => boolean) {
+    super()
+    this.#events = events
+    this.#mayKeep = mayKeep
+  }
+
+  /** As Node looks for it; see TlsEvents. */
+  get _sharedCreds(): SecureContext | undefined {
+    return this.#events._sharedCreds
+  }
+
+  override listenerCount(name: string): number {
+    return this.#events.listenerCount(name)
+  }
+
+  override emit(name: string, ...values: unknown[]): boolean {
+    return name === 'newSession' && !this.#mayKeep() ? true : this.#events.emit(name, ...values)
   }
 }
 

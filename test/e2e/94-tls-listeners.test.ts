@@ -1,12 +1,15 @@
 /** What clients of a TLS listener are shown, and what it refuses: versions, ciphers, names, keys, certificates of clients. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { SessionStore } from '../../src/distcache/session-store.ts'
 import { statsOf } from '../support/admin.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { helloMessage, inRecords } from '../support/client-hello.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
+import { startDistcacheServer } from '../support/distcache.ts'
 import { curl } from '../support/programs.ts'
 import { connectSecure, type Seen, sClient } from '../support/s-client.ts'
 import { connectClient } from '../support/scripted-client.ts'
@@ -347,6 +350,31 @@ test('a session that is resumed brings the certificate of the client along, and 
   }
   assert.equal((await statsOf(shellac)).counters.tlsResumed, 2)
 })
+
+for (const mode of ['optional', 'required']) {
+  test(`who stands too far from the authority gets no session to come back with: ${mode}`, async () => {
+    const store = new SessionStore(64)
+    const { server } = await startDistcacheServer({ sessions: store })
+    const rule = `client-certificate ${mode} { ca ${clientCa.certificate}; depth 0; }`
+    for (const sessions of ['', 'sessions kept;']) {
+      const shellac = await start({
+        tls: `${certificates} ${rule} ${sessions}`,
+        more: `tls-sessions kept { mode ids; ids { distcache 127.0.0.1:${server.port}; wait 5s; } }
+          match @verified { client-certificate verified; }`,
+        site: 'route known { path /known; allow @verified; respond 200 "known"; }',
+      })
+      for (const version of ['-tls1_2', '-tls1_3']) {
+        const session = join(tempDir(), 'session')
+        const ask = (...args: string[]): Promise<Seen> =>
+          sClient(shellac.port, [version, ...args], GET.replace(' / ', ' /known '))
+        assert.doesNotMatch((await ask(...asClient(ada), '-sess_out', session)).text, /known|HTTP\/1/)
+        if (existsSync(session)) assert.doesNotMatch((await ask('-sess_in', session)).text, /^Reused, |known/m)
+      }
+      assert.equal((await statsOf(shellac)).counters.tlsClientsRefused, 2)
+    }
+    assert.equal(store.count, 0)
+  })
+}
 
 test('browsers are told to come by https only over https, by every answer of the site', async () => {
   const origin = await startOrigin(() =>

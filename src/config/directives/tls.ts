@@ -284,7 +284,9 @@ export const clientDepth = directive({
   shape: one(integer(0, 10)),
   defaultText: '3',
   phase: 'accept',
-  doc: 'How many certificates may stand between that of a client and one of "ca".',
+  doc:
+    'How many certificates may stand between that of a client and one of "ca". Who shows one that stands farther away is not ' +
+    'served, also where certificates are optional.',
   example: 'depth 1;',
   peers: ['ssl_verify_depth', 'SSLVerifyDepth'],
 })
