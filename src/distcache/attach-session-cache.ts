@@ -28,6 +28,7 @@ import { SessionClient, type SessionRequest } from './client.ts'
 import { MAX_CLIENT_HELLO_BYTES, readClientHello } from './client-hello.ts'
 import { ID_BYTES } from './limits.ts'
 import { Operation } from './message.ts'
+import { hasSessionId } from './openssl-session.ts'
 import { isFailure, type Outcome } from './outcome.ts'
 
 export interface SessionCacheOptions {
@@ -185,29 +186,32 @@ class AttachedCache {
     const isOnce = this.#identities.has(key)
     const id = isOnce ? this.#identities.get(key) : legacyId
     this.#identities.delete(key)
-    const found = new Lookup(isOnce, (data, isAnswered) => {
+    const found = new Lookup(id ?? legacyId, isOnce, (data, isAnswered) => {
       if (data !== undefined) this.counters.found++
       else if (isAnswered) this.counters.missed++
       else this.counters.failed++
       callback(null, data ?? null)
     })
     if (id === undefined) found.onDone('absent')
-    else found.begin(this.#client, id)
+    else found.begin(this.#client)
   }
 }
 
 /** A GET; for a session that is used once, and the REMOVE behind it, which says whether it is ours. */
 class Lookup implements SessionRequest {
+  readonly #id: Buffer
   readonly #isOnce: boolean
   readonly #tell: (data: Buffer | undefined, isAnswered: boolean) => void
   #data: Buffer | undefined = undefined
 
-  constructor(isOnce: boolean, tell: (data: Buffer | undefined, isAnswered: boolean) => void) {
+  constructor(id: Buffer, isOnce: boolean, tell: (data: Buffer | undefined, isAnswered: boolean) => void) {
+    this.#id = id
     this.#isOnce = isOnce
     this.#tell = tell
   }
 
-  begin(client: SessionClient, id: Buffer): void {
+  begin(client: SessionClient): void {
+    const id = this.#id
     if (!client.begin(this, Operation.get, id)) {
       this.onDone('unreachable')
       return
@@ -219,7 +223,11 @@ class Lookup implements SessionRequest {
   }
 
   onDone(outcome: Outcome, bytes?: Buffer, start?: number, end?: number): void {
-    if (outcome === 'ok' && bytes !== undefined) this.#data = Buffer.from(bytes.subarray(start, end))
+    if (outcome === 'ok' && bytes !== undefined) {
+      const data = bytes.subarray(start, end)
+      // The service may give what was not asked for.
+      if (hasSessionId(data, this.#id)) this.#data = Buffer.from(data)
+    }
     if (!this.#isOnce || bytes === undefined) this.#tell(this.#data, !isFailure(outcome))
   }
 }

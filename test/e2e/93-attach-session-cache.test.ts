@@ -246,6 +246,23 @@ describe('without the session service', () => {
       assert.ok(again.answer !== undefined)
     })
 
+    test(`that gives another session than was asked for, handshakes are full: ${version}`, async () => {
+      const service = await scriptedSessions()
+      let last: Buffer = Buffer.alloc(0)
+      service.onRequest = (heard) => {
+        const { operation, payload } = heard
+        if (operation === Operation.add) last = payload.subarray(8 + payload.readUInt32BE(4))
+        heard.reply(operation === Operation.get ? last : 0)
+      }
+      const one = await start(service.address)
+      const [client, other] = [new NodeClient<AttachedAnswer>(version), new NodeClient<AttachedAnswer>(version)]
+      await client.visit(one.port)
+      await other.visit(one.port)
+      const again = await client.visit(one.port)
+      assert.equal(again.isReused, false)
+      assert.ok(again.answer !== undefined)
+    })
+
     test(`that dies and comes back, sessions are resumed again: ${version}`, async () => {
       const service = await scriptedSessions()
       const stored = new Map<string, Buffer>()

@@ -17,9 +17,9 @@
  * handshake.
  */
 import type { ClientHello } from '../../distcache/client-hello.ts'
+import { hasSessionId, sessionVersion, TLS_13 } from '../../distcache/openssl-session.ts'
 import { type RemoteSessions, SessionOutcome, type SessionSink } from '../../distcache/remote-sessions.ts'
 import type { SessionTally } from './session-tally.ts'
-import { sessionVersion, TLS_13 } from './session-version.ts'
 
 export type NewSessionDone = () => void
 export type ResumeDone = (error: Error | null, session: Buffer | null) => void
@@ -102,35 +102,40 @@ export class SessionIds {
 
   #find(id: Buffer, isOnce: boolean, done: ResumeDone): void {
     const { store, now } = this.#options
-    const look = new Look(this.#options, now(), isOnce, done)
+    const look = new Look(this.#options, { id, isOnce, begunMs: now() }, done)
     store.get(id, look)
     if (isOnce) store.remove(id, look.removal)
   }
 }
 
+interface Question {
+  readonly id: Buffer
+  /** It is for one resumption, and a TLS 1.3 session. */
+  readonly isOnce: boolean
+  readonly begunMs: number
+}
+
 /** A question for one session. */
 class Look implements SessionSink {
   readonly #options: SessionIdsOptions
-  readonly #begunMs: number
-  /** It is for one resumption, and a TLS 1.3 session. */
-  readonly #isOnce: boolean
+  readonly #question: Question
   readonly #done: ResumeDone
   #data: Buffer = NOTHING
   #outcome: number = SessionOutcome.failed
 
-  constructor(options: SessionIdsOptions, begunMs: number, isOnce: boolean, done: ResumeDone) {
+  constructor(options: SessionIdsOptions, question: Question, done: ResumeDone) {
     this.#options = options
-    this.#begunMs = begunMs
-    this.#isOnce = isOnce
+    this.#question = question
     this.#done = done
   }
 
   onSession(outcome: number, data: Buffer): void {
-    // Whoever shares the store may have put anything there.
-    const isMeant = outcome === SessionOutcome.done && (sessionVersion(data) === TLS_13) === this.#isOnce
+    const { id, isOnce } = this.#question
+    // Whoever shares the store may have put anything there, and the store may give what was not asked for.
+    const isMeant = (sessionVersion(data) === TLS_13) === isOnce && hasSessionId(data, id)
     this.#outcome = outcome === SessionOutcome.done && !isMeant ? SessionOutcome.absent : outcome
     this.#data = data
-    if (!this.#isOnce) this.#end(this.#outcome)
+    if (!isOnce) this.#end(this.#outcome)
   }
 
   /** The answer to the removal, which comes behind that to the look-up. */
@@ -140,7 +145,7 @@ class Look implements SessionSink {
 
   #end(outcome: number): void {
     const { tally, now, waitMs } = this.#options
-    const tookMs = now() - this.#begunMs
+    const tookMs = now() - this.#question.begunMs
     tally.addLatency(tookMs)
     if (outcome === SessionOutcome.done) tally.add('found')
     else if (outcome === SessionOutcome.absent) tally.add('missed')

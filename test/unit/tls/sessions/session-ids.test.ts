@@ -15,12 +15,14 @@ const WAIT_MS = 20
 const TTL_MS = 5000
 
 /** What OpenSSL would write of such a session, as far as it is looked at. */
-const sessionOf = (protocol: number): Buffer =>
-  Buffer.from([0x30, 0x82, 1, 2, 2, 1, 1, 2, 2, protocol >> 8, protocol & 255, 4, 2, 0x13, 2])
-const tls12 = sessionOf(0x0303)
-const tls13 = sessionOf(0x0304)
+function sessionOf(protocol: number, name: Buffer): Buffer {
+  const head = [0x30, 0x82, 1, 2, 2, 1, 1, 2, 2, protocol >> 8, protocol & 255, 4, 2, 0x13, 2, 4, name.length]
+  return Buffer.concat([Buffer.from(head), name, Buffer.from([4, 1, 0])])
+}
 const id = Buffer.alloc(32, 1)
 const identity = Buffer.alloc(32, 2)
+const tls12 = sessionOf(0x0303, id)
+const tls13 = sessionOf(0x0304, identity)
 const number = Buffer.alloc(32, 3)
 
 /** Answers when it is told to. */
@@ -178,13 +180,27 @@ test('what was noted is a copy, and bounded', () => {
   assert.deepEqual(bench.store.asked.slice(2), ['get 0'], 'the first was forgotten')
 })
 
+test('a session of another id is none', () => {
+  const bench = new Bench()
+  for (const data of [sessionOf(0x0303, identity), sessionOf(0x0303, id.subarray(1)), tls12.subarray(0, 40)]) {
+    bench.resume(id)
+    bench.store.answer(SessionOutcome.done, data)
+  }
+  bench.hello({ sessionId: number, firstIdentity: identity }, true)
+  bench.resume(number)
+  bench.store.answer(SessionOutcome.done, sessionOf(0x0304, id))
+  bench.store.answer(SessionOutcome.done)
+  assert.deepEqual(bench.told, [null, null, null, null])
+  assert.deepEqual(bench.counts(), { missed: 4 })
+})
+
 test('a session of the other protocol is none', () => {
   const bench = new Bench()
   bench.resume(id)
-  bench.store.answer(SessionOutcome.done, tls13)
+  bench.store.answer(SessionOutcome.done, sessionOf(0x0304, id))
   bench.hello({ sessionId: number, firstIdentity: identity }, true)
   bench.resume(number)
-  bench.store.answer(SessionOutcome.done, tls12)
+  bench.store.answer(SessionOutcome.done, sessionOf(0x0303, identity))
   bench.store.answer(SessionOutcome.done)
   for (const data of [NOTHING, Buffer.from('what else may lie there'), Buffer.from([0x30, 0x84, 0, 0])]) {
     bench.hello({ sessionId: number, firstIdentity: identity }, true)
