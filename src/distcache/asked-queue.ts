@@ -19,18 +19,30 @@ export class AskedQueue {
   #first = 0
   #length = 0
   #givenUp = 0
+  /** Of the newest, how many have not been sent yet. */
+  #unsent = 0
 
   get length(): number {
     return this.#length
   }
 
-  push(request: SessionRequest, operation: number, uid: number, nowMs: number): void {
+  /** It waits since `nowMs`, or, with `isUnsent`, since `markSent`. */
+  push(request: SessionRequest, operation: number, uid: number, nowMs: number, isUnsent: boolean): void {
     if (this.#length > this.#mask) this.#grow()
     const at = (this.#first + this.#length++) & this.#mask
     this.#requests[at] = request
     this.#uids[at] = uid
     this.#operations[at] = operation
     this.#sinceMs[at] = nowMs
+    if (isUnsent) this.#unsent++
+  }
+
+  /** Those that were not are sent now: how many. */
+  markSent(nowMs: number): number {
+    const sent = this.#unsent
+    this.#unsent = 0
+    for (let i = this.#length - sent; i < this.#length; i++) this.#sinceMs[(this.#first + i) & this.#mask] = nowMs
+    return sent
   }
 
   /** Whether a response with this number and operation answers the oldest. */
@@ -46,6 +58,7 @@ export class AskedQueue {
     this.#first = (this.#first + 1) & this.#mask
     this.#length--
     if (this.#givenUp > 0) this.#givenUp--
+    if (this.#unsent > this.#length) this.#unsent = this.#length
     return request
   }
 

@@ -26,7 +26,7 @@ import { clientUids, type Uids } from './uids.ts'
 export interface ClientOptions {
   /** `UNIX:/run/shellac/dc.sock`, `IP:host:port`, `IP:[::1]:port`, or such an address read. */
   readonly connect: string | Address
-  /** The longest wait for an answer, connecting included; default 1000. */
+  /** The longest wait for an answer, connecting included, what this thread is busy with not; default 1000. */
   readonly timeoutMs?: number
   /** A server that owes answers and says nothing for so long is lost; default 5000, and at least timeoutMs. */
   readonly silenceMs?: number
@@ -159,6 +159,12 @@ export class SessionClient implements LinkHandler {
   /** A server that accepts connections may still be of no use; only an answer says that it is back. */
   onOpen(): void {}
 
+  /** A busy thread writes long after it was asked, which is not the server's time. */
+  onFlushed(): void {
+    const nowMs = performance.now()
+    if (this.#asked.markSent(nowMs) === this.#asked.length) this.#heardAtMs = nowMs
+  }
+
   onMessage(uid: number, operation: number, bytes: Buffer, start: number, end: number): boolean {
     const asked = this.#asked
     if (!asked.isFirst(uid, operation)) return false
@@ -203,7 +209,7 @@ export class SessionClient implements LinkHandler {
     if (this.#timerAtMs > nowMs + this.#timeoutMs) this.#startTimer(nowMs, nowMs + this.#timeoutMs)
     let uid = this.#uids.next()
     while (asked.has(uid)) uid = this.#uids.next()
-    asked.push(request, operation, uid, nowMs)
+    asked.push(request, operation, uid, nowMs, this.#link?.isOpen === true)
     return uid
   }
 
@@ -215,17 +221,25 @@ export class SessionClient implements LinkHandler {
     if (!this.#isRef) this.#timer.unref()
   }
 
+  /** In a thread that was busy, answers may have come in time that nobody has read yet: those are read before anybody is given up. */
   #onTimer(): void {
-    this.#timerAtMs = Number.POSITIVE_INFINITY
-    const asked = this.#asked
     const nowMs = performance.now()
+    const look = setImmediate(() => this.#look(nowMs))
+    if (!this.#isRef) look.unref()
+  }
+
+  /** `nowMs`: when the timer fired. */
+  #look(nowMs: number): void {
+    this.#timerAtMs = Number.POSITIVE_INFINITY
+    if (this.#isClosed) return
+    const asked = this.#asked
     if (asked.length > 0 && nowMs - this.#heardAtMs >= this.#silenceMs) this.#link?.close('lost')
     for (let left = asked.length; left > 0; left--) {
       asked.giveUp(nowMs - this.#timeoutMs)?.onDone('timed-out', NOTHING, 0, 0)
     }
     if (asked.length === 0) return
     const nextMs = Math.min(asked.waitsSinceMs() + this.#timeoutMs, this.#heardAtMs + this.#silenceMs)
-    if (this.#timerAtMs > nextMs) this.#startTimer(nowMs, nextMs)
+    if (this.#timerAtMs > nextMs) this.#startTimer(performance.now(), nextMs)
   }
 
   #promise<T>(begin: (request: SessionRequest) => boolean, read: Reading<T>): Promise<T> {

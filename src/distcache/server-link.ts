@@ -33,6 +33,8 @@ export type LinkEnd = 'unreachable' | 'lost' | 'bad-response' | 'closed'
 
 export interface LinkHandler {
   onOpen(): void
+  /** What was in the output of an open link has been written. */
+  onFlushed?(): void
   /** A response: its payload is bytes[start, end), valid until this returns. False: it answers nothing; the link ends. */
   onMessage(uid: number, operation: number, bytes: Buffer, start: number, end: number): boolean
   /** `error`: of the socket, where it had one. */
@@ -52,7 +54,10 @@ export class ServerLink {
   readonly #handler: LinkHandler
   readonly #decoder: MessageDecoder
   readonly #socket: Socket
-  readonly #flushNow = () => this.flush()
+  readonly #flushNow = () => {
+    this.flush()
+    if (!this.#closed) this.#handler.onFlushed?.()
+  }
   #connectTimer: NodeJS.Timeout | undefined
   #isOpen = false
   #closed = false

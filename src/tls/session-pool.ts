@@ -141,6 +141,7 @@ class Call extends ServerRequest implements ItemSink {
   /** Number of the server that owns the key. */
   readonly owner: number
   #sink: SessionSink | undefined
+  #start: NodeJS.Immediate | undefined = undefined
   #timer: NodeJS.Timeout | undefined = undefined
 
   constructor(sessions: SessionPool, kind: number, id: Buffer, owner: number, sink: SessionSink) {
@@ -153,8 +154,15 @@ class Call extends ServerRequest implements ItemSink {
     this.mayRepeat = kind === Kind.get || kind === Kind.have // those that read
   }
 
+  /**
+   * From when it is written, at the end of this turn, until what had come by the end of the wait is read: a worker with many
+   * handshakes at a time is slower than the server, and would give up answers that are there.
+   */
   wait(waitMs: number): void {
-    this.#timer = setTimeout(() => this.#tell(SessionOutcome.failed, NOTHING), waitMs)
+    const giveUp = (): void => this.#tell(SessionOutcome.failed, NOTHING)
+    this.#start = setImmediate(() => {
+      this.#timer = setTimeout(() => setImmediate(giveUp), waitMs)
+    })
   }
 
   /** It was not sent. */
@@ -198,6 +206,7 @@ class Call extends ServerRequest implements ItemSink {
     const sink = this.#sink
     if (sink === undefined) return
     this.#sink = undefined
+    clearImmediate(this.#start)
     clearTimeout(this.#timer)
     sink.onSession(outcome, data)
   }

@@ -1,6 +1,8 @@
 /** The client that pipelines: what it says, what it makes of answers, and what becomes of those who wait. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { type ClientOptions, SessionClient } from '../../../src/distcache/client.ts'
 import { Code, Operation } from '../../../src/distcache/message.ts'
 import type { Outcome } from '../../../src/distcache/outcome.ts'
@@ -232,6 +234,29 @@ describe('time', () => {
     assert.deepEqual(await client.get(id), data)
     assert.equal(server.sockets.length, 1)
     assert.equal(client.asked, 0)
+  })
+
+  test('that this thread is busy does not count', async () => {
+    const thread = new Worker(new URL('../../support/session-thread.ts', import.meta.url))
+    onTestEnd(async () => void (await thread.terminate()))
+    const [port] = await once(thread, 'message')
+    const connect = `IP:127.0.0.1:${port}`
+    const client = new SessionClient({ connect, timeoutMs: 20, silenceMs: 20, uids: new Uids() })
+    onTestEnd(() => client.close())
+    client.preconnect()
+    await waitFor('a connection', () => client.isConnected)
+    const beBusy = (): void => {
+      for (const untilMs = performance.now() + 60; performance.now() < untilMs; );
+    }
+    await client.add(id, data, 60_000)
+    // Before it is written, behind that, and when the answer has come.
+    for (const turns of [0, 1, 2, 3]) {
+      const asked = client.get(id)
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+      beBusy()
+      assert.deepEqual(await asked, data, `busy after ${turns} turns`)
+    }
+    assert.equal(client.isConnected, true)
   })
 
   test('a server that connects and says nothing is lost after a while', async () => {

@@ -118,6 +118,20 @@ test('a server that is gone is a failure at once', async () => {
     assert.equal(await outcomeOf(call), failed)
 })
 
+test('that the thread is busy does not count as waiting', async () => {
+  const server = await startMemcached()
+  const { pool } = testPool(poolPlan([server.address]))
+  const sessions = new SessionPool({ pool, secret, waitMs: 20 })
+  await ask((sink) => new SessionPool({ pool, secret, waitMs: 60_000 }).add(id, data, 60_000, sink))
+  // Before it is written, behind that, and when the answer has come.
+  for (const turns of [0, 1, 2, 3]) {
+    const outcome = outcomeOf((sink) => sessions.get(id, sink))
+    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
+    for (const untilMs = performance.now() + 60; performance.now() < untilMs; );
+    assert.equal(await outcome, done, `busy after ${turns} turns`)
+  }
+})
+
 test('a silent server is waited for as long as told, then by one call at a time, and asked again when it answers', async () => {
   const server = await startMemcached()
   const { pool } = testPool(poolPlan([server.address], { timeoutMs: 300, eject: { afterFailures: 1000, forMs: 1000 } }))
