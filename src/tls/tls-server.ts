@@ -121,7 +121,7 @@ export class TlsServer {
   /** Those that have several certificates, but for the default. */
   #several: ReadonlySet<Identity> = new Set()
   #optionsOf = new Map<Identity, TlsSocketOptions>()
-  /** By the fingerprints of their certificates. */
+  /** By digestOf. */
   #identities: ReadonlyMap<string, Identity> = new Map()
   #clientCa: string | undefined = undefined
 
@@ -207,7 +207,7 @@ export class TlsServer {
     const create = (certificates: readonly CertificateMaterial[]): SecureContext =>
       this.#createContext(certificates, material)
     const identityOf = (certificates: readonly CertificateMaterial[]): Identity => {
-      const key = certificates.map(({ fingerprint }) => fingerprint).join()
+      const key = digestOf(certificates)
       const known = all.get(key)
       if (known !== undefined) return known
       const before = material.clientCa === this.#clientCa ? this.#identities.get(key) : undefined
@@ -291,7 +291,7 @@ export class TlsServer {
 }
 
 interface Identities {
-  /** By the fingerprints of their certificates. */
+  /** By digestOf. */
   readonly all: ReadonlyMap<string, Identity>
   readonly first: Identity
   readonly exact: ReadonlyMap<string, Identity>
@@ -333,6 +333,13 @@ class GuardedEvents extends EventEmitter {
   override emit(name: string, ...values: unknown[]): boolean {
     return name === 'newSession' && !this.#mayKeep() ? true : this.#events.emit(name, ...values)
   }
+}
+
+/** The same for the same chains and keys: a chain may be mended, and the certificate stay. */
+function digestOf(certificates: readonly CertificateMaterial[]): string {
+  const hash = createHash('sha256')
+  for (const { certificate, key } of certificates) hash.update(certificate).update(key)
+  return hash.digest('latin1')
 }
 
 /** The certificates of each name: of every kind of key the first, as a second one of the same kind would replace it. */

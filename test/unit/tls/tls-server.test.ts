@@ -160,15 +160,26 @@ describe('TlsServer', () => {
     assert.ok(!before.destroyed)
   })
 
+  it('sends the chain that is there now, also of a certificate that stays', async () => {
+    const whole = material({ names: ['a.example'] })
+    const [leaf] = whole.certificate.split(/(?<=-----END CERTIFICATE-----\n)/)
+    const server = serverOf([{ ...whole, certificate: leaf! }])
+    const { port } = await listen(server)
+    const depthOf = async (): Promise<number> => {
+      const shown = (await handshake(port)).getPeerX509Certificate()
+      return shown?.issuerCertificate === undefined ? 1 : 2
+    }
+    assert.equal(await depthOf(), 1)
+    server.update({ certificates: [whole], clientCa: undefined })
+    assert.equal(await depthOf(), 2)
+  })
+
   it('changes nothing when OpenSSL does not take the new ones', async () => {
     const good = material({ names: ['a.example'], commonName: 'good' })
     const server = serverOf([good])
     const { port } = await listen(server)
     const { key } = material({ names: ['a.example'] })
-    assert.throws(
-      () => server.update({ certificates: [{ ...good, fingerprint: 'another', key }], clientCa: undefined }),
-      /mismatch/,
-    )
+    assert.throws(() => server.update({ certificates: [{ ...good, key }], clientCa: undefined }), /mismatch/)
     assert.equal(nameOf(await handshake(port)), 'good')
   })
 
