@@ -45,6 +45,8 @@ const STREAM_WINDOW_BYTES = 64 * 1024
 /** Frames that break the protocol of their stream alone. */
 const INVALID_FRAMES = 100
 const UNACKNOWLEDGED = 10
+/** Beyond `streams`, before the client has learned of that limit or in spite of it. */
+const REFUSED_STREAMS = 100
 const SETTINGS_PER_FRAME = 32
 /** What nghttp2 and the heads may hold, in MiB as Node wants it. */
 const SESSION_MIB = 10
@@ -269,7 +271,7 @@ function optionsOf({ limits }: ListenerRuntime): object {
     maxHeaderListPairs: limits.headers * 2 + 16,
     maxSessionMemory: SESSION_MIB,
     maxSessionInvalidFrames: INVALID_FRAMES,
-    maxSessionRejectedStreams: limits.streams,
+    maxSessionRejectedStreams: Math.max(limits.streams, REFUSED_STREAMS),
     maxOutstandingPings: UNACKNOWLEDGED,
     maxOutstandingSettings: UNACKNOWLEDGED,
     maxSettings: SETTINGS_PER_FRAME,
