@@ -84,9 +84,9 @@ export class Handshake extends TimerEntry implements Reader {
   }
 
   onBytes(bytes: Buffer, length: number): boolean {
+    if (this.#reader !== undefined) return this.#reader.onBytes(bytes, length)
     clock.update()
     try {
-      if (this.#reader !== undefined) return this.#reader.onBytes(bytes, length)
       if (this.#isReadingHello) this.#readHello(bytes, length)
       else return this.#keepEarly(bytes, length)
     } catch (error) {

@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import {
+  convertALPNProtocols,
   createSecureContext,
   type SecureContext,
   type SecureContextOptions,
@@ -253,7 +254,7 @@ export class TlsServer {
       SNICallback(this: unknown, name: string, done: SniDone): void {
         select(this as TLSSocket, name, done)
       },
-      ALPNProtocols: this.#setup.protocols.map((protocol) => ALPN[protocol]),
+      ALPNProtocols: alpnList(this.#setup.protocols),
       requestCert: this.plan.clientCertificate !== undefined,
       // OpenSSL then refuses who shows none, with an alert; whoever accepts looks at the rest (client-certificate.ts).
       rejectUnauthorized: this.plan.clientCertificate?.mode === 'required',
@@ -288,6 +289,16 @@ export class TlsServer {
     const ocsp = shownCertificate(certificates, this.#asking?.socket)?.ocsp
     done(null, ocsp !== undefined && ocsp.untilMs > Date.now() ? Buffer.from(ocsp.der) : null)
   }
+}
+
+/** As it lies in the hello (RFC 7301 §3.1): of a list of texts Node would make it for each connection. */
+function alpnList(protocols: readonly ListenerProtocol[]): Uint8Array {
+  const list: { ALPNProtocols?: Uint8Array } = {}
+  convertALPNProtocols(
+    protocols.map((protocol) => ALPN[protocol]),
+    list as { ALPNProtocols: Uint8Array },
+  )
+  return list.ALPNProtocols!
 }
 
 interface Identities {
