@@ -1,5 +1,6 @@
 /** Heads of responses for HTTP/2, made of the text of HTTP/1.1 that the steps of a request write. */
 import type { OutgoingHttpHeaders } from 'node:http2'
+import { trimBlanks } from '../http/tokens.ts'
 
 /** A flat list of names, in lower case, and values, latin1; `:status` first. */
 export type H2Head = string[]
@@ -72,24 +73,11 @@ function appendLines(list: string[], text: string, from: number): void {
   let start = from
   for (let end = text.indexOf('\r\n', start); end > start; end = text.indexOf('\r\n', start)) {
     const colon = text.indexOf(':', start)
-    append(list, text.slice(start, colon).toLowerCase(), valueIn(text, colon + 1, end))
+    append(list, text.slice(start, colon).toLowerCase(), trimBlanks(text, colon + 1, end))
     start = end + 2
   }
 }
 
 function append(list: string[], name: string, value: string): void {
   if (!dropped.has(name)) list.push(name, value)
-}
-
-/** Without blanks around it; `trim` would take more than those (0xA0 may be a byte of UTF-8). */
-function valueIn(text: string, from: number, to: number): string {
-  let start = from
-  let end = to
-  while (start < end && isBlank(text.charCodeAt(start))) start++
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09
 }

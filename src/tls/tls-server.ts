@@ -13,7 +13,6 @@
 import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import {
-  convertALPNProtocols,
   createSecureContext,
   type SecureContext,
   type SecureContextOptions,
@@ -293,12 +292,9 @@ export class TlsServer {
 
 /** As it lies in the hello (RFC 7301 §3.1): of a list of texts Node would make it for each connection. */
 function alpnList(protocols: readonly ListenerProtocol[]): Uint8Array {
-  const list: { ALPNProtocols?: Uint8Array } = {}
-  convertALPNProtocols(
-    protocols.map((protocol) => ALPN[protocol]),
-    list as { ALPNProtocols: Uint8Array },
+  return Buffer.concat(
+    protocols.map((protocol) => Buffer.from(`${String.fromCharCode(ALPN[protocol].length)}${ALPN[protocol]}`)),
   )
-  return list.ALPNProtocols!
 }
 
 interface Identities {
