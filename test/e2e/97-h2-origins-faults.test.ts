@@ -402,7 +402,8 @@ test('a server that takes no stream for now is waited for', async () => {
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
   await waitFor('the connection', () => origin.peers[0]?.frames.some((frame) => frame.type === T.settings) === true)
   origin.peers[0]!.send(T.settings, 0, 0, settingOf(3, 10))
-  assert.equal((await client.response()).status, 200)
+  const answer = await client.response()
+  assert.equal(answer.status, 200, answer.body.toString())
 })
 
 test('an idle connection closes when its time is over', async () => {
