@@ -33,8 +33,8 @@ async function startServer(address: string, ...args: string[]): Promise<Backgrou
   return server
 }
 
-function isServing(address: string): boolean | Promise<boolean> {
-  return address.startsWith('UNIX:') ? existsSync(address.slice(5)) : listens(Number(address.split(':').at(-1)))
+function isServing(address: string): Promise<boolean> {
+  return listens(address.startsWith('UNIX:') ? address.slice(5) : Number(address.split(':').at(-1)))
 }
 
 async function ask(wire: Wire, request: Buffer, response: Buffer): Promise<void> {

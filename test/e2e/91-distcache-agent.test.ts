@@ -26,14 +26,14 @@ function run(...args: readonly string[]) {
 async function startServer(address: string, ...args: readonly string[]): Promise<Background> {
   const server = new Background(process.execPath, [MAIN, 'dc-server', '-listen', address, ...args])
   const [kind, ...rest] = address.split(':')
-  await server.waitFor(address, () => (kind === 'UNIX' ? existsSync(rest.join(':')) : listens(Number(rest.at(-1)))))
+  await server.waitFor(address, () => listens(kind === 'UNIX' ? rest.join(':') : Number(rest.at(-1))))
   return server
 }
 
 /** An agent that has its server, unless `isConnected` is false. */
 async function startAgent(path: string, args: readonly string[], isConnected = true): Promise<Background> {
   const agent = new Background(process.execPath, [MAIN, 'dc-client', '-listen', `UNIX:${path}`, ...args])
-  await agent.waitFor('its socket', () => existsSync(path))
+  await agent.waitFor('its socket', () => listens(path))
   if (isConnected) await waitForLine(agent, /connected to the server/)
   return agent
 }

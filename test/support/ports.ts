@@ -31,10 +31,13 @@ function isFree(port: number): Promise<boolean> {
   })
 }
 
-/** Does anybody accept connections on this port of 127.0.0.1? */
-export function listens(port: number): Promise<boolean> {
+/**
+ * Does anybody accept connections on this port of 127.0.0.1, or this unix socket? Its file is there a moment before, and
+ * remains behind.
+ */
+export function listens(where: number | string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = typeof where === 'string' ? connect(where) : connect(where, '127.0.0.1')
     socket.once('connect', () => {
       socket.destroy()
       resolve(true)
