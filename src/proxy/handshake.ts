@@ -111,20 +111,18 @@ export class Handshake extends TimerEntry implements Reader {
     this.#received = received
     const hello = readClientHello(received, 0, received.length)
     if (hello === 'more' && received.length <= MAX_CLIENT_HELLO_BYTES) return
-    if (typeof hello === 'object') {
-      if (!this.#server.isServed(hello.serverName)) {
-        this.#worker.counters.add(C.tlsUnknownNames, 1)
-        this.#socket?.end(UNRECOGNIZED_NAME)
-        this.#socket?.destroySoon()
-        return
-      }
-      this.#server.noteHello(hello)
+    const serverName = typeof hello === 'object' ? hello.serverName : undefined
+    if (mayBeHello(received) && !this.#server.isServed(serverName)) {
+      this.#worker.counters.add(C.tlsUnknownNames, 1)
+      this.#socket?.end(UNRECOGNIZED_NAME)
+      this.#socket?.destroySoon()
+      return
     }
+    if (typeof hello === 'object') this.#server.noteHello(hello)
     this.#socket?.off('close', this.#onClosed)
     this.#handle = takeHandle(this.#socket as unknown as { _handle?: AcceptedHandle | null })
     this.#isReadingHello = false
     this.#received = undefined
-    const serverName = typeof hello === 'object' ? hello.serverName : undefined
     this.#secure(this.#server.optionsFor(serverName), received)
   }
 
@@ -197,3 +195,12 @@ export class Handshake extends TimerEntry implements Reader {
     this.#worker.wheel.cancel(this)
   }
 }
+
+/** OpenSSL may understand what is not read here: a hello that is too long, or the form that SSL 2 had, which has no name. */
+function mayBeHello(bytes: Buffer): boolean {
+  const first = bytes[0] ?? 0
+  return first === HANDSHAKE_RECORD || first >= SSL2_RECORD
+}
+
+const HANDSHAKE_RECORD = 22
+const SSL2_RECORD = 0x80
