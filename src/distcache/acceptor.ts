@@ -37,7 +37,7 @@ export interface AcceptorOptions {
 const SOCKET_MODE = 0o600
 const BACKLOG = 511
 const READ_BYTES = 64 * 1024
-/** Descriptors for everything that is no connection. */
+/** Descriptors for everything that is no connection; half of them where there are few. */
 const RESERVED_FILES = 64
 const HANDSHAKE_MS = 10_000
 /** Before the kernel asks an idle peer whether it still lives; invisible to the protocol. */
@@ -67,7 +67,7 @@ export class Acceptor {
   private constructor(attach: Attach, options: AcceptorOptions) {
     this.#attach = attach
     this.#options = options
-    this.maxConnections = Math.max(1, Math.min(options.maxConnections, fileLimit() - RESERVED_FILES))
+    this.maxConnections = Math.max(1, Math.min(options.maxConnections, roomFor(fileLimit())))
     this.#server = options.tls === undefined ? createServer() : this.#createTlsServer(options.tls)
   }
 
@@ -186,6 +186,11 @@ export class Acceptor {
 
 function listenOptions(address: Address): ListenOptions {
   return { ...socketOptions(address), backlog: BACKLOG, exclusive: true }
+}
+
+/** Connections that a process of so many files can hold. */
+function roomFor(files: number): number {
+  return files - Math.min(RESERVED_FILES, Math.ceil(files / 2))
 }
 
 /** How many files the process may have open. */

@@ -95,7 +95,12 @@ test('the files that the process may have open bound its connections', async () 
     const acceptor = await Acceptor.open({ kind: 'tcp', host: '127.0.0.1', port: 0, family: 4 }, () => {}, { maxConnections: 5000 })
     console.log(acceptor.maxConnections)
     process.exit()`
-  const args = ['--nofile=300:300', process.execPath, '--input-type=module-typescript', '-e', program]
-  const { stdout, stderr } = await runProgram('prlimit', args)
-  assert.equal(stdout, '236\n', stderr)
+  for (const [files, connections] of [
+    [300, 236],
+    [64, 32],
+  ]) {
+    const args = [`--nofile=${files}:${files}`, process.execPath, '--input-type=module-typescript', '-e', program]
+    const { stdout, stderr } = await runProgram('prlimit', args)
+    assert.equal(stdout, `${connections}\n`, stderr)
+  }
 })
