@@ -6,6 +6,8 @@
  * everything:
  *
  *     reading ──too much waits, too much is under way, care──> stopped (#rest) ──drained, answered, time──> reading
+ *        │ enough for one turn                                    │ the next turn
+ *        │ <──────────────────────────────────────────────────────┤
  *        │ end of the client's stream                             │ the same, later
  *        └──────────────────> what was asked is answered, then the connection ends <─────┘
  *        │ corruption
@@ -132,23 +134,20 @@ export class ServerConnection implements PeerReader, MessageHandler {
 
   /** Whether to read on. */
   #take(bytes: Buffer, start: number, end: number): boolean {
-    let at = start
-    for (;;) {
-      at = this.#decoder.push(bytes, at, end)
-      const isCorrupt = at === CORRUPT || this.#isCorrupt
-      if (this.#isCareful && !isCorrupt) this.#cutTail()
-      if (this.#executor.output.length > 0) this.flush()
-      if (isCorrupt) {
-        this.#endCorrupt()
-        return true
-      }
-      if (this.#mustWait) {
-        if (at < end) this.#rest = Buffer.from(bytes.subarray(at, end))
-        this.#isStopped = true
-        return false
-      }
-      if (at === end) return true
+    const at = this.#decoder.push(bytes, start, end)
+    const isCorrupt = at === CORRUPT || this.#isCorrupt
+    if (this.#isCareful && !isCorrupt) this.#cutTail()
+    if (this.#executor.output.length > 0) this.flush()
+    if (isCorrupt) {
+      this.#endCorrupt()
+      return true
     }
+    if (at === end && !this.#mustWait) return true
+    if (at < end) this.#rest = Buffer.from(bytes.subarray(at, end))
+    this.#isStopped = true
+    // A client that takes what it is sent is not waited for, but others have their turn.
+    if (!this.#mustWait) setImmediate(() => this.goOn())
+    return false
   }
 
   get #mustWait(): boolean {
