@@ -1,4 +1,5 @@
 /** Sessions of TLS: what can never be resumed, and what is never asked for. */
+import type { ListenAddress } from '../../plan/plan.ts'
 import type { Span } from '../ast.ts'
 import { type Block, type CheckedDocument, headOf, type Node } from '../checked.ts'
 import { setting } from '../defaults.ts'
@@ -29,6 +30,7 @@ export function checkTlsSessions(checked: CheckedDocument, report: Report): void
       if (store !== undefined) checkStore(checked, block, store, report)
     }
     checkPlaceOfIds(node, inIds, report)
+    checkLoop(inIds, report)
     checkLife(block, inTickets, report)
   }
 }
@@ -63,6 +65,25 @@ function checkPlaceOfIds(node: Node<string>, inIds: Block, report: Report): void
   const wanting = setting(sessionsMode, block) === 'tickets' ? block.node(sessionIds) : mode
   if (wanting === undefined) return
   report(errorAt(headOf(wanting), 'no-session-store', 'sessions by id need a place where they are kept', help))
+}
+
+/** Each question would be the cause of the next. */
+function checkLoop(inIds: Block, report: Report): void {
+  const [servers, served] = [inIds.node(distcacheServers), inIds.node(serve)]
+  if (servers === undefined || served === undefined) return
+  for (const [index, server] of servers.value.entries()) {
+    if (!isSamePlace(server, served.value)) continue
+    const { span, text } = servers.statement.arguments[index]!
+    const message = `"${text}" is where this block itself serves sessions, so it would ask itself`
+    const notes = [{ message: 'served here', span: headOf(served) }]
+    report(errorAt(span, 'conflict', message, 'name the session server that keeps them', notes))
+  }
+}
+
+function isSamePlace(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.kind === 'unix') return other.kind === 'unix' && one.path === other.path
+  if (other.kind === 'unix' || one.port !== other.port) return false
+  return one.host === other.host || (loopback.test(one.host) && (loopback.test(other.host) || other.host === '*'))
 }
 
 /** A ticket cannot be resumed when its key is not accepted any more. */
