@@ -342,9 +342,16 @@ export class OriginStream extends TimerEntry implements OriginLink {
   }
 
   #cancel(): void {
-    const stream = this.#stream
-    if (stream !== undefined && !stream.closed) stream.close(NGHTTP2_CANCEL)
+    if (this.#stream !== undefined) setImmediate(cancel, this.#stream)
   }
+}
+
+/**
+ * Not from within an event of the connection: there Node puts a reset off, and if the stream is destroyed meanwhile it is
+ * never sent; what has been asked to wait for trailers is then asked for them, and an assertion ends the process.
+ */
+function cancel(stream: ClientHttp2Stream): void {
+  if (!stream.closed) stream.close(NGHTTP2_CANCEL)
 }
 
 function tell(stream: OriginStream): void {

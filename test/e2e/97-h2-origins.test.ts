@@ -4,8 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createSecureServer } from 'node:http2'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
+import { statusOf } from '../support/admin.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { type Daemon, startShellac } from '../support/daemon.ts'
+import { connectH2 } from '../support/h2-client.ts'
 import { type H2Origin, type StreamScript, startH2Origin, valuesOf } from '../support/h2-origin.ts'
 import { freePort, listens } from '../support/ports.ts'
 import { Background } from '../support/process.ts'
@@ -24,7 +26,7 @@ function proxy(port: number, backend = 'protocol h2c;', more = ''): Promise<Daem
     config: `shellac 1;
       process { workers 1; }
       admin { listen unix:%dir%/admin.sock; }
-      listener web { address %listen%; }
+      listener web { address %listen%; protocols h1 h2c; }
       backend app { server a 127.0.0.1:${port}; ${backend} }
       cache main { tier memory 8MiB; }
       site * { proxy app; ${more} route ws { path /ws; upgrade websocket; } route all { path /**; } }`,
@@ -243,6 +245,25 @@ test('an answer that is complete before the request is leaves the connection to 
   const another = await connectClient(shellac.port)
   assert.equal((await another.get('/')).status, 200)
   assert.equal(origin.sessions.length, 1)
+})
+
+test('nor do uploads without a length that are answered early, by the hundred, harm anybody', async () => {
+  const { client, shellac } = await setUp((stream) => {
+    stream.respond({ ':status': 200 })
+    stream.end('early')
+  })
+  const sizes = [0, 10, 70_000, 500_000]
+  const visit = async () => {
+    for (let i = 0; i < 10; i++) {
+      const visitor = await connectH2(shellac.url(''))
+      const answers = sizes.map((size) => visitor.post('/', Buffer.alloc(size)))
+      for (const answer of await Promise.all(answers)) assert.equal(answer.body.toString(), 'early')
+      visitor.session.destroy()
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, visit))
+  assert.equal((await client.get('/')).status, 200)
+  assert.equal((await statusOf(shellac)).workerRestarts, 0)
 })
 
 function* pieces(size: number): Generator<Buffer> {
