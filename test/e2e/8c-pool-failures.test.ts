@@ -12,7 +12,7 @@ import { cacheStatus } from './caching-site.ts'
 import { type Fleet, isPoolHit, type Node, startFleet } from './pool-site.ts'
 
 /** Short bans, so that servers are taken back within a test. */
-const POOL = 'timeout 100ms; eject after 3 for 1s;'
+const POOL = 'timeout 250ms; eject after 3 for 1s;'
 
 /** Of each server. */
 async function stateOf(node: Node): Promise<string> {

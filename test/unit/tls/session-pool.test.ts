@@ -121,13 +121,13 @@ test('a server that is gone is a failure at once', async () => {
 test('that the thread is busy does not count as waiting', async () => {
   const server = await startMemcached()
   const { pool } = testPool(poolPlan([server.address]))
-  const sessions = new SessionPool({ pool, secret, waitMs: 20 })
+  const sessions = new SessionPool({ pool, secret, waitMs: 200 })
   await ask((sink) => new SessionPool({ pool, secret, waitMs: 60_000 }).add(id, data, 60_000, sink))
   // Before it is written, behind that, and when the answer has come.
   for (const turns of [0, 1, 2, 3]) {
     const outcome = outcomeOf((sink) => sessions.get(id, sink))
     for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
-    for (const untilMs = performance.now() + 60; performance.now() < untilMs; );
+    for (const untilMs = performance.now() + 400; performance.now() < untilMs; );
     assert.equal(await outcome, done, `busy after ${turns} turns`)
   }
 })
