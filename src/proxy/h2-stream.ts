@@ -27,6 +27,8 @@ interface OwnedStream extends ServerHttp2Stream {
 export class H2Stream extends H2Writer {
   readonly session: H2Session
   #hasBody = false
+  /** The answer was complete before it was. */
+  #isBodyUnwanted = false
   /** Its bytes are being read. */
   #isBodyRead = false
   #isBodyHeld = true
@@ -70,9 +72,9 @@ export class H2Stream extends H2Writer {
   }
 
   endAnswer(): void {
+    this.#isBodyUnwanted = this.#hasBody
+    this.#hasBody = false
     this.finishWriting()
-    // RFC 9113 §8.1: what is left of the request is not wanted.
-    if (this.#hasBody) this.#stopBody()
   }
 
   endAnswerFrom(tier: MemoryTier, object: StoredObject): void {
@@ -175,7 +177,9 @@ export class H2Stream extends H2Writer {
   #onEnd(): void {
     clock.update()
     // A reset ends what is read of the body too, without its having been complete.
-    if (!this.#hasBody || this.stream.closed || this.stream.destroyed) return
+    if (this.stream.closed || this.stream.destroyed) return
+    this.#isBodyUnwanted = false
+    if (!this.#hasBody) return
     const trailers = this.#trailers === undefined ? undefined : readTrailers(this.#trailers)
     if (trailers === false) {
       this.#failBody(400, 'the request body has malformed trailers')
@@ -190,9 +194,10 @@ export class H2Stream extends H2Writer {
     this.exchange?.onRequestFailed(status, message)
   }
 
-  #stopBody(): void {
+  /** RFC 9113 §8.1: what is left of the request is not wanted. Not before the end of the answer, which would get lost. */
+  protected onHandedOver(): void {
     const { stream } = this
-    this.#hasBody = false
+    if (!this.#isBodyUnwanted || stream.closed || stream.destroyed) return
     stream.close(NGHTTP2_NO_ERROR)
     // What lies in Node's buffer keeps the stream from closing until somebody has read it.
     if (this.#isBodyRead) stream.resume()

@@ -51,6 +51,8 @@ export abstract class H2Writer extends Client {
   /** No more will be written. */
   protected isWhole = false
   #trailers: string | undefined = undefined
+  /** They are asked for behind the body, and then end the stream, even where there are none. */
+  #hasTrailers = false
   #hasTick = false
   #onTaken: (() => void) | undefined = undefined
   #waiting: ((isFlushed: boolean) => void)[] | undefined = undefined
@@ -143,6 +145,9 @@ export abstract class H2Writer extends Client {
   /** Bytes begin to wait for the client, or it has taken some. */
   protected abstract onProgress(): void
 
+  /** The answer has been handed over whole, with its end. */
+  protected abstract onHandedOver(): void
+
   /** Does what nobody else would catch the fault of; it costs this stream, not the worker. */
   protected guard(action: () => void): void {
     try {
@@ -187,6 +192,11 @@ export abstract class H2Writer extends Client {
     process.nextTick(flush, this)
   }
 
+  /** The turn in which trailers were sent is over. */
+  onTrailersSent(): void {
+    this.guard(() => this.onHandedOver())
+  }
+
   /** The turn is over. */
   flush(): void {
     this.#hasTick = false
@@ -209,6 +219,7 @@ export abstract class H2Writer extends Client {
     if (this.isWhole && this.#queuedBytes === 0 && this.#trailers === undefined) {
       this.phase = 'ended'
       this.stream.respond(head, withoutBody)
+      this.onHandedOver()
       return
     }
     this.phase = 'open'
@@ -218,6 +229,7 @@ export abstract class H2Writer extends Client {
     else if (head[1] === '205') respondShared(this.stream, sharedHead(head), withBody)
     else if (hasLength(head)) this.stream.respond(head, withBody)
     else {
+      this.#hasTrailers = true
       this.stream.on('wantTrailers', () => this.#sendTrailers())
       this.stream.respond(head, withTrailers)
     }
@@ -227,11 +239,14 @@ export abstract class H2Writer extends Client {
     const { stream } = this
     if (stream.destroyed || stream.closed) return
     stream.sendTrailers(this.#trailers === undefined ? {} : h2TrailersOf(this.#trailers))
+    // Not within this event, which comes while nghttp2 writes.
+    setImmediate(handedOver, this)
   }
 
   #endStream(): void {
     this.phase = 'ended'
     this.stream.end()
+    if (!this.#hasTrailers) this.onHandedOver()
   }
 
   #send(slice: Buffer): void {
@@ -240,6 +255,7 @@ export abstract class H2Writer extends Client {
       // It needs no word of its being taken: the stream closes behind it.
       this.phase = 'ended'
       this.stream.end(slice)
+      if (!this.#hasTrailers) this.onHandedOver()
     } else {
       this.#onTaken ??= () => this.#take()
       this.stream.write(slice, this.#onTaken)
@@ -295,6 +311,10 @@ export abstract class H2Writer extends Client {
 /** `sendDate` is an option that the type definitions do not list. */
 function responseOptions(options: ServerStreamResponseOptions): ServerStreamResponseOptions {
   return Object.assign(options, { sendDate: false })
+}
+
+function handedOver(writer: H2Writer): void {
+  writer.onTrailersSent()
 }
 
 function flush(writer: H2Writer): void {

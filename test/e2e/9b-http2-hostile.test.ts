@@ -340,6 +340,49 @@ test('a client that says nothing behind the preface, or not even that, is closed
   }
 })
 
+/** What an unfinished upload is answered with: bytes of content, and how it ends. */
+const early: readonly (readonly [what: string, path: string, bytes: number])[] = [
+  ['of known length', '/small', 5],
+  ['of unknown length', '/chunks', 5],
+  ['of unknown length, with trailers', '/trailers', 5],
+  ['that is large', '/large', 300_000],
+  ['that is large and of unknown length', '/large-chunks', 300_000],
+]
+
+for (const [what, path, bytes] of early) {
+  test(`an answer ${what} comes whole before the rest of its request is refused`, async () => {
+    const large = 'x'.repeat(300_000)
+    const chunked = (body: string, trailers = '') =>
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n${trailers}\r\n`
+    const answers: Readonly<Record<string, string>> = {
+      '/small': ok('small', 'Cache-Control: no-store'),
+      '/chunks': chunked('early'),
+      '/trailers': chunked('early', 'X-T: 1\r\n'),
+      '/large': ok(large, 'Cache-Control: no-store'),
+      '/large-chunks': chunked(large),
+    }
+    const quick = await startConnectionOrigin(async (peer) => {
+      const head = await peer.requestHead()
+      if (head !== undefined) peer.send(answers[head.target] ?? '')
+    })
+    const site = await startSite(quick.port)
+    const peer = await connectFrames(site.port)
+    peer.send(Buffer.concat([windowUpdate(0, 1 << 24), settings([[4, 1 << 24]])]))
+    peer.send(headers(1, [':method', 'POST', ...request(path).slice(2)]))
+    peer.send(data(1, 'half'))
+    assert.equal(await peer.status(1), 200)
+    let received = 0
+    for (let isEnded = false; !isEnded; ) {
+      const { type, flags, payload } = await peer.frame(({ stream }) => stream === 1)
+      if (type === Type.DATA) received += payload.length
+      else assert.notEqual(type, Type.RST_STREAM, `reset after ${received} bytes`)
+      isEnded = (flags & 1) !== 0
+    }
+    assert.equal(received, bytes)
+    assert.equal(await peer.resetCode(1), Code.NO_ERROR)
+  })
+}
+
 test('a request body that does not come is answered 408', async () => {
   const site = await startSite(origin.port, 'body-timeout 300ms;')
   const peer = await connectFrames(site.port)
