@@ -24,6 +24,7 @@ import { TimerEntry, type TimerWheel } from './timer-wheel.ts'
 
 const {
   NGHTTP2_CANCEL,
+  NGHTTP2_ENHANCE_YOUR_CALM,
   NGHTTP2_REFUSED_STREAM,
   NGHTTP2_PROTOCOL_ERROR,
   NGHTTP2_HTTP_1_1_REQUIRED,
@@ -313,7 +314,9 @@ export class OriginStream extends TimerEntry implements OriginLink {
     // RFC 9113 §6.8, §8.7: what was refused, and what is above the last stream of a GOAWAY, has not been acted on.
     if (id === undefined || rstCode === NGHTTP2_REFUSED_STREAM || this.#session.isUnseen(id)) return 'refused-stream'
     if (rstCode === NGHTTP2_HTTP_1_1_REQUIRED) return 'no-protocol'
-    if (this.#session.isLeaving) return 'closed-early'
+    // It has enough of this connection, as servers say whose bounds for one are reached: others need not be told so too.
+    if (rstCode === NGHTTP2_ENHANCE_YOUR_CALM) this.#session.leave()
+    else if (this.#session.isLeaving) return 'closed-early'
     // Node resets streams whose head is malformed or over its limits with these, and so may the peer.
     return rstCode === NGHTTP2_PROTOCOL_ERROR ? 'bad-head' : 'stream-reset'
   }

@@ -130,6 +130,24 @@ test('a reset before the head is an answer to idempotent requests only when it i
   }
 })
 
+test('a connection on which a server has enough of requests gets no other, and the next is on a new one', async () => {
+  let count = 0
+  const { client, origin } = await setUp(
+    {
+      onHeaders(peer, id) {
+        if (peer === origin.peers[0]) peer.reset(id, NGHTTP2_ENHANCE_YOUR_CALM)
+        else peer.respond(id, 200, [], END_STREAM)
+        count++
+      },
+    },
+    'retry { attempts 1; } eject after 1000 for 1s;',
+  )
+  assert.equal((await client.get('/')).status, 502)
+  assert.equal((await client.get('/')).status, 200)
+  assert.equal(count, 2)
+  assert.equal(origin.peers.length, 2)
+})
+
 test('a connection that ends while nobody uses it costs nothing', async () => {
   const { client, origin } = await setUp({ onHeaders: (peer, id) => peer.respond(id, 200, [], END_STREAM) })
   assert.equal((await client.get('/')).status, 200)
