@@ -164,7 +164,7 @@ describe('the process', () => {
     await exercise(wire)
     await server.waitFor('a report', () => server.lines.length > 0)
     assert.equal(server.lines[0], 'Info, total operations =       7  (+     7), total sessions =     0  (=  0)')
-    await ask(wire, addBytes(2, 1500, id32, rampBytes(1000)), responseBytes(2, ADD, ok))
+    await ask(wire, addBytes(2, 4000, id32, rampBytes(1000)), responseBytes(2, ADD, ok))
     await server.waitFor('two more', () => server.lines.length > 2)
     assert.deepEqual(server.lines.slice(1), [
       'Info, total operations =       8  (+     1), total sessions =     1  (+  1)',
