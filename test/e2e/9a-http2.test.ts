@@ -332,7 +332,7 @@ test('after so many requests the connection is closed in order', async () => {
 })
 
 test('a connection without requests is closed after the idle timeout, with GOAWAY', async () => {
-  const { client } = await setUp(() => ok('hello'), { listener: 'limits { idle-timeout 300ms; }' })
+  const { client } = await setUp(() => ok('hello'), { listener: 'limits { idle-timeout 2s; }' })
   const closed = new Promise((resolve) => client.session.once('close', resolve))
   await client.get('/a')
   await closed
