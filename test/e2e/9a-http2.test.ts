@@ -336,7 +336,7 @@ test('a connection without requests is closed after the idle timeout, with GOAWA
   const closed = new Promise((resolve) => client.session.once('close', resolve))
   await client.get('/a')
   await closed
-  assert.deepEqual(client.goaways, [0])
+  assert.deepEqual(new Set(client.goaways), new Set([0])) // Node may say it again as it closes
 })
 
 test('open sessions follow a reload; those of a listener that is taken away finish and go', async () => {
