@@ -31,6 +31,8 @@ export class H2Stream extends H2Writer {
   #isBodyUnwanted = false
   /** Its bytes are being read. */
   #isBodyRead = false
+  /** It has ended before anybody wanted it. */
+  #isBodyEmpty = false
   #isBodyHeld = true
   #bodyBytes = 0
   #bodyLimit = 0
@@ -105,6 +107,8 @@ export class H2Stream extends H2Writer {
     this.stream.on('trailers', (_: IncomingHttpHeaders, _flags: number, list: readonly string[]) => {
       this.#trailers = list
     })
+    // An empty body ends without being read.
+    this.stream.on('end', () => this.guard(() => this.#onEnd()))
   }
 
   get hasUnreadBody(): boolean {
@@ -158,7 +162,7 @@ export class H2Stream extends H2Writer {
     const { stream } = this
     this.#isBodyRead = true
     stream.on('data', (bytes: Buffer) => this.guard(() => this.#onData(bytes)))
-    stream.on('end', () => this.guard(() => this.#onEnd()))
+    if (this.#isBodyEmpty) process.nextTick(() => this.guard(() => this.#onEnd()))
   }
 
   #onData(bytes: Buffer): void {
@@ -178,6 +182,10 @@ export class H2Stream extends H2Writer {
     clock.update()
     // A reset ends what is read of the body too, without its having been complete.
     if (this.stream.closed || this.stream.destroyed) return
+    if (!this.#isBodyRead) {
+      this.#isBodyEmpty = true
+      return
+    }
     this.#isBodyUnwanted = false
     if (!this.#hasBody) return
     const trailers = this.#trailers === undefined ? undefined : readTrailers(this.#trailers)

@@ -373,3 +373,11 @@ test('SIGTERM lets streams in work finish', async () => {
   assert.equal((await slow).body.toString(), '/slow')
   await stopped
 })
+
+test('bodies that turn out to be empty before anybody wants them end the request all the same', async () => {
+  const { origin, client } = await setUp(({ body }) => ok(`${body.length} bytes`))
+  // The origin is not connected to yet.
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => client.post(`/${i}`, '')))
+  for (const { status, body } of answers) assert.deepEqual([status, body.toString()], [200, '0 bytes'])
+  assert.equal(origin.requests.length, 20)
+})
