@@ -9,23 +9,19 @@ import { type Daemon, startShellac } from '../support/daemon.ts'
 import { startMemcached, type TestMemcached } from '../support/memcached.ts'
 import { ok, startOrigin } from '../support/scripted-origin.ts'
 import {
+  clients,
   type FleetAnswer,
   fleetConfig,
   fleetFiles,
   issuingKey,
+  SEAL,
   sessionsOf,
   startFleetNode,
+  versions,
 } from '../support/tls-fleet.ts'
-import { NodeClient, OpensslClient, type Version } from '../support/tls-resumption.ts'
+import { NodeClient, OpensslClient } from '../support/tls-resumption.ts'
 import { waitFor } from '../support/wait.ts'
 
-const versions: readonly Version[] = ['TLSv1.2', 'TLSv1.3']
-const clients = [
-  ['openssl', (version: Version) => new OpensslClient<FleetAnswer>(version)],
-  ['Node', (version: Version) => new NodeClient<FleetAnswer>(version)],
-] as const
-
-const SEAL = 'seal "a secret of this fleet";'
 const SHARED = `${SEAL} tickets { store memcached edge; }`
 /** Keys change often enough to be waited for, and are accepted for long enough to be sure of. */
 const QUICK = `ttl 12s; ${SEAL} tickets { store memcached edge; rotate 4s; accept 3; }`

@@ -10,23 +10,19 @@ import { type Daemon, launchShellac } from '../support/daemon.ts'
 import { startDistcacheServer } from '../support/distcache.ts'
 import { startMemcached } from '../support/memcached.ts'
 import {
+  clients,
   type FleetAnswer,
   type FleetNode,
   fleetConfig,
   fleetFiles,
+  SEAL,
   sessionsOf,
   startFleetNode,
+  versions,
 } from '../support/tls-fleet.ts'
-import { NodeClient, OpensslClient, type Version } from '../support/tls-resumption.ts'
+import { NodeClient, OpensslClient } from '../support/tls-resumption.ts'
 import { waitFor } from '../support/wait.ts'
 
-const versions: readonly Version[] = ['TLSv1.2', 'TLSv1.3']
-const clients = [
-  ['openssl', (version: Version) => new OpensslClient<FleetAnswer>(version)],
-  ['Node', (version: Version) => new NodeClient<FleetAnswer>(version)],
-] as const
-
-const SEAL = 'seal "a secret of this fleet";'
 /** A wait that a loaded machine does not use up. */
 const PATIENT = 'wait 10s;'
 

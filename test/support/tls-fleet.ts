@@ -4,6 +4,17 @@ import type { TlsSessionsStatus } from '../../src/daemon/tls-sessions.ts'
 import { statusOf } from './admin.ts'
 import { makeAuthority } from './certificates.ts'
 import { type Daemon, startShellac } from './daemon.ts'
+import { NodeClient, OpensslClient, type Version } from './tls-resumption.ts'
+
+export const versions: readonly Version[] = ['TLSv1.2', 'TLSv1.3']
+/** Who comes back, and how. */
+export const clients = [
+  ['openssl', (version: Version) => new OpensslClient<FleetAnswer>(version)],
+  ['Node', (version: Version) => new NodeClient<FleetAnswer>(version)],
+] as const
+
+/** A statement of the block, the same on all machines. */
+export const SEAL = 'seal "a secret of this fleet";'
 
 export interface FleetNode {
   /** Statements of the block; absent: the listener names no sessions. */

@@ -3,26 +3,10 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { runCli } from '../../../src/cli/cli.ts'
+import { runInProcess } from '../../support/cli.ts'
 import { tempDir } from '../../support/temp.ts'
 
-async function shellac(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = ''
-  let stderr = ''
-  const code = await runCli(args, {
-    out: (text) => {
-      stdout += text
-    },
-    err: (text) => {
-      stderr += text
-    },
-    readInput: () => '',
-    color: false,
-  })
-  return { code, stdout, stderr }
-}
-
-const dcServer = (...args: string[]) => shellac('dc-server', ...args)
+const dcServer = (...args: string[]) => runInProcess('dc-server', ...args)
 
 describe('options', () => {
   it('asks for help: usage on standard error, exit code 0', async () => {
@@ -34,9 +18,12 @@ describe('options', () => {
   })
 
   it('is listed in the help of the program, and explained there', async () => {
-    assert.match((await shellac('help')).stdout, /\n {2}dc-server -OPTION\.\.\. /)
-    assert.match((await shellac('help', 'dc-server')).stdout, /^usage: shellac dc-server [\s\S]*-sessiond HOST:PORT/)
-    assert.deepEqual((await shellac('--json', 'dc-server')).code, 2)
+    assert.match((await runInProcess('help')).stdout, /\n {2}dc-server -OPTION\.\.\. /)
+    assert.match(
+      (await runInProcess('help', 'dc-server')).stdout,
+      /^usage: shellac dc-server [\s\S]*-sessiond HOST:PORT/,
+    )
+    assert.deepEqual((await runInProcess('--json', 'dc-server')).code, 2)
   })
 
   it('refuses what makes no sense, with the usage behind it and exit code 1', async () => {

@@ -1,26 +1,10 @@
 /** The options of `shellac dc-client`, `dc-test` and `dc-snoop`, and programs by their names. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { runCli } from '../../../src/cli/cli.ts'
 import { argumentsOf } from '../../../src/cli/program-name.ts'
+import { runInProcess } from '../../support/cli.ts'
 import { startDistcacheServer } from '../../support/distcache.ts'
 import { runProgram as runScript } from '../../support/process.ts'
-
-async function run(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  let stdout = ''
-  let stderr = ''
-  const code = await runCli(args, {
-    out: (text) => {
-      stdout += text
-    },
-    err: (text) => {
-      stderr += text
-    },
-    readInput: () => '',
-    color: false,
-  })
-  return { code, stdout, stderr }
-}
 
 /** A right server of this process; its address. */
 async function rightServer(): Promise<string> {
@@ -41,12 +25,12 @@ describe('dc-client', () => {
       [['-server', 'UNIX:/a', '-listen', '/x'], /^Error, -listen: "\/x" is no address/],
     ]
     for (const [args, message] of wrongs) {
-      const { code, stdout, stderr } = await run('dc-client', ...args)
+      const { code, stdout, stderr } = await runInProcess('dc-client', ...args)
       assert.equal(code, 1, args.join(' '))
       assert.equal(stdout, '')
       assert.match(stderr, message)
     }
-    const help = await run('dc-client', '-h')
+    const help = await runInProcess('dc-client', '-h')
     assert.equal(help.code, 0)
     assert.match(help.stderr, /^usage: shellac dc-client .*\n(?:.*\n)*.*-retry MS/)
   })
@@ -55,7 +39,16 @@ describe('dc-client', () => {
 describe('dc-test', () => {
   test('reads numbers as atoi does, and refuses what is out of its limits', async () => {
     const connect = ['-connect', await rightServer()]
-    const { code, stderr } = await run('dc-test', ...connect, '-sessions', ' 3x', '-ops', '+5', '-progress', 'none')
+    const { code, stderr } = await runInProcess(
+      'dc-test',
+      ...connect,
+      '-sessions',
+      ' 3x',
+      '-ops',
+      '+5',
+      '-progress',
+      'none',
+    )
     assert.deepEqual(
       [code, stderr],
       [0, 'Info, 3 sessions generated, will run 5 random tests\nInfo, all tests complete\n'],
@@ -80,7 +73,7 @@ describe('dc-test', () => {
       ['-bogus'],
     ]
     for (const args of wrongs) {
-      const refused = await run('dc-test', ...connect, ...args)
+      const refused = await runInProcess('dc-test', ...connect, ...args)
       assert.equal(refused.code, 1, args.join(' '))
       assert.match(refused.stderr, /^Error, .*\n\nusage: shellac dc-test /, args.join(' '))
     }
@@ -96,7 +89,7 @@ describe('dc-snoop', () => {
       [['-listen', 'UNIX:/a', '-server', 'UNIX:/b', '-daemon'], /^Error, unknown option "-daemon"/],
     ]
     for (const [args, message] of wrongs) {
-      const { code, stderr } = await run('dc-snoop', ...args)
+      const { code, stderr } = await runInProcess('dc-snoop', ...args)
       assert.equal(code, 1, args.join(' '))
       assert.match(stderr, message)
     }
